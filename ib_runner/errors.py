@@ -1,0 +1,32 @@
+"""What can go wrong, and the exit status that says so."""
+
+
+class IbRunError(Exception):
+    """Failed while running: exit status 1. The message is one to three lines for the user."""
+
+    exit_status = 1
+
+
+class UsageError(IbRunError):
+    """The command line, a configuration value or a missing path is wrong: exit status 2.
+
+    Raised before any work starts and before any folder exists.
+    """
+
+    exit_status = 2
+
+
+class DamagedFileError(IbRunError):
+    """A file is truncated, altered or not what its name says."""
+
+
+class RunInUseError(IbRunError):
+    """Another process holds the run."""
+
+
+class TrainingFailedError(IbRunError):
+    """The loss stopped being a number; everything up to there is kept."""
+
+
+class Interrupted(BaseException):  # noqa: N818 - like KeyboardInterrupt, it is no error
+    """A SIGTERM, raised where a KeyboardInterrupt would be: exit status 143."""

@@ -1,0 +1,36 @@
+"""Scalar functions written so that LLVM vectorises the loops they stand in.
+
+The C library's ``exp`` and ``tanh`` cost 10 to 20 ns a value and stop a loop from being
+vectorised; these are inlined polynomials at well under 1 ns. All in float32.
+"""
+
+import numba
+import numpy as np
+
+_f = np.float32
+LOG2E = _f(1.4426950408889634)
+#: below this exponent 2**x would be a denormal, which is 10 times slower: the result is held there
+LOWEST_EXPONENT = _f(-126.0)
+
+
+@numba.njit(inline="always", fastmath=True)
+def exp2(x):
+    """2**x for −126 ≤ x ≤ 127, relative error below 2e-7; below, 2**−126."""
+    x = max(x, LOWEST_EXPONENT)
+    whole = np.floor(x)
+    r = x - whole
+    p = _f(1.8775767e-3)
+    p = p * r + _f(8.9893397e-3)
+    p = p * r + _f(5.5826318e-2)
+    p = p * r + _f(2.4015361e-1)
+    p = p * r + _f(6.9315308e-1)
+    p = p * r + _f(9.9999994e-1)
+    bits = (np.int32(whole) + np.int32(127)) << np.int32(23)
+    return p * np.int32(bits).view(np.float32)
+
+
+@numba.njit(inline="always", fastmath=True)
+def tanh(x):
+    """tanh(x), absolute error below 2e-7."""
+    e = exp2(min(max(x * (_f(2.0) * LOG2E), _f(-30.0)), _f(30.0)))
+    return (e - _f(1.0)) / (e + _f(1.0))

@@ -1,0 +1,17 @@
+"""Noisy networks: channels, fully connected networks, and access to their hidden layers."""
+
+from ib_runner.networks.fcn import FCN
+from ib_runner.networks.hidden import Hidden, channels, hidden_layers, noise_on
+from ib_runner.networks.noise import DropoutNoise, GaussianNoise, NoiseChannel, NoNoise
+
+__all__ = [
+    "FCN",
+    "DropoutNoise",
+    "GaussianNoise",
+    "Hidden",
+    "NoNoise",
+    "NoiseChannel",
+    "channels",
+    "hidden_layers",
+    "noise_on",
+]

@@ -1,0 +1,62 @@
+"""Noise channels T = S + Z: the stochastic part of a noisy network (section 2 of the paper).
+
+Put one behind every hidden layer of your own ``nn.Module``; the k-th in forward order is layer k.
+A channel is noisy in training mode and the identity in eval mode, like ``nn.Dropout``.
+"""
+
+import torch
+from torch import Tensor, nn
+
+
+class NoiseChannel(nn.Module):
+    """Base class of the channels from S (a layer's clean output) to T (its noisy output)."""
+
+    #: standard deviation of additive Gaussian noise; 0 where there is none or it is not additive
+    beta: float = 0.0
+
+
+class GaussianNoise(NoiseChannel):
+    """T = S + Z with Z ~ N(0, beta² I), independent for every unit and every pass.
+
+    Raises ``ValueError`` unless ``beta`` is a finite number ≥ 0.
+    """
+
+    def __init__(self, beta: float):
+        super().__init__()
+        if not 0.0 <= float(beta) < float("inf"):
+            raise ValueError(f"noise.beta = {beta}: a finite standard deviation ≥ 0 is needed")
+        self.beta = float(beta)
+
+    def forward(self, s: Tensor) -> Tensor:
+        if not self.training or self.beta == 0.0:
+            return s
+        return torch.add(s, torch.randn_like(s), alpha=self.beta)
+
+    def extra_repr(self) -> str:
+        return f"beta={self.beta}"
+
+
+class DropoutNoise(NoiseChannel):
+    """T = S·B/(1 − p) with B ~ Bernoulli(1 − p) for every unit.
+
+    Raises ``ValueError`` unless 0 ≤ ``p`` < 1.
+    """
+
+    def __init__(self, p: float):
+        super().__init__()
+        if not 0.0 <= float(p) < 1.0:
+            raise ValueError(f"noise.p = {p}: a probability 0 ≤ p < 1 is needed")
+        self.p = float(p)
+
+    def forward(self, s: Tensor) -> Tensor:
+        return nn.functional.dropout(s, self.p, self.training)
+
+    def extra_repr(self) -> str:
+        return f"p={self.p}"
+
+
+class NoNoise(NoiseChannel):
+    """T = S: marks a hidden layer of a deterministic network."""
+
+    def forward(self, s: Tensor) -> Tensor:
+        return s
