@@ -1,0 +1,1 @@
+"""Run folders: state, checkpoints, tables, locks, sweeps."""

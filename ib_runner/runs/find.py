@@ -1,0 +1,83 @@
+"""Finding runs and sweeps under an output root."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from ib_runner.errors import IbRunError, UsageError
+from ib_runner.runs.folder import STATE_NAME, Run
+
+SWEEP_NAME = "sweep.json"
+
+
+@dataclass(frozen=True)
+class Found:
+    """A run, or a sweep with its jobs' runs."""
+
+    path: Path
+    started: str
+    runs: tuple[Run, ...]
+
+    @property
+    def is_sweep(self) -> bool:
+        return is_sweep(self.path)
+
+    @property
+    def complete(self) -> bool:
+        """Whether the training of every run is complete."""
+        return bool(self.runs) and all(run.state == "complete" for run in self.runs)
+
+
+def is_sweep(path: str | Path) -> bool:
+    """Whether ``path`` is a sweep's folder."""
+    return (Path(path) / SWEEP_NAME).is_file()
+
+
+def open_found(path: str | Path, allow_targets=()) -> Found:
+    """The run or sweep at ``path``; ``UsageError`` where there is neither."""
+    path = Path(path)
+    if not path.is_dir():
+        raise UsageError(f"run={path}: no such folder; see `ib-run list`.")
+    if is_sweep(path):
+        jobs = sorted(child.parent for child in path.glob(f"*/{STATE_NAME}"))
+        started = json.loads((path / SWEEP_NAME).read_text(encoding="utf-8")).get("started", "")
+        return Found(path, started, tuple(Run(job, allow_targets) for job in jobs))
+    run = Run(path, allow_targets)
+    return Found(path, run.info.get("started", ""), (run,))
+
+
+def find_all(output_root: str | Path) -> list[Found]:
+    """Every run and sweep under ``output_root``, oldest first; unreadable ones are left out."""
+    found = []
+    for folder in sorted(Path(output_root).glob("*/*/")):
+        if is_sweep(folder) or (folder / STATE_NAME).is_file():
+            try:
+                found.append(open_found(folder))
+            except (IbRunError, OSError, ValueError):
+                continue
+    return sorted(found, key=lambda one: one.started)
+
+
+def find_latest(output_root: str | Path) -> Found:
+    """The run or sweep most recently started among those whose training is complete."""
+    for one in reversed(find_all(output_root)):
+        if one.complete:
+            return one
+    raise UsageError(
+        f"output_root={output_root}: no run with a complete training there.\n"
+        "Train one with `ib-run train`, or name one with run=PATH."
+    )
+
+
+def open_run(path: str | Path | None = None, *, output_root="outputs", allow_targets=()) -> Run:
+    """The run at ``path``, or the newest one with a complete training under ``output_root``.
+
+    ``allow_targets`` names packages of your own whose classes the saved configuration uses.
+    """
+    if path is not None:
+        return Run(path, allow_targets)
+    runs = [run for one in find_all(output_root) for run in one.runs if run.state == "complete"]
+    if not runs:
+        raise UsageError(f"output_root={output_root}: no run with a complete training there.")
+    newest = max(runs, key=lambda run: run.info["started"])
+    return Run(newest.path, allow_targets)

@@ -1,0 +1,189 @@
+"""A run folder: configuration, state, checkpoints and tables of one trained network."""
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from torch import Tensor, nn
+from yaml import YAMLError
+
+from ib_runner.errors import DamagedFileError, UsageError
+from ib_runner.runs import provenance
+from ib_runner.runs.atomic import write_json, write_text
+from ib_runner.runs.checkpoints import Checkpoints
+from ib_runner.runs.lock import is_held
+from ib_runner.runs.schema import SCHEMA_VERSION, TABLES
+from ib_runner.runs.tables import read_table
+
+CONFIG_NAME = "config.yaml"
+STATE_NAME = "run.json"
+STATES = ("running", "complete", "failed", "interrupted")
+
+
+def now() -> str:
+    """The present time, UTC, in microseconds: sorts as text."""
+    return datetime.now(UTC).isoformat(timespec="microseconds")
+
+
+class Run:
+    """One run folder, read lazily.
+
+    ``allow_targets`` names the packages whose ``_target_`` the saved configuration may
+    instantiate beside our own; a run folder may come from a stranger.
+    """
+
+    def __init__(self, path: str | Path, allow_targets: Sequence[str] = ()):
+        self.path = Path(path)
+        self.allow_targets = tuple(allow_targets)
+        if not (self.path / STATE_NAME).is_file():
+            raise UsageError(
+                f"run={path}: no run folder (it holds no {STATE_NAME}).\n"
+                "Give the folder that `ib-run train` printed, or see `ib-run list`."
+            )
+
+    @classmethod
+    def create(cls, config: DictConfig, path: str | Path) -> "Run":
+        """Make a new run folder at ``path``; raises ``FileExistsError`` where there is one."""
+        path = Path(path)
+        path.mkdir(parents=True)
+        write_text(path / CONFIG_NAME, OmegaConf.to_yaml(config, resolve=True))
+        state = {
+            "schema_version": SCHEMA_VERSION,
+            "state": "interrupted",
+            "experiment": config.experiment,
+            "seed": config.seed,
+            "started": now(),
+            "finished": None,
+        }
+        write_json(path / STATE_NAME, state)
+        return cls(path, config.get("allow_targets") or ())
+
+    @cached_property
+    def config(self) -> DictConfig:
+        """The configuration saved with the run."""
+        path = self.path / CONFIG_NAME
+        try:
+            config = OmegaConf.load(path)
+        except (OSError, ValueError, YAMLError, OmegaConfBaseException) as error:
+            raise DamagedFileError(f"{path}: cannot be read ({error}).") from error
+        if not isinstance(config, DictConfig):
+            raise DamagedFileError(f"{path}: not a configuration.")
+        return config
+
+    @property
+    def info(self) -> dict[str, Any]:
+        """``run.json``; a ``running`` whose process is gone reads as ``interrupted``."""
+        path = self.path / STATE_NAME
+        try:
+            info = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise DamagedFileError(f"{path}: cannot be read ({error}).") from error
+        if not isinstance(info, dict) or info.get("state") not in STATES:
+            raise DamagedFileError(f"{path}: not the state of a run.")
+        if not isinstance(info.get("schema_version"), int) or (
+            info["schema_version"] > SCHEMA_VERSION
+        ):
+            raise DamagedFileError(
+                f"{path}: schema version {info.get('schema_version')}; this program knows versions "
+                f"up to {SCHEMA_VERSION}.\nUpdate ib-run."
+            )
+        if info["state"] == "running" and not is_held(self.path):
+            info["state"] = "interrupted"
+        return info
+
+    @property
+    def state(self) -> str:
+        """running, complete, failed or interrupted."""
+        return self.info["state"]
+
+    def update(self, **fields: Any) -> None:
+        """Rewrite ``run.json`` with ``fields`` changed."""
+        write_json(self.path / STATE_NAME, {**self.info, **fields})
+
+    def save_config(self, config: DictConfig) -> None:
+        """Replace the saved configuration (a longer training, say)."""
+        write_text(self.path / CONFIG_NAME, OmegaConf.to_yaml(config, resolve=True))
+        self.__dict__.pop("config", None)
+
+    @cached_property
+    def checkpoints(self) -> Checkpoints:
+        """The weights on disk."""
+        return Checkpoints(self.path, shard_epochs=self.config.trainer.shard_epochs)
+
+    @property
+    def epochs(self) -> list[int]:
+        """The checkpointed epochs."""
+        return self.checkpoints.epochs
+
+    def weights(self, epoch: int) -> dict[str, Tensor]:
+        """The weights (and buffers) of ``epoch``."""
+        return self.checkpoints.weights(epoch)
+
+    def network(self, epoch: int, config: DictConfig | None = None) -> nn.Module:
+        """The network with the weights of ``epoch``, in eval mode (noise off).
+
+        ``config`` replaces the saved configuration (to measure at another noise level).
+        """
+        from ib_runner.build import build_network
+
+        network = build_network(config or self.config, self.dataset(), self._targets)
+        weights = self.weights(epoch)
+        try:
+            network.load_state_dict(weights)
+        except RuntimeError as error:
+            raise DamagedFileError(
+                f"{self.path}: the checkpoint of epoch {epoch} does not fit the network of "
+                f"{CONFIG_NAME}.\n{str(error).splitlines()[-1].strip()}"
+            ) from error
+        return network.eval()
+
+    def dataset(self):
+        """The data set, built again from the configuration: ``.train``, ``.test``, ``.all``."""
+        return self._dataset
+
+    @cached_property
+    def _dataset(self):
+        from ib_runner.build import build_dataset
+
+        return build_dataset(self.config, self._targets)
+
+    @property
+    def _targets(self) -> tuple[str, ...]:
+        return self.allow_targets
+
+    def table_path(self, name: str) -> Path:
+        """Where table ``name`` lies."""
+        if name not in TABLES:
+            raise UsageError(f"table {name}: there is none of that name; tables: {_names()}")
+        folder = self.path if name == "training" else self.path / "measurements"
+        return folder / f"{name}.parquet"
+
+    def table(self, name: str) -> pd.DataFrame:
+        """Table ``name`` as a DataFrame; ``FileNotFoundError`` says which stage writes it."""
+        path = self.table_path(name)
+        if not path.is_file():
+            stage = {"training": "train", "findings": "check"}.get(name, "measure")
+            raise FileNotFoundError(f"{path}: not there yet; `ib-run {stage}` writes it")
+        return read_table(path)
+
+    def table_metadata(self) -> Mapping[str, str]:
+        """What goes into the metadata of every table of this run."""
+        info = self.info
+        return {
+            "run": str(self.path.name),
+            "experiment": str(info.get("experiment")),
+            "seed": str(info.get("seed")),
+            "data_fingerprint": str(info.get("data_fingerprint")),
+            "git": json.dumps(provenance.git_revision()),
+            "packages": json.dumps(provenance.package_versions()),
+        }
+
+
+def _names() -> str:
+    return ", ".join(TABLES)

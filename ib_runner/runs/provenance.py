@@ -1,0 +1,52 @@
+"""What made a number: versions, revision, machine."""
+
+import os
+import platform
+import socket
+import subprocess
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+PACKAGES = ("ib-run", "torch", "numpy", "numba", "scipy", "pandas", "pyarrow", "safetensors")
+
+
+def package_versions() -> dict[str, str]:
+    """The versions of the packages that numbers depend on."""
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "unknown"
+    return found
+
+
+def git_revision() -> dict[str, str | bool | None]:
+    """Revision of the checkout this package runs from and whether it is dirty; None outside one."""
+    here = Path(__file__).resolve().parents[2]
+    try:
+        revision = _git(here, "rev-parse", "HEAD")
+        inside = Path(_git(here, "rev-parse", "--show-toplevel")).resolve() == here
+        dirty = bool(_git(here, "status", "--porcelain", "--untracked-files=no"))
+    except (OSError, subprocess.SubprocessError):
+        return {"revision": None, "dirty": None}
+    # an installed package may lie inside somebody else's repository
+    return {"revision": revision, "dirty": dirty} if inside else {"revision": None, "dirty": None}
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    done = subprocess.run(
+        ["git", *arguments], cwd=folder, capture_output=True, text=True, check=True, timeout=10
+    )
+    return done.stdout.strip()
+
+
+def machine(device: str) -> dict[str, str | int]:
+    """Host, processor threads that this process may use, and the device."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return {
+        "host": socket.gethostname(),
+        "platform": platform.platform(),
+        "threads": cores or 1,
+        "device": device,
+    }

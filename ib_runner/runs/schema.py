@@ -1,0 +1,140 @@
+"""The columns, units and keys of every table: long form, one value a row.
+
+``key`` are the columns that tell rows apart: a row measured again replaces the row with its key.
+"""
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+SCHEMA_VERSION = 1
+
+_INT = pa.int64()
+_REAL = pa.float64()
+_TEXT = pa.string()
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column's arrow type, unit (None: a plain number or a name) and whether it is in the key."""
+
+    type: pa.DataType
+    unit: str | None = None
+    key: bool = False
+
+
+_EPOCH = Column(pa.int32(), "epochs", key=True)
+_LAYER = Column(pa.int16(), key=True)
+_NOISE = Column(pa.bool_(), key=True)
+_NATS = Column(_REAL, "nats")
+_COUNT = Column(_INT)
+_BINS = {
+    "left": Column(_REAL, key=True),
+    "right": Column(_REAL, key=True),
+    "count": _COUNT,
+    "density": Column(_REAL),
+}
+
+TABLES: dict[str, dict[str, Column]] = {
+    "training": {
+        "epoch": _EPOCH,
+        "split": Column(_TEXT, key=True),
+        "loss": Column(_REAL, "nats, or squared error"),
+        "accuracy": Column(_REAL, "fraction"),
+        "errors": _COUNT,
+    },
+    "mutual_information": {
+        "epoch": _EPOCH,
+        "layer": _LAYER,
+        "dim": Column(pa.int32(), "units"),
+        "target": Column(_TEXT, key=True),
+        "method": Column(_TEXT, key=True),
+        "mi": _NATS,
+        "stderr": _NATS,
+        "lower": _NATS,
+        "upper": _NATS,
+        "h_t": _NATS,
+        "h_t_given_x": _NATS,
+        "beta": Column(_REAL, "activation", key=True),
+        "n_x": _COUNT,
+        "n_o": _COUNT,
+        "n_mc": _COUNT,
+        "status": Column(_TEXT),
+        "seconds": Column(_REAL, "seconds"),
+    },
+    "binned_entropy": {
+        "epoch": _EPOCH,
+        "layer": _LAYER,
+        "unit": Column(pa.int32(), key=True),
+        "bin_width": Column(_REAL, "activation", key=True),
+        "noise": _NOISE,
+        "entropy": _NATS,
+    },
+    "entropy_slope": {
+        "layer": _LAYER,
+        "unit": Column(pa.int32(), key=True),
+        "bin_width": Column(_REAL, "activation", key=True),
+        "slope": Column(_REAL, "nats/epoch"),
+        "intercept": _NATS,
+    },
+    "distance_histogram": {
+        "epoch": _EPOCH,
+        "layer": _LAYER,
+        "pairs": Column(_TEXT, key=True),
+        "noise": _NOISE,
+        **_BINS,
+    },
+    "activation_histogram": {"epoch": _EPOCH, "layer": _LAYER, "noise": _NOISE, **_BINS},
+    "representation": {
+        "epoch": _EPOCH,
+        "layer": _LAYER,
+        "sample": Column(pa.int32(), key=True),
+        "label": Column(_INT),
+        "noise": _NOISE,
+        "value": Column(pa.list_(pa.float32()), "activation"),
+    },
+    "density": {
+        "epoch": _EPOCH,
+        "layer": _LAYER,
+        "t": Column(_REAL, "activation", key=True),
+        "density": Column(_REAL),
+    },
+    "parameter": {"epoch": _EPOCH, "name": Column(_TEXT, key=True), "value": Column(_REAL)},
+    "cosine_similarity": {
+        "epoch": _EPOCH,
+        "layer": _LAYER,
+        "run_a": Column(_TEXT, key=True),
+        "run_b": Column(_TEXT, key=True),
+        **_BINS,
+    },
+    "guarantee": {
+        "layer": _LAYER,
+        "theorem": Column(_TEXT, key=True),
+        "quantity": Column(_TEXT, key=True),
+        "value": Column(_REAL),
+        "n": Column(_REAL, "samples"),
+    },
+    "findings": {
+        "finding": Column(_TEXT, key=True),
+        "expected": Column(_TEXT),
+        "measured": Column(_TEXT),
+        "holds": Column(_TEXT),
+        "share": Column(_REAL, "fraction of runs"),
+        "n_runs": _COUNT,
+        "why": Column(_TEXT),
+    },
+}
+
+
+def key_columns(table: str) -> list[str]:
+    """The columns that tell the rows of ``table`` apart."""
+    return [name for name, column in TABLES[table].items() if column.key]
+
+
+#: histogram bins are replaced as one histogram: a new range leaves no bins of an older one behind
+_BIN_EDGES = {"left", "right"}
+
+
+def replacement_key(table: str) -> list[str]:
+    """The columns by which measuring again replaces rows: the key, without histogram bins."""
+    return [name for name in key_columns(table) if name not in _BIN_EDGES]

@@ -1,0 +1,94 @@
+"""Tables as parquet files with units: written whole or not at all, checked when read."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ib_runner.errors import DamagedFileError
+from ib_runner.runs.atomic import write_bytes
+from ib_runner.runs.schema import SCHEMA_VERSION, TABLES, Column, key_columns, replacement_key
+
+
+def arrow_schema(table: str, extra: Mapping[str, Column] | None = None) -> pa.Schema:
+    """The arrow schema of ``table``, with further columns ``extra`` behind its own."""
+    columns = {**TABLES[table], **(extra or {})}
+    return pa.schema(
+        [
+            pa.field(name, column.type, metadata={"unit": column.unit} if column.unit else None)
+            for name, column in columns.items()
+        ]
+    )
+
+
+def write_table(
+    path: Path,
+    frame: pd.DataFrame,
+    table: str,
+    metadata: Mapping[str, str] | None = None,
+    extra: Mapping[str, Column] | None = None,
+) -> None:
+    """Write ``frame`` as ``table``, sorted by its key; ``metadata`` goes into the file.
+
+    Raises ``KeyError`` where a column is missing and ``ValueError`` where a key is not unique.
+    """
+    schema = arrow_schema(table, extra)
+    unknown = set(frame.columns) - set(schema.names)
+    if unknown:
+        raise KeyError(f"table {table} has no column {', '.join(sorted(unknown))}")
+    keys = [*(extra or {}), *key_columns(table)]
+    frame = frame[schema.names].sort_values(keys, kind="stable", ignore_index=True)
+    if frame.duplicated(keys).any():
+        raise ValueError(f"table {table}: rows with the same {', '.join(keys)}")
+    arrow = pa.Table.from_pandas(frame, schema, preserve_index=False)
+    arrow = arrow.replace_schema_metadata(
+        {**arrow.schema.metadata, "schema_version": str(SCHEMA_VERSION), **(metadata or {})}
+    )
+    sink = pa.BufferOutputStream()
+    pq.write_table(arrow, sink, compression="zstd", write_page_checksum=True)
+    write_bytes(path, sink.getvalue().to_pybytes())
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """Read a table; integers that may be missing come as pandas' ``Int64``.
+
+    Raises ``FileNotFoundError``, or ``DamagedFileError`` naming the file and the remedy.
+    """
+    try:
+        arrow = pq.read_table(path, page_checksum_verification=True)
+    except FileNotFoundError:
+        raise
+    except (OSError, pa.ArrowException) as error:
+        raise DamagedFileError(
+            f"{path}: the table cannot be read ({str(error).splitlines()[0]}).\n"
+            "Remove the file and run the stage that writes it again."
+        ) from error
+    version = (arrow.schema.metadata or {}).get(b"schema_version")
+    if version is None or int(version) > SCHEMA_VERSION:
+        raise DamagedFileError(
+            f"{path}: table schema version {version and version.decode()}, this program knows "
+            f"versions up to {SCHEMA_VERSION}.\nUpdate ib-run, or measure again."
+        )
+    return arrow.to_pandas(types_mapper=_nullable_integers)
+
+
+def _nullable_integers(kind: pa.DataType) -> object | None:
+    nullable = {pa.int64(): pd.Int64Dtype(), pa.int32(): pd.Int32Dtype()}
+    return nullable.get(kind)
+
+
+def replace_rows(old: pd.DataFrame, new: pd.DataFrame, table: str) -> pd.DataFrame:
+    """``old`` with the rows measured again replaced by ``new``'s and the rest kept."""
+    if old.empty:
+        return new
+    keys = replacement_key(table)
+    # nulls are keys too (unit null = the whole layer); their text form compares equal
+    again = _key_tuples(old, keys).isin(set(_key_tuples(new, keys)))
+    return pd.concat([old[~again], new], ignore_index=True) if (~again).any() else new
+
+
+def _key_tuples(frame: pd.DataFrame, keys: list[str]) -> pd.Series:
+    columns = [frame[key].astype("object").where(frame[key].notna(), None) for key in keys]
+    return pd.Series(list(zip(*columns, strict=True)), index=frame.index, dtype="object")
