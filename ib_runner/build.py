@@ -1,0 +1,194 @@
+"""From configuration to objects: data set, network, optimizer, measurements, figures.
+
+Every collaborator is a ``_target_`` entry. A run folder may come from a stranger, so a target is
+used only if it is one of ours or lies in a package named in ``allow_targets``.
+"""
+
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from hydra.errors import HydraException
+from hydra.utils import get_object, instantiate
+from omegaconf import DictConfig, OmegaConf
+from torch import nn
+
+from ib_runner.datasets import Dataset
+from ib_runner.errors import UsageError
+
+#: the rooms of this package whose objects a configuration may name
+ROOMS = ("datasets", "networks", "training", "measurements", "figures", "findings")
+#: nodes with a ``_target_``, alone or under a name
+ONE, NAMED = ("dataset", "network", "noise", "regularizer", "optimizer"), ("measurement", "figure")
+
+
+def build_dataset(config: DictConfig, allow_targets: Sequence[str] = ()) -> Dataset:
+    """The data set, split as ``config.seed`` says."""
+    return _call(config, "dataset", allow_targets, seed=config.seed)
+
+
+def build_network(
+    config: DictConfig, dataset: Dataset, allow_targets: Sequence[str] = ()
+) -> nn.Module:
+    """The network with its initial weights, a function of ``config.seed``.
+
+    Its target is called with ``n_inputs`` (the second axis of x), ``n_outputs`` (classes, or the
+    width of y) and ``noise``, which makes a new channel at each call.
+    """
+    noise = _target(config, "noise", allow_targets)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(_stream(config.seed, "initial weights"))
+        return _call(
+            config,
+            "network",
+            allow_targets,
+            n_inputs=dataset.all.x.shape[1],
+            n_outputs=dataset.n_classes or dataset.all.y[0].numel(),
+            noise=noise,
+        )
+
+
+def build_measurements(config: DictConfig, allow_targets: Sequence[str] = ()) -> dict[str, Any]:
+    """The measurements that ``config.measure.measurements`` names, in that order."""
+    return {
+        name: _call(config, f"measurement.{name}", allow_targets)
+        for name in config.measure.measurements
+    }
+
+
+def build_figures(config: DictConfig, allow_targets: Sequence[str] = ()) -> dict[str, Any]:
+    """The figures that ``config.plot.figures`` names, in that order."""
+    return {name: _call(config, f"figure.{name}", allow_targets) for name in config.plot.figures}
+
+
+def build_findings(config: DictConfig, allow_targets: Sequence[str] = ()) -> dict[str, Any]:
+    """The findings of ``config.findings``, in that order."""
+    return {name: _call(config, f"findings.{name}", allow_targets) for name in config.findings}
+
+
+def build_training(config: DictConfig, allow_targets: Sequence[str] = ()) -> dict[str, Any]:
+    """What the training loop takes beside network, data and checkpoints."""
+    regularizer = None
+    if config.regularizer is not None:
+        regularizer = _call(config, "regularizer", allow_targets)
+    return {
+        "optimizer": _target(config, "optimizer", allow_targets),
+        "regularizer": regularizer,
+        "seed": config.seed,
+        "device": resolve_device(config.device),
+        **OmegaConf.to_container(config.trainer, resolve=True),
+    }
+
+
+def try_out(config: DictConfig, allow_targets: Sequence[str] = ()) -> tuple[Dataset, nn.Module]:
+    """Build everything once, so that what cannot be built is said before any folder is made.
+
+    Raises ``UsageError``; returns the data set and the network.
+    """
+    dataset = build_dataset(config, allow_targets)
+    if (config.trainer.loss == "cross_entropy") != (dataset.n_classes is not None):
+        kind = "classes" if dataset.n_classes is not None else "values"
+        needed = "cross_entropy" if dataset.n_classes is not None else "mse"
+        raise UsageError(
+            f"trainer.loss={config.trainer.loss}: the targets of this data set are {kind}; "
+            f"they need {needed}."
+        )
+    network = build_network(config, dataset, allow_targets)
+    optimizer = build_training(config, allow_targets)["optimizer"]
+    try:
+        optimizer(network.parameters())
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"optimizer: {_reason(error)}") from error
+    build_measurements(config, allow_targets)
+    build_figures(config, allow_targets)
+    build_findings(config, allow_targets)
+    return dataset, network
+
+
+def resolve_device(device: str) -> torch.device:
+    """``auto`` is the GPU where there is one."""
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    return torch.device(device)
+
+
+def packages_of(config: DictConfig) -> set[str]:
+    """The packages, ours aside, of all the targets of ``config``."""
+    found = {target.partition(".")[0] for _, target in _targets(config)}
+    return found - {"ib_runner", "torch"}
+
+
+def _targets(config: DictConfig) -> Iterator[tuple[str, str]]:
+    tree = OmegaConf.to_container(config, resolve=True)
+    for key in ONE:
+        yield from _targets_in(key, tree[key])
+    for group in (*NAMED, "findings"):
+        for name, node in tree[group].items():
+            yield from _targets_in(f"{group}.{name}", node)
+
+
+def _targets_in(key: str, node: Any) -> Iterator[tuple[str, str]]:
+    if isinstance(node, Mapping):
+        for word, child in node.items():
+            if word == "_target_":
+                yield key, str(child)
+            else:
+                yield from _targets_in(f"{key}.{word}", child)
+    elif isinstance(node, list):
+        for child in node:
+            yield from _targets_in(key, child)
+
+
+def _call(config: DictConfig, key: str, allow_targets: Sequence[str], **arguments: Any) -> Any:
+    target = _target(config, key, allow_targets)
+    try:
+        return target(**arguments)
+    except (TypeError, ValueError) as error:
+        name = OmegaConf.select(config, key)["_target_"]
+        raise UsageError(f"{key}: {name} does not take its keys: {error}") from error
+
+
+def _target(config: DictConfig, key: str, allow_targets: Sequence[str]) -> Callable[..., Any]:
+    """The target of entry ``key`` with the entry's keys as arguments, not yet called."""
+    node = OmegaConf.to_container(OmegaConf.select(config, key), resolve=True)
+    for where, target in _targets_in(key, node):
+        _check_trusted(where, target, allow_targets)
+    try:
+        return instantiate({**node, "_partial_": True}, _convert_="all")
+    except HydraException as error:
+        raise UsageError(f"{key}: {_reason(error)}") from error
+
+
+def _check_trusted(key: str, target: str, allow_targets: Sequence[str]) -> None:
+    package = target.partition(".")[0]
+    if package in allow_targets:
+        return
+    if package not in ("ib_runner", "torch"):
+        raise UsageError(
+            f"{key}._target_={target}: from a saved configuration it is used only with\n"
+            f"allow_targets=[{package}]. Say so if you trust that package."
+        )
+    try:
+        found = get_object(target)
+    except (HydraException, ImportError, ValueError) as error:
+        raise UsageError(f"{key}._target_={target}: {_reason(error)}") from error
+    # the object's own module counts: ib_runner.build.np.save is reached through us, yet not ours
+    module = getattr(found, "__module__", None) or ""
+    ours = module.startswith(tuple(f"ib_runner.{room}." for room in ROOMS))
+    optimizer = isinstance(found, type) and issubclass(found, torch.optim.Optimizer)
+    if not ours and not optimizer:
+        raise UsageError(f"{key}._target_={target}: nothing that a configuration may use.")
+
+
+def _reason(error: BaseException) -> str:
+    """The first line of the innermost cause."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return str(error).strip().partition("\n")[0] or type(error).__name__
+
+
+def _stream(seed: int, purpose: str) -> int:
+    words = [seed, zlib.crc32(purpose.encode())]
+    return int(np.random.SeedSequence(words).generate_state(1, np.uint64)[0] >> np.uint64(1))

@@ -1,0 +1,149 @@
+"""The command line: ``ib-run STAGE [overrides and flags]``.
+
+A thin layer: it takes the stage, ``run=`` and our own flags out of the arguments, lets Hydra
+compose the rest, checks all of it, and hands over to the stage. Exit statuses: 0 done, 1 failed
+while running, 2 a mistake in the command line or configuration, 130 and 143 interrupted.
+"""
+
+import argparse
+import os
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import resources
+
+from ib_runner.config.suggest import near_miss
+from ib_runner.errors import IbRunError, Interrupted, UsageError
+
+STAGES = ("train", "measure", "plot", "check", "all", "list")
+
+
+@dataclass
+class Command:
+    """What was asked for, taken apart."""
+
+    stage: str
+    run: str | None
+    dry_run: bool
+    flags: argparse.Namespace  # Hydra's
+    overrides: list[str]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command line; returns its exit status."""
+    full = os.environ.get("HYDRA_FULL_ERROR") == "1"
+    try:
+        with _terminable():
+            status = _dispatch(list(sys.argv[1:] if argv is None else argv))
+            sys.stdout.flush()
+            return status
+    except KeyboardInterrupt:
+        print("ib-run: interrupted; run=PATH goes on with it.", file=sys.stderr)
+        return 130
+    except Interrupted:
+        print("ib-run: terminated; run=PATH goes on with it.", file=sys.stderr)
+        return 143
+    except BrokenPipeError:
+        # nobody reads what we print, `| head` say: keep Python from complaining at its exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except Exception as error:
+        if full:
+            traceback.print_exc()
+        known = isinstance(error, IbRunError)
+        message = str(error) if known else f"{type(error).__name__}: {error}".strip()
+        hint = "" if known or full else "\n(HYDRA_FULL_ERROR=1 shows where.)"
+        print(f"ib-run: {message}{hint}", file=sys.stderr)
+        return error.exit_status if known else 1
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """Turn SIGTERM into an exception, so that runs can say that they were interrupted."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def terminate(number, frame):
+        raise Interrupted
+
+    before = signal.signal(signal.SIGTERM, terminate)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _dispatch(argv: list[str]) -> int:
+    if not argv or argv[0] in ("--help", "-h", "help"):
+        print(_help())
+        return 0
+    if argv[0] == "--version":
+        from importlib.metadata import version
+
+        print(f"ib-run {version('ib-run')}")
+        return 0
+    if argv[0] in ("-sc", "--shell-completion"):
+        from ib_runner.completion import complete
+
+        return complete(argv[1:], STAGES)
+    stage = argv[0]
+    if stage not in STAGES:
+        raise UsageError(
+            f"{stage}: the first word is one of the stages {', '.join(STAGES)}."
+            f"{near_miss(stage, STAGES)}"
+        )
+    from ib_runner.commands import execute
+
+    return execute(parse_command(stage, argv[1:]))
+
+
+def _help() -> str:
+    from omegaconf import OmegaConf
+
+    page = resources.files("ib_runner.conf").joinpath("hydra/help/stages.yaml")
+    return OmegaConf.create(page.read_text(encoding="utf-8")).header.rstrip()
+
+
+def parse_command(stage: str, words: Sequence[str]) -> Command:
+    """Take ``run=`` and ``--dry-run`` out of ``words``; the rest is Hydra's.
+
+    ``run=`` is taken verbatim: such paths hold characters that Hydra's grammar rejects.
+    """
+    runs = [word.partition("=")[2] for word in words if word.startswith("run=")]
+    if len(runs) > 1 or "" in runs:
+        raise UsageError(f"run={' run='.join(runs)}: needs one path.")
+    rest = [word for word in words if not word.startswith("run=") and word != "--dry-run"]
+    flags = _parse_flags(rest)
+    if flags.multirun and stage not in ("train", "all"):
+        raise UsageError(
+            f"-m: sweeps are for train and all; `ib-run {stage} run=SWEEP` works on all its runs."
+        )
+    return Command(
+        stage=stage,
+        run=runs[0] if runs else None,
+        dry_run="--dry-run" in words,
+        flags=flags,
+        overrides=flags.overrides,
+    )
+
+
+def _parse_flags(words: Sequence[str]) -> argparse.Namespace:
+    from hydra._internal.utils import get_args_parser
+
+    parser = get_args_parser()
+
+    def refuse(message: str) -> None:
+        raise UsageError(f"{message}.\n`ib-run --help` shows the flags.")
+
+    parser.error = refuse
+    flags = parser.parse_intermixed_args(list(words))
+    for name in ("config_path", "config_name", "experimental_rerun"):
+        if getattr(flags, name) is not None:
+            flag = name.replace("_", "-")
+            raise UsageError(f"--{flag}: not for ib-run; --config-dir adds a folder of YAML.")
+    return flags

@@ -1,0 +1,80 @@
+"""Composing a configuration from ``conf/``, the user's own YAML and overrides."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from hydra._internal.hydra import Hydra
+from hydra._internal.utils import create_config_search_path
+from hydra.core.config_search_path import SearchPathQuery
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException
+from hydra.types import RunMode
+from hydra.version import setbase
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
+
+from ib_runner.config.explain import explain
+from ib_runner.errors import UsageError
+
+CONF = "pkg://ib_runner.conf"
+VERSION_BASE = "1.3"
+
+#: nodes whose references to other keys stay references, so that an override of ``measure`` or
+#: ``plot`` reaches them from a saved configuration too
+LATE_NODES = ("measurement", "figure", "findings")
+
+
+def open_hydra(config_dir: str | None = None) -> Hydra:
+    """Hydra over ``conf/`` and, before it, the user's ``config_dir``.
+
+    Raises ``UsageError`` where that is no folder.
+    """
+    setbase(VERSION_BASE)
+    search_path = create_config_search_path(CONF)
+    if config_dir is not None:
+        folder = Path(config_dir).resolve()
+        if not folder.is_dir():
+            raise UsageError(f"--config-dir {config_dir}: no such folder.")
+        search_path.prepend("command-line", f"file://{folder}", SearchPathQuery(provider="schema"))
+    GlobalHydra.instance().clear()
+    return Hydra.create_main_hydra2("ib-run", search_path)
+
+
+def compose(
+    hydra: Hydra, name: str, overrides: Sequence[str], mode: RunMode = RunMode.RUN
+) -> DictConfig:
+    """Configuration ``name`` with ``overrides``, Hydra's own node included.
+
+    Raises ``UsageError`` saying what is wrong with which override.
+    """
+    try:
+        return hydra.compose_config(name, list(overrides), mode)
+    except (HydraException, OmegaConfBaseException, YAMLError, ValueError) as error:
+        raise UsageError(explain(error, hydra, name, overrides)) from error
+
+
+def parse(hydra: Hydra, overrides: Sequence[str]) -> list[Override]:
+    """The overrides, parsed one by one. Raises ``UsageError`` for the first that cannot be."""
+    parser = OverridesParser.create(config_loader=hydra.config_loader)
+    try:
+        return parser.parse_overrides(list(overrides))
+    except HydraException as error:
+        raise UsageError(explain(error, hydra, "base", overrides)) from error
+
+
+def settings(config: DictConfig) -> DictConfig:
+    """``config`` without Hydra's node, resolved but for references inside ``LATE_NODES``.
+
+    Raises ``UsageError`` for a reference that leads nowhere.
+    """
+    own = OmegaConf.masked_copy(config, [key for key in config if key != "hydra"])
+    late = {key: OmegaConf.to_container(own[key]) for key in LATE_NODES if key in own}
+    try:
+        resolved = OmegaConf.to_container(own, resolve=True)
+    except OmegaConfBaseException as error:
+        key = f"{error.full_key}: " if error.full_key else ""
+        raise UsageError(f"{key}{str(error).splitlines()[0]}.") from error
+    return OmegaConf.create({**resolved, **late})

@@ -1,0 +1,127 @@
+"""A stage on a run that exists starts from the configuration saved with the run."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from hydra._internal.hydra import Hydra
+from hydra.core.config_store import ConfigStore
+from hydra.core.override_parser.types import Override
+from omegaconf import DictConfig, OmegaConf
+
+from ib_runner.config.compose import LATE_NODES, compose, parse, settings
+from ib_runner.config.validate import TOP_LEVEL, show
+from ib_runner.errors import DamagedFileError, UsageError
+
+#: what a stage may change, given a run; ``*`` marks what may differ in every stage
+CHANGEABLE = {
+    "*": ("device", "output_root", "allow_targets", "hydra"),
+    "train": ("trainer.epochs",),
+    "measure": ("measure", "measurement", "noise.beta"),
+    "plot": ("plot", "figure"),
+    "check": ("findings",),
+}
+CHANGEABLE["all"] = tuple(key for stage in ("train", "measure", "plot", "check")
+                          for key in CHANGEABLE[stage])
+SAVED = "saved"
+REFERENCE = re.compile(r"\$\{(oc\.select:\s*)?[A-Za-z_][\w.]*(,\s*\w+)?\}")
+
+
+def compose_saved(
+    hydra: Hydra, stage: str, saved: DictConfig, overrides: Sequence[str], path: object
+) -> DictConfig:
+    """The configuration ``saved`` with the run at ``path``, and ``overrides`` of the stage's own
+    groups applied.
+
+    Raises ``UsageError`` for any other override that changes something, and ``DamagedFileError``
+    where the saved configuration is none of ours.
+    """
+    ours = register(hydra, saved, path)
+    parsed = parse(hydra, overrides)
+    for one in parsed:
+        _check_kind(stage, one, path)
+    config = settings(compose(hydra, SAVED, overrides))
+    changed = differences(ours, config, changeable(stage))
+    if changed:
+        key, (before, after) = next(iter(changed.items()))
+        allowed = ", ".join(changeable(stage)[: -len(CHANGEABLE["*"])])
+        raise UsageError(
+            f"{key}={show(after)}: run={path} was made with {key}={show(before)}; on a run that "
+            f"exists `{stage}`\nmay change {allowed} and device only. Start a new run to change it."
+        )
+    if config.trainer.epochs < ours.trainer.epochs:
+        raise UsageError(
+            f"trainer.epochs={config.trainer.epochs}: run={path} was made with "
+            f"trainer.epochs={ours.trainer.epochs}; only more epochs can be added."
+        )
+    if not any(one.key_or_group == "allow_targets" for one in parsed):
+        config.allow_targets = []  # a saved configuration cannot vouch for itself
+    return config
+
+
+def register(hydra: Hydra, saved: DictConfig, path: object) -> DictConfig:
+    """Make ``saved`` known to Hydra as the primary configuration ``SAVED``, and return that.
+
+    Entries and keys that came into the program after the run was made are taken from ``conf/``.
+    """
+    check_saved(saved, path)
+    base = OmegaConf.to_container(settings(compose(hydra, "base", [])))
+    ours = OmegaConf.to_container(saved)
+    for node in ("measurement", "figure", "measure", "plot"):
+        ours[node] = {**base[node], **(ours.get(node) or {})}
+    defaults = [
+        {"override /hydra/help": "stages"},
+        {"override /hydra/hydra_logging": "none"},
+        {"override /hydra/job_logging": "none"},
+        "_self_",
+        *({f"{group}": None} for group in ("measure", "plot")),
+    ]
+    ConfigStore.instance().store(SAVED, {"defaults": defaults, **ours}, provider="ib_runner")
+    return OmegaConf.create(ours)
+
+
+def check_saved(saved: DictConfig, path: object) -> None:
+    """A run folder may come from a stranger: only our nodes, and references that only refer."""
+    for key in saved:
+        if key not in TOP_LEVEL:
+            raise DamagedFileError(f"{path}/config.yaml: {key} is no key of a saved configuration.")
+    for key, value in _leaves(OmegaConf.to_container(saved)):
+        if isinstance(value, str) and "${" in value and (
+            key.partition(".")[0] not in LATE_NODES or not REFERENCE.fullmatch(value)
+        ):
+            raise DamagedFileError(f"{path}/config.yaml: {key}={value} is no value.")
+
+
+def changeable(stage: str) -> tuple[str, ...]:
+    """The keys and nodes that may differ from the saved ones."""
+    return CHANGEABLE[stage] + CHANGEABLE["*"]
+
+
+def differences(
+    saved: DictConfig, config: DictConfig, allowed: Sequence[str]
+) -> dict[str, tuple[Any, Any]]:
+    """Keys outside ``allowed`` whose values differ: key to (saved value, value now)."""
+    before = dict(_leaves(OmegaConf.to_container(saved, resolve=True)))
+    after = dict(_leaves(OmegaConf.to_container(config, resolve=True)))
+    return {
+        key: (before.get(key), after.get(key))
+        for key in sorted(before.keys() | after.keys())
+        if before.get(key) != after.get(key)
+        and not any(key == one or key.startswith(f"{one}.") for one in allowed)
+    }
+
+
+def _check_kind(stage: str, one: Override, path: object) -> None:
+    """Refuse what can never apply to a run that exists, before Hydra stumbles over it."""
+    if one.key_or_group == "exp":
+        raise UsageError(
+            f"{one.input_line}: run={path} has its experiment saved with it; leave +exp out."
+        )
+
+
+def _leaves(node: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    if isinstance(node, Mapping) and node:
+        for key, child in node.items():
+            yield from _leaves(child, f"{prefix}.{key}" if prefix else str(key))
+    else:
+        yield prefix, node

@@ -1,0 +1,21 @@
+"""What a user may have meant."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+def near_miss(word: str, known: Iterable[str]) -> str:
+    """`` Did you mean …?`` with a leading space, or nothing where no known word is close."""
+    known = list(known)
+    # a key in the wrong group is as likely as a slip of the finger
+    last = word.rpartition(".")[2]
+    close = get_close_matches(word, known, n=1, cutoff=0.6) or [
+        key for key in known if key.rpartition(".")[2] == last
+    ]
+    return f" Did you mean {close[0]}?" if close else ""
+
+
+def one_of(values: Iterable[object]) -> str:
+    """``a, b or c``."""
+    words = [str(value) for value in values]
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"

@@ -1,0 +1,198 @@
+"""Every check of a configuration, before any work is done or any folder made."""
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from ib_runner.config.rules import ENTRY, PLAIN, Rule
+from ib_runner.config.suggest import near_miss
+from ib_runner.errors import UsageError
+
+#: nodes that hold one entry with a ``_target_``
+COLLABORATORS = ("dataset", "network", "noise", "regularizer", "optimizer")
+OPTIONAL = ("regularizer",)
+TOP_LEVEL = {key.partition(".")[0] for key in PLAIN} | set(COLLABORATORS)
+
+
+def validate(config: DictConfig, stage: str) -> None:
+    """Check every value that ``stage`` may need, and their combinations.
+
+    ``config`` is composed and without Hydra's node. Raises ``UsageError`` naming the key, its
+    value and what is accepted. Keys of a user's own ``_target_`` are left to that target.
+    """
+    tree = OmegaConf.to_container(config, resolve=True)
+    _check_known(tree)
+    for key, rule in PLAIN.items():
+        _check(key, _get(tree, key), rule)
+    for node in COLLABORATORS:
+        _check_collaborator(node, tree.get(node))
+    for name, node in _named_entries(tree):
+        _check_target(name, node)
+    _check_combinations(tree, stage)
+
+
+def show(value: Any) -> str:
+    """``value`` as it would be written in an override."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list):
+        return f"[{','.join(show(one) for one in value)}]"
+    return str(value)
+
+
+def _get(tree: Mapping[str, Any], key: str) -> Any:
+    for word in key.split("."):
+        tree = tree[word]
+    return tree
+
+
+def _check(key: str, value: Any, rule: Rule) -> None:
+    if rule.accepts(value):
+        return
+    wrong = next((one for one in _words(value) if one not in rule.choices), None)
+    hint = near_miss(wrong, rule.choices) if wrong and rule.choices else ""
+    raise UsageError(f"{key}={show(value)}: needs {rule.needs}.{hint}")
+
+
+def _words(value: Any) -> Iterator[str]:
+    yield from (one for one in (value if isinstance(value, list) else [value]) if type(one) is str)
+
+
+def _check_known(tree: Mapping[str, Any]) -> None:
+    """The nodes are there, and the keys of those whose keys are all known."""
+    for key in sorted(tree.keys() - TOP_LEVEL):
+        raise UsageError(f"{key}={show(tree[key])}: no such key.{near_miss(key, TOP_LEVEL)}")
+    for key in sorted(TOP_LEVEL - tree.keys()):
+        raise UsageError(f"{key}: missing; the configuration needs it.")
+    for node in {key.partition(".")[0] for key in PLAIN if "." in key}:
+        known = [key for key in PLAIN if key.startswith(f"{node}.")]
+        if not isinstance(tree[node], dict):
+            raise UsageError(f"{node}={show(tree[node])}: needs the keys {', '.join(known)}.")
+        for key in (f"{node}.{word}" for word in tree[node]):
+            if key not in PLAIN:
+                raise UsageError(f"{key}: no such key.{near_miss(key, known)}")
+        for key in known:
+            if key.partition(".")[2] not in tree[node]:
+                raise UsageError(f"{key}: missing; the configuration needs it.")
+
+
+def _check_collaborator(name: str, node: Any) -> None:
+    if node is None and name in OPTIONAL:
+        return
+    _check_target(name, node)
+    rules = ENTRY.get(node["_target_"])
+    if rules is None:
+        return
+    for key, rule in rules.items():
+        if key not in node:
+            raise UsageError(f"{name}.{key}: missing; it needs {rule.needs}.")
+        _check(f"{name}.{key}", node[key], rule)
+    # torch's optimizers take more than the learning rate, and check it themselves
+    if not node["_target_"].startswith("torch."):
+        for key in node:
+            if key not in rules and key not in ("_target_", "_partial_"):
+                known = [f"{name}.{one}" for one in rules]
+                raise UsageError(f"{name}.{key}: no such key.{near_miss(f'{name}.{key}', known)}")
+
+
+def _named_entries(tree: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    for group in ("measurement", "figure", "findings"):
+        for name, node in tree[group].items():
+            yield f"{group}.{name}", node
+
+
+def _check_target(name: str, node: Any) -> None:
+    target = node.get("_target_") if isinstance(node, dict) else None
+    if not isinstance(target, str) or "." not in target:
+        raise UsageError(
+            f"{name}={show(node if not isinstance(node, dict) else target)}: needs an entry with a "
+            "_target_, package.module.name."
+        )
+
+
+def _check_combinations(tree: Mapping[str, Any], stage: str) -> None:
+    _check_names(tree, "measure.measurements", "measurement")
+    _check_names(tree, "plot.figures", "figure")
+    _check_schedule(tree["trainer"])
+    _check_epochs(tree)
+    if stage in ("measure", "all"):
+        _check_bin_widths(tree)
+    _check_device(tree["device"])
+    _check_output_root(tree["output_root"])
+
+
+def _check_names(tree: Mapping[str, Any], key: str, group: str) -> None:
+    names = _get(tree, key)
+    for name in names:
+        if name not in tree[group]:
+            raise UsageError(
+                f"{key}={show(names)}: there is no {group} {show(name)}."
+                f"{near_miss(str(name), tree[group])}\n"
+                f"There are {', '.join(tree[group]) or 'none'}."
+            )
+    if len(set(names)) < len(names):
+        raise UsageError(f"{key}={show(names)}: needs every name once.")
+
+
+def _check_schedule(trainer: Mapping[str, Any]) -> None:
+    if trainer["schedule"] == "geometric" and trainer["horizon"] is None:
+        raise UsageError("trainer.horizon=null: the geometric schedule needs a number of epochs.")
+    if trainer["schedule"] == "constant" and (trainer["horizon"] or trainer["lr_ratio"] != 1):
+        key = "horizon" if trainer["horizon"] else "lr_ratio"
+        raise UsageError(
+            f"trainer.{key}={show(trainer[key])}: only for trainer.schedule=geometric; "
+            "the schedule is constant."
+        )
+
+
+def _check_epochs(tree: Mapping[str, Any]) -> None:
+    """Measured and plotted epochs must be among the checkpointed ones."""
+    last, every = tree["trainer"]["epochs"], tree["trainer"]["checkpoint_every"]
+    if every > last:
+        raise UsageError(
+            f"trainer.checkpoint_every={every}: needs at most trainer.epochs, which is {last}."
+        )
+    for key in ("measure.epochs", "plot.epochs"):
+        epochs = _get(tree, key)
+        for epoch in epochs if isinstance(epochs, list) else []:
+            if epoch > last or (epoch % every and epoch != last):
+                step = f" in steps of {every}" if every > 1 else ""
+                raise UsageError(
+                    f"{key}={show(epochs)}: epoch {epoch} has no checkpoint; "
+                    f"there are 0 to {last}{step} (trainer.epochs, trainer.checkpoint_every)."
+                )
+
+
+def _check_bin_widths(tree: Mapping[str, Any]) -> None:
+    if tree["measure"]["bin_widths"] is not None or tree["noise"].get("beta"):
+        return
+    for name in tree["measure"]["measurements"]:
+        if tree["measurement"][name].get("bin_widths", ...) is None:
+            raise UsageError(
+                "measure.bin_widths=null: stands for 10 times noise.beta, and there is no beta "
+                "here.\nGive a list of widths, such as measure.bin_widths=[0.001,0.01]."
+            )
+
+
+def _check_device(device: str) -> None:
+    if device == "cuda":
+        import torch
+
+        if not torch.cuda.is_available():
+            raise UsageError("device=cuda: there is no such device here; auto or cpu.")
+
+
+def _check_output_root(root: str) -> None:
+    """Folders can be made there, or exist."""
+    folder = Path(root)
+    while not folder.exists():
+        folder = folder.parent
+    if not folder.is_dir():
+        raise UsageError(f"output_root={root}: {folder} is no folder.")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise UsageError(f"output_root={root}: no permission to write to {folder}.")

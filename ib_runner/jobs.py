@@ -1,0 +1,77 @@
+"""One run through its stages, and where new runs go."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from importlib import import_module
+from pathlib import Path
+
+from omegaconf import DictConfig
+
+from ib_runner.config.saved import changeable, differences
+from ib_runner.config.validate import show
+from ib_runner.errors import UsageError
+from ib_runner.runs.folder import STATE_NAME, Run
+
+#: the verbs behind each stage word that works on runs
+VERBS = {
+    "train": ("train",),
+    "measure": ("measure",),
+    "plot": ("plot",),
+    "check": ("check",),
+    "all": ("train", "measure", "plot", "check"),
+}
+
+
+def new_folder(config: DictConfig, prefix: str = "") -> Path:
+    """A folder's name that nobody has: ``OUTPUT_ROOT/EXPERIMENT/TIME STAMP``; not made yet."""
+    while True:
+        stamp = datetime.now().strftime("%Y-%m-%d_%H-%M-%S.%f")
+        path = Path(config.output_root) / config.experiment / f"{prefix}{stamp}"
+        if not path.exists():
+            return path
+
+
+def open_or_create(config: DictConfig, path: Path, allow_targets: Sequence[str]) -> Run:
+    """The run at ``path``, made with ``config`` if there is none.
+
+    A longer training is written down. Raises ``UsageError`` where the run's own configuration
+    differs in more than that.
+    """
+    if not (path / STATE_NAME).is_file():
+        run = Run.create(config, path)
+        run.allow_targets = tuple(allow_targets)
+        return run
+    run = Run(path, allow_targets)
+    check_resumable(run, config)
+    if config.trainer.epochs > run.config.trainer.epochs:
+        run.save_config(config)
+    return run
+
+
+def check_resumable(run: Run, config: DictConfig, stage: str = "all") -> None:
+    """Raise ``UsageError`` where ``config`` is not that of ``run``, but for what may differ."""
+    changed = differences(run.config, config, changeable(stage))
+    if changed:
+        shown = [f"{key}={show(now)}, it has {show(then)}" for key, (then, now) in changed.items()]
+        more = f" (and {len(shown) - 2} more)" if len(shown) > 2 else ""
+        raise UsageError(
+            f"run={run.path}: it cannot go on with another configuration:\n"
+            f"{'; '.join(shown[:2])}{more}."
+        )
+    if config.trainer.epochs < run.config.trainer.epochs:
+        raise UsageError(
+            f"trainer.epochs={config.trainer.epochs}: run={run.path} has "
+            f"{run.config.trainer.epochs}; only more epochs can be added."
+        )
+
+
+def is_done(run: Run, config: DictConfig, stage: str) -> bool:
+    """Whether nothing is left for ``train``, or for ``all``, to do."""
+    trained = run.state == "complete" and run.config.trainer.epochs >= config.trainer.epochs
+    return trained and (stage == "train" or run.table_path("findings").is_file())
+
+
+def work(stage: str, config: DictConfig, run: Run) -> None:
+    """Take ``run`` through the verbs of ``stage``."""
+    for verb in VERBS[stage]:
+        getattr(import_module(f"ib_runner.stages.{verb}"), verb)(config, run)

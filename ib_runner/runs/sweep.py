@@ -1,0 +1,94 @@
+"""A sweep's folder: its jobs, each named by its swept overrides, in ``sweep.json``."""
+
+import hashlib
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from ib_runner.errors import DamagedFileError, UsageError
+from ib_runner.runs.atomic import write_json
+from ib_runner.runs.find import SWEEP_NAME
+from ib_runner.runs.schema import SCHEMA_VERSION
+
+LONGEST_NAME = 200
+
+
+@dataclass
+class Sweep:
+    """``fixed`` overrides apply to every job, ``jobs`` maps a folder's name to its swept ones.
+
+    ``keys`` are the swept keys; overrides are written as on the command line.
+    """
+
+    stage: str
+    fixed: list[str]
+    keys: list[str]
+    jobs: dict[str, list[str]]
+    started: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="microseconds"))
+    schema_version: int = SCHEMA_VERSION
+
+    def overrides(self, name: str) -> list[str]:
+        """All overrides of job ``name``."""
+        return [*self.fixed, *self.jobs[name]]
+
+    def add(self, swept: Sequence[str]) -> str:
+        """The name of the job with the ``swept`` overrides, added if it is new."""
+        for name, known in self.jobs.items():
+            if sorted(known) == sorted(swept):
+                return name
+        name = job_name(swept, taken=self.jobs)
+        self.jobs[name] = list(swept)
+        return name
+
+
+def job_name(swept: Sequence[str], taken: Sequence[str] = ()) -> str:
+    """``noise.beta-0.005_seed-0``: letters, digits and ``._-`` only, sorted by key.
+
+    A name that is taken, or too long for a file system, gets a short hash of the overrides.
+    """
+    pairs = sorted(one.lstrip("+").split("=", 1) for one in swept)
+    name = "_".join(re.sub(r"[^A-Za-z0-9._-]+", "-", "-".join(pair)) for pair in pairs) or "job"
+    if len(name) > LONGEST_NAME or name.lower() in {one.lower() for one in taken}:
+        digest = hashlib.sha256("\n".join(map("=".join, pairs)).encode()).hexdigest()[:8]
+        name = f"{name[:LONGEST_NAME]}-{digest}"
+    return name
+
+
+def write_sweep(path: Path, sweep: Sweep) -> None:
+    """Write ``sweep.json``; the folder is made if need be."""
+    path.mkdir(parents=True, exist_ok=True)
+    write_json(path / SWEEP_NAME, asdict(sweep))
+
+
+def read_sweep(path: Path) -> Sweep:
+    """Raises ``UsageError`` where there is no sweep, ``DamagedFileError`` where it can't be read."""
+    file = path / SWEEP_NAME
+    if not file.is_file():
+        raise UsageError(f"run={path}: no sweep (it holds no {SWEEP_NAME}); see `ib-run list`.")
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+        sweep = Sweep(**content)
+        _check(sweep)
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise DamagedFileError(f"{file}: cannot be read ({error}).") from error
+    if sweep.schema_version > SCHEMA_VERSION:
+        raise DamagedFileError(
+            f"{file}: schema version {sweep.schema_version}; this program knows versions up to "
+            f"{SCHEMA_VERSION}.\nUpdate ib-run."
+        )
+    return sweep
+
+
+def _check(sweep: Sweep) -> None:
+    """Names from a file become paths: believe none that leads elsewhere."""
+    texts = [*sweep.fixed, *sweep.keys, *(one for job in sweep.jobs.values() for one in job)]
+    if not all(isinstance(text, str) for text in (*texts, sweep.started, sweep.stage)):
+        raise ValueError("overrides and keys must be texts")
+    if any(text.lstrip("+~").startswith("hydra") for text in texts):
+        raise ValueError("Hydra's own settings are given anew each time")
+    for name in sweep.jobs:
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
+            raise ValueError(f"{name!r} is no name of a job")
