@@ -9,6 +9,9 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {
     "identity": nn.Identity,
 }
 
+#: the closed range of the bounded ones
+BOUNDS: dict[str, tuple[float, float]] = {"tanh": (-1.0, 1.0)}
+
 
 def activation(name: str) -> nn.Module:
     """A new module for ``name``; the leaky ReLU is max(x, x/10) as in Supplement 7.

@@ -13,6 +13,8 @@ from omegaconf.errors import OmegaConfBaseException
 from torch import Tensor, nn
 from yaml import YAMLError
 
+from ib_runner.build import build_dataset, build_network
+from ib_runner.datasets import Dataset
 from ib_runner.errors import DamagedFileError, UsageError
 from ib_runner.runs import provenance
 from ib_runner.runs.atomic import write_json, write_text
@@ -48,7 +50,9 @@ class Run:
             )
 
     @classmethod
-    def create(cls, config: DictConfig, path: str | Path) -> "Run":
+    def create(
+        cls, config: DictConfig, path: str | Path, allow_targets: Sequence[str] = ()
+    ) -> "Run":
         """Make a new run folder at ``path``; raises ``FileExistsError`` where there is one."""
         path = Path(path)
         path.mkdir(parents=True)
@@ -62,7 +66,7 @@ class Run:
             "finished": None,
         }
         write_json(path / STATE_NAME, state)
-        return cls(path, config.get("allow_targets") or ())
+        return cls(path, allow_targets)
 
     @cached_property
     def config(self) -> DictConfig:
@@ -130,9 +134,7 @@ class Run:
 
         ``config`` replaces the saved configuration (to measure at another noise level).
         """
-        from ib_runner.build import build_network
-
-        network = build_network(config or self.config, self.dataset(), self._targets)
+        network = build_network(config or self.config, self.dataset(), self.allow_targets)
         weights = self.weights(epoch)
         try:
             network.load_state_dict(weights)
@@ -143,24 +145,20 @@ class Run:
             ) from error
         return network.eval()
 
-    def dataset(self):
+    def dataset(self) -> Dataset:
         """The data set, built again from the configuration: ``.train``, ``.test``, ``.all``."""
         return self._dataset
 
     @cached_property
-    def _dataset(self):
-        from ib_runner.build import build_dataset
-
-        return build_dataset(self.config, self._targets)
-
-    @property
-    def _targets(self) -> tuple[str, ...]:
-        return self.allow_targets
+    def _dataset(self) -> Dataset:
+        return build_dataset(self.config, self.allow_targets)
 
     def table_path(self, name: str) -> Path:
         """Where table ``name`` lies."""
         if name not in TABLES:
-            raise UsageError(f"table {name}: there is none of that name; tables: {_names()}")
+            raise UsageError(
+                f"table {name}: there is none of that name; tables: {', '.join(TABLES)}"
+            )
         folder = self.path if name == "training" else self.path / "measurements"
         return folder / f"{name}.parquet"
 
@@ -183,7 +181,3 @@ class Run:
             "git": json.dumps(provenance.git_revision()),
             "packages": json.dumps(provenance.package_versions()),
         }
-
-
-def _names() -> str:
-    return ", ".join(TABLES)

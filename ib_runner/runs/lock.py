@@ -29,8 +29,10 @@ def hold(folder: Path) -> Iterator[None]:
     with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise RunInUseError(f"{folder}: in use by {_holder(path)}; wait for it or stop it.")
+        except BlockingIOError as error:
+            raise RunInUseError(
+                f"{folder}: in use by {_holder(path)}; wait for it or stop it."
+            ) from error
         file.truncate(0)
         json.dump({"host": socket.gethostname(), "pid": os.getpid()}, file)
         file.flush()

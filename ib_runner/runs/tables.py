@@ -38,7 +38,7 @@ def write_table(
     unknown = set(frame.columns) - set(schema.names)
     if unknown:
         raise KeyError(f"table {table} has no column {', '.join(sorted(unknown))}")
-    keys = [*(extra or {}), *key_columns(table)]
+    keys = [name for name, column in (extra or {}).items() if column.key] + key_columns(table)
     frame = frame[schema.names].sort_values(keys, kind="stable", ignore_index=True)
     if frame.duplicated(keys).any():
         raise ValueError(f"table {table}: rows with the same {', '.join(keys)}")

@@ -1,0 +1,35 @@
+"""Within- and between-class pairwise distances, from the input on (Fig. 6 and 8)."""
+
+import numpy as np
+import pandas as pd
+
+from ib_runner.geometry.distances import distance_histogram
+from ib_runner.measurements.histogram import histogram_rows
+from ib_runner.measurements.measurement import EveryEpoch, rows
+from ib_runner.measurements.snapshot import Snapshot
+
+
+class DistanceHistogram(EveryEpoch):
+    """``bins`` equal bins from 0 to the diagonal of the box that holds the layer's values."""
+
+    table = "distance_histogram"
+
+    def __init__(self, bins: int = 100):
+        self.bins = bins
+
+    def __call__(self, snapshot: Snapshot) -> pd.DataFrame:
+        table = []
+        labels = snapshot.inputs.y.numpy()
+        for layer, values in enumerate(snapshot.representations):
+            diagonal = (values.amax(0) - values.amin(0)).norm().item()
+            # bins must have a width even where all values coincide
+            edges = np.linspace(0.0, max(diagonal, 1e-9) * (1 + 1e-6), self.bins + 1)
+            noisy = snapshot.noisy and layer > 0
+            for pairs, counts in zip(
+                ("within", "between"),
+                distance_histogram(values, labels, edges),
+                strict=True,
+            ):
+                head = {"epoch": snapshot.epoch, "layer": layer, "pairs": pairs, "noise": noisy}
+                table += [{**head, **row} for row in histogram_rows(counts, edges)]
+        return rows(table)

@@ -1,0 +1,35 @@
+"""What a measurement is: a class with these two methods, named by a ``_target_`` in YAML."""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+import pandas as pd
+
+from ib_runner.measurements.snapshot import Snapshot
+
+
+class Measurement(Protocol):
+    """One file and one YAML entry each; see ``conf/measurement``."""
+
+    #: the table its rows go to; a table with a ``beta`` key may be measured at other noise levels
+    table: str
+
+    def select(self, epochs: Sequence[int]) -> Sequence[int]:
+        """Which of the measured epochs it wants."""
+        ...
+
+    def __call__(self, snapshot: Snapshot) -> pd.DataFrame:
+        """Rows of its table for one checkpoint, the ``epoch`` column included."""
+        ...
+
+
+class EveryEpoch:
+    """The usual choice: every measured epoch."""
+
+    def select(self, epochs: Sequence[int]) -> Sequence[int]:
+        return epochs
+
+
+def rows(table_rows: Sequence[Mapping[str, object]]) -> pd.DataFrame:
+    """A frame from rows, whatever their number."""
+    return pd.DataFrame.from_records(list(table_rows))

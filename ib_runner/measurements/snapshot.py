@@ -1,0 +1,65 @@
+"""What a measurement gets to see: one checkpoint of one run."""
+
+import zlib
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ib_runner.datasets import Split
+from ib_runner.networks import channels, hidden_layers
+from ib_runner.networks.noise import DropoutNoise, NoiseChannel
+
+
+@dataclass
+class Snapshot:
+    """A network (eval mode) with the weights of ``epoch`` and the inputs to measure on.
+
+    ``seed`` is the run's; every random number is a function of it, the epoch and a purpose.
+    """
+
+    epoch: int
+    network: nn.Module
+    inputs: Split
+    seed: int
+
+    def stream(self, purpose: str) -> int:
+        """A 63-bit seed for ``purpose`` at this epoch."""
+        words = [self.seed, self.epoch, zlib.crc32(purpose.encode())]
+        return int(np.random.SeedSequence(words).generate_state(1, np.uint64)[0] >> 1)
+
+    @cached_property
+    def channels(self) -> list[NoiseChannel]:
+        """The noise channels; the k-th is layer k + 1."""
+        return channels(self.network, self.inputs.x[:2])
+
+    @property
+    def noisy(self) -> bool:
+        """Whether any channel adds noise: representations are then noisy ones."""
+        return any(
+            channel.beta > 0 or (isinstance(channel, DropoutNoise) and channel.p > 0)
+            for channel in self.channels
+        )
+
+    @property
+    def beta(self) -> float:
+        """The largest standard deviation of the channels' noise."""
+        return max(channel.beta for channel in self.channels)
+
+    @cached_property
+    def representations(self) -> list[Tensor]:
+        """Layer 0 (the input) and T of every layer, [N, d] float64, one pass for each input.
+
+        In float64, because saturated units differ by less than float32 resolves.
+        """
+        network = self.network.double()
+        try:
+            x = self.inputs.x.double()
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(self.stream("representations"))
+                hidden = hidden_layers(network, x, noise=self.noisy)
+        finally:
+            self.network.float()
+        return [t.flatten(1) for t in (x, *(layer.t for layer in hidden))]

@@ -1,0 +1,54 @@
+"""Log lines: to standard error without tearing progress bars, and into the run's folder."""
+
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tqdm import tqdm
+
+logger = logging.getLogger("ib_runner")
+
+
+class _AboveTheBar(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        tqdm.write(self.format(record), file=sys.stderr)
+
+
+def log_to_terminal(level: int = logging.INFO) -> None:
+    """Send the program's log lines to standard error, above any progress bar."""
+    if not any(isinstance(handler, _AboveTheBar) for handler in logger.handlers):
+        handler = _AboveTheBar()
+        handler.setFormatter(logging.Formatter("%(message)s"))
+        logger.addHandler(handler)
+    logger.setLevel(level)
+    logger.propagate = False
+
+
+@contextmanager
+def log_to(path: Path) -> Iterator[None]:
+    """Write the log lines also to ``path``, with their time, for the length of the block."""
+    handler = logging.FileHandler(path, encoding="utf-8", delay=True)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        handler.close()
+
+
+def progress(total: int, what: str, unit: str, done: int = 0) -> tqdm:
+    """A progress bar on standard error; none where that is no terminal, but for a line a minute."""
+    terminal = sys.stderr.isatty()
+    return tqdm(
+        total=total,
+        initial=done,
+        desc=what,
+        unit=unit,
+        file=sys.stderr,
+        dynamic_ncols=True,
+        mininterval=0.1 if terminal else 30.0,
+        leave=terminal,
+    )

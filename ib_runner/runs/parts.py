@@ -1,0 +1,54 @@
+"""Part files: results as they come, kept until all are there, so that an interruption costs
+no more than what was under way."""
+
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pandas as pd
+
+from ib_runner.errors import DamagedFileError
+from ib_runner.runs.atomic import write_text
+from ib_runner.runs.tables import read_table, write_table
+
+DONE = "done"
+
+
+class Parts:
+    """A folder of parts, one an epoch, each a table file or more and a mark that it is whole."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+
+    @property
+    def done(self) -> set[int]:
+        """The epochs whose parts are whole."""
+        return {int(mark.parent.name) for mark in self.folder.glob(f"*/{DONE}")}
+
+    def add(self, epoch: int, tables: Mapping[str, pd.DataFrame]) -> None:
+        """Keep the tables of one epoch."""
+        folder = self.folder / f"{epoch:06d}"
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, frame in tables.items():
+            write_table(folder / f"{name}.parquet", frame, name)
+        write_text(folder / DONE, "")
+
+    def tables(self) -> Iterator[tuple[str, pd.DataFrame]]:
+        """Each table, all parts together. A damaged part is dropped and named: measure again."""
+        files: dict[str, list[Path]] = {}
+        for path in sorted(self.folder.glob("*/*.parquet")):
+            files.setdefault(path.stem, []).append(path)
+        for name, paths in files.items():
+            yield name, pd.concat([self._read(path) for path in paths], ignore_index=True)
+
+    def _read(self, path: Path) -> pd.DataFrame:
+        try:
+            return read_table(path)
+        except DamagedFileError:
+            shutil.rmtree(path.parent)
+            raise
+
+    def remove(self) -> None:
+        """Remove these parts and those of earlier, abandoned measurements."""
+        for folder in self.folder.parent.glob(".parts-*"):
+            shutil.rmtree(folder)

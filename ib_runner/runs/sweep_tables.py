@@ -1,0 +1,61 @@
+"""A sweep's tables: those of its runs in one, with the run and the swept values as columns."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+from omegaconf import OmegaConf
+
+from ib_runner.runs.folder import Run
+from ib_runner.runs.schema import TABLES, Column
+from ib_runner.runs.tables import write_table
+
+_ARROW = {bool: pa.bool_(), int: pa.int64(), float: pa.float64(), str: pa.string()}
+
+
+def swept_values(run: Run, keys: list[str]) -> dict[str, object]:
+    """The values of the swept ``keys`` in ``run``; what is no plain value comes as text."""
+    values = {}
+    for key in keys:
+        # +exp=… and group choices are no key of the configuration; the folder's name tells them
+        value = OmegaConf.select(run.config, key)
+        if OmegaConf.is_config(value):
+            value = str(OmegaConf.to_container(value, resolve=True))
+        values[key] = value
+    return values
+
+
+def sweep_columns(rows: list[Mapping[str, object]]) -> dict[str, Column]:
+    """``run`` and the swept keys as columns; ints among floats become floats."""
+    columns = {"run": Column(pa.string(), key=True)}
+    for key in rows[0] if rows else ():
+        kinds = {type(row[key]) for row in rows if row[key] is not None}
+        kind = kinds.pop() if len(kinds) == 1 else float if kinds <= {int, float} and kinds else str
+        columns[key] = Column(_ARROW.get(kind, pa.string()), key=False)
+    return columns
+
+
+def collect_table(folder: Path, runs: list[Run], keys: list[str], table: str) -> bool:
+    """Write ``folder/measurements/TABLE.parquet`` from those runs that have it; False: none has."""
+    holders = [run for run in runs if run.table_path(table).is_file()]
+    if not holders:
+        return False
+    values = [swept_values(run, keys) for run in holders]
+    columns = sweep_columns(values)
+    frames = []
+    for run, value in zip(holders, values, strict=True):
+        texts = {
+            key: str(v) if columns[key].type == pa.string() and v is not None else v
+            for key, v in value.items()
+        }
+        frames.append(run.table(table).assign(run=run.path.name, **texts))
+    (folder / "measurements").mkdir(exist_ok=True)
+    path = folder / "measurements" / f"{table}.parquet"
+    write_table(path, pd.concat(frames, ignore_index=True), table, extra=columns)
+    return True
+
+
+def collect_tables(folder: Path, runs: list[Run], keys: list[str]) -> list[str]:
+    """Write every table that at least one run has; their names."""
+    return [table for table in TABLES if collect_table(folder, runs, keys, table)]

@@ -1,0 +1,112 @@
+"""Measure one run: from checkpoints to tables, epoch by epoch, in parallel."""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+
+import pandas as pd
+from joblib import Parallel, delayed
+from omegaconf import DictConfig, OmegaConf
+
+from ib_runner.build import build_measurements
+from ib_runner.errors import UsageError
+from ib_runner.measurements.epochs import measured_epochs
+from ib_runner.runs.folder import Run
+from ib_runner.runs.lock import hold
+from ib_runner.runs.log import log_to, logger, progress
+from ib_runner.runs.parts import Parts
+from ib_runner.runs.schema import TABLES
+from ib_runner.runs.tables import replace_rows, write_table
+from ib_runner.stages.measure_epoch import measure_epoch
+
+
+def measure(config: DictConfig, run: Run) -> None:
+    """Measure what ``config.measure`` asks for and merge it into the run's tables.
+
+    Epochs that are done are kept in part files until all are: an interrupted measurement goes on
+    where it stopped. Raises ``UsageError`` where an epoch to measure has no checkpoint.
+    """
+    if not run.epochs:
+        raise UsageError(f"run={run.path}: nothing is trained yet; `ib-run train run={run.path}`.")
+    try:
+        epochs = measured_epochs(_plain(config.measure.epochs), run.epochs)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+    names = _measured_at_this_noise(config, run)
+    with hold(run.path), log_to(run.path / "measure.log"):
+        parts = Parts(run.path / "measurements" / f".parts-{_settings_hash(config, names, epochs)}")
+        _measure_epochs(config, run, names, epochs, parts)
+        _merge(run, parts, _settings_metadata(config))
+
+
+def _plain(node: object) -> object:
+    return OmegaConf.to_container(node, resolve=True) if OmegaConf.is_config(node) else node
+
+
+def _measured_at_this_noise(config: DictConfig, run: Run) -> list[str]:
+    """The measurements to make: all, or at another noise level those whose rows name it."""
+    measurements = build_measurements(config, run.allow_targets)
+    trained, measured = (OmegaConf.select(c, "noise.beta") for c in (run.config, config))
+    if trained == measured:
+        return list(measurements)
+    kept = [name for name, one in measurements.items() if TABLES[one.table]["beta"].key]
+    logger.info(
+        "noise.beta = %s, trained with %s: measuring %s only, whose rows name the noise level",
+        measured,
+        trained,
+        ", ".join(kept) or "nothing",
+    )
+    return kept
+
+
+def _settings_hash(config: DictConfig, names: list[str], epochs: list[int]) -> str:
+    """Two calls with one hash make the same rows."""
+    settings = OmegaConf.to_container(config, resolve=True)
+    relevant = {key: settings[key] for key in ("measure", "measurement", "noise", "seed")}
+    relevant["measure"].pop("n_jobs", None)
+    text = json.dumps([relevant, names, epochs], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _settings_metadata(config: DictConfig) -> dict[str, str]:
+    measure = OmegaConf.to_container(config.measure, resolve=True)
+    return {"measure": json.dumps(measure, sort_keys=True)}
+
+
+def n_workers(n_jobs: int, tasks: int) -> int:
+    """Worker processes for ``measure.n_jobs``; −1 stands for every processor there is."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return max(1, min(tasks, (cores or 1) if n_jobs == -1 else n_jobs))
+
+
+def _measure_epochs(
+    config: DictConfig, run: Run, names: list[str], epochs: list[int], parts: Parts
+) -> None:
+    todo = [epoch for epoch in epochs if epoch not in parts.done]
+    bar = progress(len(epochs), f"measure {run.path.name}", "epoch", len(epochs) - len(todo))
+    with bar:
+        for epoch, tables in _results(config, run, names, epochs, todo):
+            parts.add(epoch, tables)
+            bar.update()
+
+
+def _results(
+    config: DictConfig, run: Run, names: list[str], epochs: list[int], todo: list[int]
+) -> Iterator[tuple[int, dict[str, pd.DataFrame]]]:
+    settings = OmegaConf.to_yaml(config, resolve=True)
+    tasks = [
+        delayed(measure_epoch)(str(run.path), run.allow_targets, settings, names, epochs, epoch)
+        for epoch in todo
+    ]
+    workers = n_workers(config.measure.n_jobs, len(todo))
+    yield from Parallel(n_jobs=workers, return_as="generator_unordered")(tasks)
+
+
+def _merge(run: Run, parts: Parts, settings: dict[str, str]) -> None:
+    metadata = {**run.table_metadata(), **settings}
+    for name, new in parts.tables():
+        path = run.table_path(name)
+        merged = replace_rows(run.table(name), new, name) if path.is_file() else new
+        write_table(path, merged, name, metadata)
+    parts.remove()

@@ -1,0 +1,50 @@
+"""One task of a measurement: one checkpoint of one run, in whatever process it lands."""
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+import pandas as pd
+import torch
+from omegaconf import DictConfig, OmegaConf
+
+from ib_runner.build import build_measurements
+from ib_runner.measurements.measurement import Measurement
+from ib_runner.measurements.snapshot import Snapshot
+from ib_runner.runs.folder import Run
+
+
+@lru_cache(maxsize=4)
+def _opened(
+    path: str, allow_targets: tuple[str, ...], settings: str
+) -> tuple[Run, DictConfig, dict[str, Measurement]]:
+    config = OmegaConf.create(settings)
+    return Run(path, allow_targets), config, build_measurements(config, allow_targets)
+
+
+def measure_epoch(
+    path: str,
+    allow_targets: tuple[str, ...],
+    settings: str,
+    names: Sequence[str],
+    epochs: Sequence[int],
+    epoch: int,
+) -> tuple[int, dict[str, pd.DataFrame]]:
+    """All measurements ``names`` of one epoch: the epoch, and a frame for each table.
+
+    ``settings`` is the configuration as YAML and ``epochs`` all that are measured, from which
+    each measurement selects its own.
+    """
+    torch.set_num_threads(1)
+    run, config, measurements = _opened(path, allow_targets, settings)
+    snapshot = Snapshot(
+        epoch=epoch,
+        network=run.network(epoch, config),
+        inputs=getattr(run.dataset(), config.measure.inputs),
+        seed=config.seed,
+    )
+    tables = {}
+    for name in names:
+        measurement = measurements[name]
+        if epoch in set(measurement.select(epochs)):
+            tables[measurement.table] = measurement(snapshot)
+    return epoch, tables

@@ -1,0 +1,114 @@
+"""Tables: round trip with units, merging by key, damage."""
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+
+from ib_runner.errors import DamagedFileError
+from ib_runner.runs.schema import SCHEMA_VERSION, TABLES, replacement_key
+from ib_runner.runs.tables import arrow_schema, read_table, replace_rows, write_table
+
+
+def entropies(epochs, entropy=1.0):
+    return pd.DataFrame(
+        [
+            {
+                "epoch": epoch,
+                "layer": 1,
+                "unit": unit,
+                "bin_width": 0.05,
+                "noise": True,
+                "entropy": entropy,
+            }
+            for epoch in epochs
+            for unit in (None, 0, 1)
+        ]
+    )
+
+
+def test_round_trip_keeps_types_units_and_metadata(tmp_path):
+    path = tmp_path / "binned_entropy.parquet"
+    write_table(path, entropies([2, 0]), "binned_entropy", {"seed": "7"})
+    schema = pq.read_schema(path)
+    assert str(schema.field("epoch").type) == "int32"
+    assert str(schema.field("layer").type) == "int16"
+    assert schema.field("entropy").metadata[b"unit"] == b"nats"
+    assert schema.metadata[b"seed"] == b"7"
+    assert schema.metadata[b"schema_version"] == str(SCHEMA_VERSION).encode()
+    back = read_table(path)
+    assert back.epoch.tolist() == [0, 0, 0, 2, 2, 2]
+    assert back.unit.isna().sum() == 2
+
+
+def test_epoch_and_layer_come_first_in_every_table():
+    for table, columns in TABLES.items():
+        first = [name for name in ("epoch", "layer") if name in columns]
+        assert list(columns)[: len(first)] == first, table
+
+
+def test_lists_of_float32_survive(tmp_path):
+    value = np.array([0.1, -0.2, 0.3], np.float32)
+    frame = pd.DataFrame(
+        {"epoch": [1], "layer": [5], "sample": [0], "label": [1], "noise": [True], "value": [value]}
+    )
+    write_table(tmp_path / "representation.parquet", frame, "representation")
+    back = read_table(tmp_path / "representation.parquet").value[0]
+    assert back.dtype == np.float32
+    np.testing.assert_array_equal(back, value)
+
+
+def test_measuring_again_replaces_the_key_and_keeps_the_rest(tmp_path):
+    old, new = entropies([0, 1], 1.0), entropies([1, 2], 3.0)
+    merged = replace_rows(old, new, "binned_entropy")
+    assert sorted(zip(merged.epoch, merged.entropy, strict=True)) == sorted(
+        [(0, 1.0)] * 3 + [(1, 3.0)] * 3 + [(2, 3.0)] * 3
+    )
+    # also when both have been through a file, where nulls change their form
+    for name, frame in (("old", old), ("new", new)):
+        write_table(tmp_path / name, frame, "binned_entropy")
+    again = replace_rows(
+        read_table(tmp_path / "old"), read_table(tmp_path / "new"), "binned_entropy"
+    )
+    assert len(again) == 9
+
+
+def test_a_histogram_is_replaced_whole():
+    assert replacement_key("activation_histogram") == ["epoch", "layer", "noise"]
+
+
+def test_duplicate_keys_and_unknown_columns_are_refused(tmp_path):
+    with pytest.raises(ValueError, match="same"):
+        write_table(tmp_path / "t", pd.concat([entropies([0])] * 2), "binned_entropy")
+    with pytest.raises(KeyError, match="colour"):
+        write_table(tmp_path / "t", entropies([0]).assign(colour=1), "binned_entropy")
+    assert not (tmp_path / "t").exists()
+
+
+@pytest.mark.parametrize("damage", ["truncated", "text", "empty", "flipped"])
+def test_damage_is_named(tmp_path, damage):
+    path = tmp_path / "binned_entropy.parquet"
+    write_table(path, entropies(range(50)), "binned_entropy")
+    data = path.read_bytes()
+    path.write_bytes(
+        {
+            "truncated": data[: len(data) // 2],
+            "text": b"not a table",
+            "empty": b"",
+            "flipped": bytes([data[0]]) + bytes(8) + data[9:],
+        }[damage]
+    )
+    with pytest.raises(DamagedFileError, match=r"binned_entropy\.parquet"):
+        read_table(path)
+
+
+def test_a_newer_schema_is_refused(tmp_path):
+    path = tmp_path / "t.parquet"
+    write_table(path, entropies([0]), "binned_entropy", {"schema_version": "999"})
+    with pytest.raises(DamagedFileError, match="999"):
+        read_table(path)
+
+
+def test_every_schema_is_valid_arrow():
+    for table in TABLES:
+        assert arrow_schema(table).names == list(TABLES[table])
