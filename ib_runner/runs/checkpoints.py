@@ -1,0 +1,153 @@
+"""The weights of a run's epochs, stacked in shards, and what is needed to go on training.
+
+    checkpoints/index.json                              which files count; written last
+    checkpoints/epochs-000000-000099.safetensors        weights of these epochs, [n, …] each
+    resume/epoch-000100.safetensors                     weights and optimizer state to go on from
+
+A shard holds the checkpointed epochs of one fixed range [k·shard_epochs, (k+1)·shard_epochs), and
+its name tells the first epoch of the range and the last it holds. So a shard that grows gets a new
+name, the files of the last commit are never touched, and what a killed process left behind is
+overwritten or removed. A run that was killed or extended ends with the bytes of one that was not.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ib_runner.errors import DamagedFileError, UsageError
+from ib_runner.runs.atomic import TEMPORARY
+from ib_runner.runs.checkpoint_index import Index, read_index, write_index
+from ib_runner.runs.tensor_file import TensorFile, read_tensor_file, write_tensor_file
+
+
+class Checkpoints:
+    """The checkpoints below run folder ``folder``; the folder need not exist before a commit.
+
+    One process writes at a time (the run's lock sees to that); any number reads.
+    """
+
+    def __init__(self, folder: str | Path, shard_epochs: int = 100):
+        self.folder = Path(folder)
+        self.shard_epochs = shard_epochs
+        self._weights_folder = self.folder / "checkpoints"
+        self._resume_folder = self.folder / "resume"
+        self._index_path = self._weights_folder / "index.json"
+        self._index = read_index(self._index_path)
+        self._appended: dict[int, Mapping[str, Tensor]] = {}
+        self._dropped: set[int] = set()
+        self._last_read: tuple[TensorFile, dict[str, Tensor]] | None = None
+
+    @property
+    def epochs(self) -> list[int]:
+        """The checkpointed epochs, ascending."""
+        return self._index.epochs
+
+    def weights(self, epoch: int) -> dict[str, Tensor]:
+        """Weights and buffers of ``epoch``, copies on the CPU.
+
+        Raises ``UsageError`` where it was not checkpointed, ``DamagedFileError`` where its file
+        is missing, truncated, altered or another one.
+        """
+        try:
+            return self._weights(epoch)
+        except DamagedFileError:
+            # a shard that grew meanwhile, in another process, has another name now
+            index = read_index(self._index_path)
+            if index == self._index:
+                raise
+            self._index = index
+            return self._weights(epoch)
+
+    def _weights(self, epoch: int) -> dict[str, Tensor]:
+        for shard in self._index.shards:
+            if epoch in shard.epochs:
+                row = shard.epochs.index(epoch)
+                return {name: stack[row].clone() for name, stack in self._read(shard).items()}
+        epochs = self.epochs
+        there = f"{len(epochs)} from {epochs[0]} to {epochs[-1]}" if epochs else "none yet"
+        raise UsageError(f"{self.folder}: no checkpoint of epoch {epoch}; epochs there: {there}.")
+
+    def resume(self) -> tuple[int, dict[str, Tensor]] | None:
+        """The last committed epoch and its resume state; None before the first commit."""
+        file = self._index.resume
+        return file and (file.epochs[0], read_tensor_file(self._resume_folder, file))
+
+    def append(self, epoch: int, weights: Mapping[str, Tensor]) -> None:
+        """Keep ``weights`` (a copy that nobody changes) for the next commit."""
+        self._appended[epoch] = weights
+
+    def drop(self, epoch: int) -> None:
+        """Leave ``epoch`` out from the next commit on: a longer training would not keep it."""
+        self._dropped.add(epoch)
+
+    def commit(self, epoch: int, resume_state: Mapping[str, Tensor]) -> None:
+        """Put what was appended up to ``epoch`` on disk, and the state to go on from there.
+
+        May be interrupted at any moment and called again.
+        """
+        committed = self._index.resume.epochs[0] if self._index.resume else -1
+        new = {e: w for e, w in self._appended.items() if committed < e <= epoch}
+        if committed == epoch and not new:
+            return
+        shards = self._shards_with(new)
+        resume = write_tensor_file(
+            self._resume_folder,
+            f"epoch-{epoch:06d}.safetensors",
+            (epoch,),
+            {name: tensor.contiguous().clone() for name, tensor in resume_state.items()},
+        )
+        index = Index(tuple(shards), resume)
+        write_index(self._index_path, index)
+        self._index = index
+        self._appended = {e: w for e, w in self._appended.items() if e > epoch}
+        self._dropped = set()
+        self._tidy()
+
+    def _shards_with(self, new: Mapping[int, Mapping[str, Tensor]]) -> list[TensorFile]:
+        """The shards once ``new`` is in them; those that change are written."""
+        shards = []
+        changing: dict[int, dict[int, Mapping[str, Tensor]]] = {}
+        for epoch, weights in new.items():
+            changing.setdefault(epoch // self.shard_epochs, {})[epoch] = weights
+        for shard in self._index.shards:
+            number = shard.epochs[0] // self.shard_epochs
+            if number not in changing and self._dropped.isdisjoint(shard.epochs):
+                shards.append(shard)
+                continue
+            kept = {e: self.weights(e) for e in shard.epochs if e not in self._dropped}
+            changing[number] = kept | changing.get(number, {})
+        return shards + [
+            self._write_shard(number, changing[number])
+            for number in sorted(changing)
+            if changing[number]
+        ]
+
+    def _write_shard(self, number: int, weights: Mapping[int, Mapping[str, Tensor]]) -> TensorFile:
+        epochs = tuple(sorted(weights))
+        stacks = {
+            name: torch.stack([weights[epoch][name].detach().cpu() for epoch in epochs])
+            for name in weights[epochs[0]]
+        }
+        name = f"epochs-{number * self.shard_epochs:06d}-{epochs[-1]:06d}.safetensors"
+        return write_tensor_file(self._weights_folder, name, epochs, stacks)
+
+    def _read(self, shard: TensorFile) -> dict[str, Tensor]:
+        if self._last_read is None or self._last_read[0] != shard:
+            stacks = read_tensor_file(self._weights_folder, shard)
+            if any(stack.shape[:1] != (len(shard.epochs),) for stack in stacks.values()):
+                raise DamagedFileError(
+                    f"{self._weights_folder / shard.name}: not one row for each of its epochs."
+                )
+            self._last_read = shard, stacks
+        return self._last_read[1]
+
+    def _tidy(self) -> None:
+        """Remove the files that no longer count, and what a killed process left."""
+        counting = self._index.names()
+        for folder in (self._weights_folder, self._resume_folder):
+            for pattern in ("epoch*-*.safetensors", TEMPORARY):
+                for path in folder.glob(pattern):
+                    if path.name not in counting:
+                        path.unlink(missing_ok=True)

@@ -1,0 +1,69 @@
+"""Tensors in safetensors files that are recognised again by their size and SHA-256."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import safetensors.torch
+from safetensors import SafetensorError
+from torch import Tensor
+
+from ib_runner.errors import DamagedFileError
+from ib_runner.runs.atomic import write_bytes
+
+
+@dataclass(frozen=True)
+class TensorFile:
+    """A file ``name`` that holds ``epochs``: what the index remembers of it."""
+
+    name: str
+    epochs: tuple[int, ...]
+    size: int
+    sha256: str
+
+
+def write_tensor_file(
+    folder: Path, name: str, epochs: tuple[int, ...], tensors: Mapping[str, Tensor]
+) -> TensorFile:
+    """Write ``tensors`` to ``folder``/``name``; the epochs go into the file's metadata as well."""
+    # one metadata key: the order of several is not the same from one process to the next
+    data = safetensors.torch.save(dict(tensors), {"epochs": json.dumps(epochs)})
+    folder.mkdir(parents=True, exist_ok=True)
+    write_bytes(folder / name, data)
+    return TensorFile(name, epochs, len(data), hashlib.sha256(data).hexdigest())
+
+
+def read_tensor_file(folder: Path, file: TensorFile) -> dict[str, Tensor]:
+    """The tensors of ``file``.
+
+    Raises ``DamagedFileError`` where it is missing, truncated, altered or another file.
+    """
+    path = folder / file.name
+    try:
+        size = path.stat().st_size
+        if size != file.size:
+            raise _damaged(path, f"{size} bytes instead of {file.size}")
+        data = path.read_bytes()
+    except FileNotFoundError as error:
+        raise _damaged(path, "the file is missing") from error
+    except OSError as error:
+        raise _damaged(path, f"cannot be read: {error.strerror}") from error
+    if hashlib.sha256(data).hexdigest() != file.sha256:
+        raise _damaged(path, "the contents are not those that were written")
+    try:
+        length = int.from_bytes(data[:8], "little")
+        epochs = json.loads(json.loads(data[8 : 8 + length])["__metadata__"]["epochs"])
+        tensors = safetensors.torch.load(data)
+    except (SafetensorError, ValueError, KeyError, TypeError) as error:
+        raise _damaged(path, "not a checkpoint of ours") from error
+    if epochs != list(file.epochs):
+        raise _damaged(path, "it holds other epochs than the index says")
+    return tensors
+
+
+def _damaged(path: Path, what: str) -> DamagedFileError:
+    return DamagedFileError(
+        f"{path}: {what}.\nRestore the file from a copy, or train again into a new folder."
+    )

@@ -1,0 +1,93 @@
+"""Training from epoch 0 or from where it stopped, with every epoch's weights and losses kept.
+
+Epoch 0 is the network as it is handed in; epoch k is the state after k passes. What is random in an
+epoch is a function of (seed, epoch), so that training in pieces ends with the same bytes.
+"""
+
+from collections.abc import Callable, Sequence
+
+import pandas as pd
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from tqdm import tqdm
+
+from ib_runner.datasets import Dataset
+from ib_runner.errors import Interrupted, TrainingFailedError
+from ib_runner.runs.checkpoints import Checkpoints
+from ib_runner.training.fused import FusedTrainer, is_fusible
+from ib_runner.training.history import History
+from ib_runner.training.plain import PlainTrainer
+from ib_runner.training.record import Record
+from ib_runner.training.schedule import Schedule, constant
+from ib_runner.training.targets import check_loss
+from ib_runner.training.task import Task, part
+
+
+def train(
+    network: nn.Module,
+    dataset: Dataset,
+    *,
+    epochs: int,
+    batch_size: int | None,
+    loss: str,
+    optimizer: Callable[..., Optimizer],
+    checkpoints: Checkpoints,
+    seed: int,
+    regularizer: Callable[[Sequence[Tensor]], None] | None = None,
+    schedule: Schedule = constant,
+    device: str | torch.device = "cpu",
+    checkpoint_every: int = 1,
+    history: pd.DataFrame | None = None,
+    on_commit: Callable[[pd.DataFrame], None] = lambda rows: None,
+    progress: bool = True,
+) -> pd.DataFrame:
+    """Train ``network`` up to epoch ``epochs`` and return the rows of the ``training`` table.
+
+    ``optimizer`` makes one from the parameters: ``partial(torch.optim.Adam, lr=4e-4)``.
+    ``batch_size`` None is the whole training set; ``loss`` is cross_entropy (nats) or mse;
+    ``schedule`` gives the learning rate's factor in epochs 1, 2, …; ``regularizer`` is called after
+    every step with the weight matrices but the output layer's. The noise channels are on in
+    training and off when losses and errors are taken.
+
+    Training goes on from the last commit of ``checkpoints``; ``history`` are the rows of then.
+    ``on_commit`` gets all rows just before each commit. ``network`` ends with the last weights.
+
+    Raises ``TrainingFailedError`` where a loss stops being a number, and hands on a
+    ``KeyboardInterrupt`` or ``Interrupted``, each with the last whole epoch committed.
+    """
+    check_loss(loss, dataset)
+    device = torch.device(device)
+    network.to(device)
+    task = Task(
+        network=network,
+        train=part(dataset.train, dataset, device),
+        test=part(dataset.test, dataset, device),
+        classes=dataset.n_classes is not None,
+        loss=loss,
+        batch_size=min(batch_size or len(dataset.train), len(dataset.train)),
+        optimizer=optimizer(network.parameters()),
+        regularizer=regularizer,
+        schedule=schedule,
+        seed=seed,
+    )
+    trainer = FusedTrainer(task) if is_fusible(task) else PlainTrainer(task)
+    record = Record(trainer, checkpoints, History(dataset), checkpoint_every, on_commit)
+    done = record.resume(history, epochs)
+    with tqdm(total=epochs, initial=max(done, 0), unit="epoch", disable=not progress) as bar:
+        try:
+            for epoch in range(done + 1, epochs + 1):
+                if epoch > 0:
+                    trainer.run_epoch(epoch)
+                    bar.update()
+                scores = {"train": trainer.score(task.train), "test": trainer.score(task.test)}
+                record.note(epoch, scores, last=epoch == epochs)
+                bar.set_postfix_str(f"test loss {scores['test'].loss:.4f}", refresh=False)
+                if record.is_due(epoch):
+                    record.commit()
+        except (KeyboardInterrupt, Interrupted, TrainingFailedError):
+            record.commit()
+            raise
+    record.commit()
+    network.cpu().load_state_dict(trainer.weights())
+    return record.history.frame(max(done, epochs))

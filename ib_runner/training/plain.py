@@ -1,0 +1,113 @@
+"""Training any network by PyTorch, a minibatch step at a time."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor
+
+from ib_runner.errors import IbRunError
+from ib_runner.training.parseval import regularized_weights
+from ib_runner.training.streams import epoch_order, stream_seed
+from ib_runner.training.targets import Score, count_errors, mean_loss
+from ib_runner.training.task import Part, Task
+
+#: below this many parameters, threads cost more than they bring
+FEW_PARAMETERS = 50_000
+#: inputs that are scored at a time
+_BLOCK = 1024
+
+
+class PlainTrainer:
+    """Trains the network of ``task``, in place."""
+
+    def __init__(self, task: Task):
+        self.task = task
+        self.network = task.network
+        self.optimizer = task.optimizer
+        self._rates = [group["lr"] for group in task.optimizer.param_groups]
+        self._regularized = []
+        if task.regularizer is not None:
+            self._regularized = regularized_weights(task.network, task.train.x[:2])
+
+    def run_epoch(self, epoch: int) -> None:
+        """One pass through the data, in the order and with the noise of (seed, ``epoch``)."""
+        for group, rate in zip(self.optimizer.param_groups, self._rates, strict=True):
+            group["lr"] = rate * self.task.schedule(epoch)
+        x, y = self.task.train
+        order = torch.from_numpy(epoch_order(self.task.seed, epoch, len(x))).to(x.device)
+        self.network.train()
+        with self._conditions():
+            torch.manual_seed(stream_seed(self.task.seed, epoch, "noise"))
+            for batch in order.split(self.task.batch_size):
+                self._step(x[batch], y[batch])
+
+    def _step(self, x: Tensor, y: Tensor) -> None:
+        self.optimizer.zero_grad()
+        mean_loss(self.task.loss, self.network(x), y).backward()
+        self.optimizer.step()
+        if self.task.regularizer is not None:
+            self.task.regularizer(self._regularized)
+
+    @torch.no_grad()
+    def score(self, data: Part) -> Score:
+        """Mean loss and errors on ``data``; noise off, batch norm and the like in eval mode."""
+        self.network.eval()
+        total, errors = 0.0, 0
+        with self._conditions():
+            for x, y in zip(data.x.split(_BLOCK), data.y.split(_BLOCK), strict=True):
+                outputs = self.network(x).double()
+                total += mean_loss(self.task.loss, outputs, y.double()).item() * len(x)
+                if self.task.classes:
+                    errors += count_errors(outputs, y)
+        return Score(total / len(data.x), errors if self.task.classes else None)
+
+    def weights(self) -> dict[str, Tensor]:
+        """A copy of weights and buffers, on the CPU."""
+        return {name: _copy(tensor) for name, tensor in self.network.state_dict().items()}
+
+    def optimizer_state(self) -> dict[str, Tensor]:
+        """A copy of the optimizer's state, on the CPU: parameter number, entry."""
+        state = {}
+        for number, entries in self.optimizer.state_dict()["state"].items():
+            for entry, value in entries.items():
+                if isinstance(value, Tensor):
+                    state[f"{number}.{entry}"] = _copy(value)
+                elif value is not None:
+                    raise IbRunError(
+                        f"optimizer: {type(self.optimizer).__name__} keeps '{entry}', which is no "
+                        "tensor and cannot be checkpointed.\nChoose another optimizer."
+                    )
+        return state
+
+    def load(self, weights: Mapping[str, Tensor], optimizer_state: Mapping[str, Tensor]) -> None:
+        """Go on from ``weights()`` and ``optimizer_state()`` of an earlier epoch."""
+        self.network.load_state_dict(weights)
+        state: dict[int, dict[str, Tensor]] = {}
+        for name, value in optimizer_state.items():
+            number, entry = name.split(".", 1)
+            state.setdefault(int(number), {})[entry] = value
+        groups = self.optimizer.state_dict()["param_groups"]
+        self.optimizer.load_state_dict({"state": state, "param_groups": groups})
+
+    @contextmanager
+    def _conditions(self) -> Iterator[None]:
+        """Deterministic algorithms and a fixed number of threads; the caller's random state kept."""
+        few = sum(p.numel() for p in self.network.parameters()) < FEW_PARAMETERS
+        threads = torch.get_num_threads()
+        strict = torch.are_deterministic_algorithms_enabled()
+        device = self.task.train.x.device
+        devices = [device] if device.type == "cuda" else []
+        with torch.random.fork_rng(devices=devices):
+            torch.use_deterministic_algorithms(True)
+            if few:
+                torch.set_num_threads(1)
+            try:
+                yield
+            finally:
+                torch.set_num_threads(threads)
+                torch.use_deterministic_algorithms(strict)
+
+
+def _copy(tensor: Tensor) -> Tensor:
+    return tensor.detach().to("cpu", copy=True)

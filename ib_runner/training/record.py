@@ -1,0 +1,90 @@
+"""What a training leaves behind: weights, losses, and the state to go on from."""
+
+import math
+import time
+from collections.abc import Callable
+
+import pandas as pd
+
+from ib_runner.errors import DamagedFileError, TrainingFailedError
+from ib_runner.runs.checkpoints import Checkpoints
+from ib_runner.training.history import History
+from ib_runner.training.targets import Score
+
+#: a commit is due when a shard is full, and after this long; in the end the files are the same
+COMMIT_SECONDS = 60.0
+
+
+class Record:
+    """Keeps whole epochs of ``trainer`` and commits them: table first, checkpoints' index last.
+
+    An exception may come at any moment, between any two statements: ``commit`` then still puts
+    the last whole epoch on disk.
+    """
+
+    def __init__(
+        self,
+        trainer,
+        checkpoints: Checkpoints,
+        history: History,
+        every: int,
+        on_commit: Callable[[pd.DataFrame], None],
+    ):
+        self.trainer = trainer
+        self.checkpoints = checkpoints
+        self.history = history
+        self.every = every
+        self.on_commit = on_commit
+        self._whole: tuple[int, dict] | None = None
+        self._committed_at = time.monotonic()
+
+    def resume(self, rows: pd.DataFrame | None, epochs: int) -> int:
+        """Bring the trainer to the last committed epoch and return that; −1 where there is none."""
+        found = self.checkpoints.resume()
+        if found is None:
+            return -1
+        done, state = found
+        weights = {k[len("network.") :]: v for k, v in state.items() if k.startswith("network.")}
+        optimizer = {k[len("optimizer.") :]: v for k, v in state.items() if k.startswith("opt")}
+        try:
+            self.trainer.load(weights, optimizer)
+        except (KeyError, RuntimeError, ValueError) as error:
+            raise DamagedFileError(
+                f"{self.checkpoints.folder}: its checkpoints are of another network or optimizer "
+                f"({str(error).splitlines()[0]})."
+            ) from error
+        self.history.take(rows, done)
+        if done < epochs and done % self.every:
+            self.checkpoints.drop(done)  # it was kept as the last one, which it no longer is
+        return done
+
+    def note(self, epoch: int, scores: dict[str, Score], last: bool) -> None:
+        """Keep ``epoch``; raises ``TrainingFailedError`` where a loss is no number."""
+        if not all(math.isfinite(score.loss) for score in scores.values()):
+            raise TrainingFailedError(
+                f"Epoch {epoch}: the loss is no longer a number; everything before is kept.\n"
+                "Try a smaller optimizer.lr, or a smaller regularizer.alpha."
+            )
+        weights = self.trainer.weights()
+        if last or epoch % self.every == 0:
+            self.checkpoints.append(epoch, weights)
+        self.history.note(epoch, scores)
+        state = {f"network.{name}": tensor for name, tensor in weights.items()}
+        for name, tensor in self.trainer.optimizer_state().items():
+            state[f"optimizer.{name}"] = tensor
+        self._whole = epoch, state
+
+    def is_due(self, epoch: int) -> bool:
+        """Whether a shard has just been filled, or the last commit is long ago."""
+        full = (epoch + 1) % self.checkpoints.shard_epochs == 0
+        return full or time.monotonic() - self._committed_at > COMMIT_SECONDS
+
+    def commit(self) -> None:
+        """Put everything up to the last whole epoch on disk."""
+        if self._whole is None:
+            return
+        epoch, state = self._whole
+        # rows of epochs that are not committed do no harm: they are computed again
+        self.on_commit(self.history.frame(epoch))
+        self.checkpoints.commit(epoch, state)
+        self._committed_at = time.monotonic()

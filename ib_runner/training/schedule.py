@@ -1,0 +1,29 @@
+"""Learning rates over epochs, relative to the optimizer's own."""
+
+from collections.abc import Callable
+
+#: from an epoch (1, 2, …) to the factor of the learning rate in it
+Schedule = Callable[[int], float]
+
+
+def constant(epoch: int) -> float:
+    """The same learning rate in every epoch."""
+    return 1.0
+
+
+def geometric(ratio: float, horizon: int) -> Schedule:
+    """A factor that falls geometrically from 1 in the first epoch to ``ratio`` in ``horizon``'s.
+
+    It goes on falling behind the horizon: training longer or shorter does not bend it. Section
+    8.3 has ratio 1/10 over 128 epochs. Raises ``ValueError`` unless ratio > 0 and horizon ≥ 2.
+    """
+    if not 0 < ratio < float("inf") or horizon is None or horizon < 2:
+        raise ValueError(
+            f"lr_ratio = {ratio}, horizon = {horizon}: a ratio > 0 and a horizon ≥ 2 are needed"
+        )
+    return lambda epoch: ratio ** ((epoch - 1) / (horizon - 1))
+
+
+def schedule(name: str, lr_ratio: float, horizon: int | None) -> Schedule:
+    """The schedule called ``name``: constant or geometric."""
+    return geometric(lr_ratio, horizon) if name == "geometric" else constant

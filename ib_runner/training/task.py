@@ -1,0 +1,44 @@
+"""What is trained on what, and how: all that a trainer needs to know."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from ib_runner.datasets import Dataset, Split
+from ib_runner.training.schedule import Schedule
+from ib_runner.training.targets import target_rows
+
+
+class Part(NamedTuple):
+    """Inputs [n, …] and targets [n, k] of a split."""
+
+    x: Tensor
+    y: Tensor
+
+
+@dataclass(frozen=True)
+class Task:
+    """``network``, ``train``, ``test`` and ``optimizer`` live on one device.
+
+    ``classes``: whether there are classes to mistake. ``regularizer`` gets a list of matrices.
+    """
+
+    network: nn.Module
+    train: Part
+    test: Part
+    classes: bool
+    loss: str
+    batch_size: int
+    optimizer: Optimizer
+    regularizer: Callable[[Sequence[Tensor]], None] | None
+    schedule: Schedule
+    seed: int
+
+
+def part(split: Split, dataset: Dataset, device: torch.device) -> Part:
+    """``split`` with its targets as rows, on ``device``."""
+    return Part(split.x.to(device), target_rows(split, dataset.n_classes).to(device))
