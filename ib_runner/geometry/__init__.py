@@ -1,0 +1,1 @@
+"""The geometry of representations: distances, angles, clusters."""

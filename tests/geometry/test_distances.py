@@ -1,0 +1,116 @@
+"""Distance histograms against all pairs in float64."""
+
+import math
+
+import numba
+import numpy as np
+import pytest
+import torch
+
+from ib_runner.geometry.distances import distance_histogram, largest_distance
+from ib_runner.geometry.histogram import density
+
+
+def all_pairs(values: torch.Tensor) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Distances of the unordered pairs in float64, and the pairs."""
+    i, j = np.triu_indices(len(values), 1)
+    points = values.double().numpy()
+    return np.linalg.norm(points[i] - points[j], axis=1), i, j
+
+
+@pytest.mark.parametrize(
+    ("n", "d"), [(2, 1), (31, 2), (257, 3), (513, 5), (700, 12), (300, 33), (270, 784)]
+)
+def test_counts_agree_with_all_pairs(n, d):
+    generator = torch.Generator().manual_seed(n)
+    values = torch.randn(n, d, generator=generator)
+    labels = torch.randint(0, 3, (n,), generator=generator)
+    edges = torch.linspace(0.0, largest_distance(values), 41, dtype=torch.float64)
+    within, between = distance_histogram(values, labels, edges)
+
+    distances, i, j = all_pairs(values)
+    assert int(within.sum() + between.sum()) == len(distances) == n * (n - 1) // 2
+    same = labels.numpy()[i] == labels.numpy()[j]
+    for counts, kind in ((within, same), (between, ~same)):
+        assert int(counts.sum()) == int(kind.sum())
+        # the cumulative count may differ by the pairs within rounding of an edge
+        for b, edge in enumerate(edges.numpy()[1:-1]):
+            room = 1e-5 * edges[-1].item()
+            below = int(counts[: b + 1].sum())
+            assert (distances[kind] < edge - room).sum() <= below
+            assert below <= (distances[kind] < edge + room).sum()
+
+
+def test_largest_distance_agrees_with_all_pairs():
+    values = torch.randn(1000, 7, generator=torch.Generator().manual_seed(0))
+    assert largest_distance(values) == pytest.approx(all_pairs(values)[0].max(), rel=1e-6)
+
+
+def test_distances_have_no_cancellation():
+    # neighbours 2⁻¹⁰ apart at a distance of 1000: |a|² + |b|² − 2ab in float32 would give noise
+    values = 1000.0 + torch.arange(3.0)[:, None].expand(-1, 784) * 2.0**-10
+    step = 28.0 * 2.0**-10
+    edges = torch.linspace(0.5 * step, 2.5 * step, 3)
+    within, between = distance_histogram(values, torch.tensor([0, 0, 1]), edges)
+    assert within.tolist() == [1, 0]
+    assert between.tolist() == [1, 1]
+    assert largest_distance(values) == pytest.approx(2 * step, rel=1e-6)
+
+
+def test_the_result_does_not_depend_on_threads():
+    values = torch.randn(1500, 6, generator=torch.Generator().manual_seed(0))
+    labels = torch.arange(1500) % 2
+    edges = torch.linspace(0, 4, 101)
+    before = numba.get_num_threads()
+    results = []
+    try:
+        for threads in (1, before):
+            numba.set_num_threads(threads)
+            results.append(torch.stack(distance_histogram(values, labels, edges)))
+    finally:
+        numba.set_num_threads(before)
+    assert torch.equal(*results)
+
+
+def test_bins_hold_their_left_edge_and_the_last_its_right_edge_too():
+    # distances 1, 2, 3 (twice 1) on a line
+    values = torch.tensor([[0.0], [1.0], [3.0]])
+    within, between = distance_histogram(values, torch.zeros(3), torch.tensor([0.0, 1.0, 2.0, 3.0]))
+    assert within.tolist() == [0, 1, 2]
+    assert between.tolist() == [0, 0, 0]
+    # what lies outside is not counted
+    within, _ = distance_histogram(values, torch.zeros(3), torch.tensor([1.5, 2.0, 2.5]))
+    assert within.tolist() == [0, 1]
+
+
+def test_samples_that_coincide_are_pairs_at_distance_zero():
+    within, between = distance_histogram(
+        torch.ones(10, 4), torch.arange(10) % 2, torch.tensor([0.0, 1.0])
+    )
+    assert (within.item(), between.item()) == (20, 25)
+
+
+def test_densities_integrate_to_one():
+    values = torch.randn(100, 3, generator=torch.Generator().manual_seed(0))
+    edges = torch.linspace(0, 3, 17, dtype=torch.float64)
+    for counts in distance_histogram(values, torch.arange(100) % 2, edges):
+        assert float((density(counts, edges) * edges.diff()).sum()) == pytest.approx(1, abs=1e-12)
+    assert density(torch.zeros(3, dtype=torch.int64), torch.arange(4.0)).tolist() == [0.0] * 3
+
+
+@pytest.mark.parametrize(
+    ("values", "labels", "edges", "message"),
+    [
+        (torch.zeros(3), torch.zeros(3), [0.0, 1.0], "shape"),
+        (torch.zeros(1, 2), torch.zeros(1), [0.0, 1.0], "shape"),
+        (torch.zeros(3, 2), torch.zeros(2), [0.0, 1.0], "labels"),
+        (torch.full((3, 2), math.nan), torch.zeros(3), [0.0, 1.0], "NaN"),
+        (torch.zeros(3, 2), torch.zeros(3), [0.0], "edges"),
+        (torch.zeros(3, 2), torch.zeros(3), [0.0, 0.0], "edges"),
+        (torch.zeros(3, 2), torch.zeros(3), [1.0, 0.0], "edges"),
+        (torch.zeros(3, 2), torch.zeros(3), [0.0, 1.0, 3.0], "edges"),
+    ],
+)
+def test_errors_name_the_cause(values, labels, edges, message):
+    with pytest.raises(ValueError, match=message):
+        distance_histogram(values, labels, torch.tensor(edges))
