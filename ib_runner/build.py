@@ -17,6 +17,7 @@ from torch import nn
 
 from ib_runner.datasets import Dataset
 from ib_runner.errors import UsageError
+from ib_runner.training.targets import check_loss
 
 #: the rooms of this package whose objects a configuration may name
 ROOMS = ("datasets", "networks", "training", "measurements", "figures", "findings")
@@ -88,13 +89,7 @@ def try_out(config: DictConfig, allow_targets: Sequence[str] = ()) -> tuple[Data
     Raises ``UsageError``; returns the data set and the network.
     """
     dataset = build_dataset(config, allow_targets)
-    if (config.trainer.loss == "cross_entropy") != (dataset.n_classes is not None):
-        kind = "classes" if dataset.n_classes is not None else "values"
-        needed = "cross_entropy" if dataset.n_classes is not None else "mse"
-        raise UsageError(
-            f"trainer.loss={config.trainer.loss}: the targets of this data set are {kind}; "
-            f"they need {needed}."
-        )
+    check_loss(config.trainer.loss, dataset)
     network = build_network(config, dataset, allow_targets)
     optimizer = build_training(config, allow_targets)["optimizer"]
     try:

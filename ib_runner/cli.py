@@ -5,7 +5,6 @@ compose the rest, checks all of it, and hands over to the stage. Exit statuses: 
 while running, 2 a mistake in the command line or configuration, 130 and 143 interrupted.
 """
 
-import argparse
 import os
 import signal
 import sys
@@ -13,24 +12,12 @@ import threading
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from importlib import resources
 
 from ib_runner.config.suggest import near_miss
 from ib_runner.errors import IbRunError, Interrupted, UsageError
 
 STAGES = ("train", "measure", "plot", "check", "all", "list")
-
-
-@dataclass
-class Command:
-    """What was asked for, taken apart."""
-
-    stage: str
-    run: str | None
-    dry_run: bool
-    flags: argparse.Namespace  # Hydra's
-    overrides: list[str]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -88,7 +75,7 @@ def _dispatch(argv: list[str]) -> int:
         print(f"ib-run {version('ib-run')}")
         return 0
     if argv[0] in ("-sc", "--shell-completion"):
-        from ib_runner.completion import complete
+        from ib_runner.commands.completion import complete
 
         return complete(argv[1:], STAGES)
     stage = argv[0]
@@ -97,7 +84,8 @@ def _dispatch(argv: list[str]) -> int:
             f"{stage}: the first word is one of the stages {', '.join(STAGES)}."
             f"{near_miss(stage, STAGES)}"
         )
-    from ib_runner.commands import execute
+    from ib_runner.commands.arguments import parse_command
+    from ib_runner.commands.execute import execute
 
     return execute(parse_command(stage, argv[1:]))
 
@@ -107,43 +95,3 @@ def _help() -> str:
 
     page = resources.files("ib_runner.conf").joinpath("hydra/help/stages.yaml")
     return OmegaConf.create(page.read_text(encoding="utf-8")).header.rstrip()
-
-
-def parse_command(stage: str, words: Sequence[str]) -> Command:
-    """Take ``run=`` and ``--dry-run`` out of ``words``; the rest is Hydra's.
-
-    ``run=`` is taken verbatim: such paths hold characters that Hydra's grammar rejects.
-    """
-    runs = [word.partition("=")[2] for word in words if word.startswith("run=")]
-    if len(runs) > 1 or "" in runs:
-        raise UsageError(f"run={' run='.join(runs)}: needs one path.")
-    rest = [word for word in words if not word.startswith("run=") and word != "--dry-run"]
-    flags = _parse_flags(rest)
-    if flags.multirun and stage not in ("train", "all"):
-        raise UsageError(
-            f"-m: sweeps are for train and all; `ib-run {stage} run=SWEEP` works on all its runs."
-        )
-    return Command(
-        stage=stage,
-        run=runs[0] if runs else None,
-        dry_run="--dry-run" in words,
-        flags=flags,
-        overrides=flags.overrides,
-    )
-
-
-def _parse_flags(words: Sequence[str]) -> argparse.Namespace:
-    from hydra._internal.utils import get_args_parser
-
-    parser = get_args_parser()
-
-    def refuse(message: str) -> None:
-        raise UsageError(f"{message}.\n`ib-run --help` shows the flags.")
-
-    parser.error = refuse
-    flags = parser.parse_intermixed_args(list(words))
-    for name in ("config_path", "config_name", "experimental_rerun"):
-        if getattr(flags, name) is not None:
-            flag = name.replace("_", "-")
-            raise UsageError(f"--{flag}: not for ib-run; --config-dir adds a folder of YAML.")
-    return flags

@@ -21,6 +21,7 @@ from ib_runner.errors import UsageError
 
 CONF = "pkg://ib_runner.conf"
 VERSION_BASE = "1.3"
+DEFAULT_EXPERIMENT = "+exp=szt_tanh"
 
 #: nodes whose references to other keys stay references, so that an override of ``measure`` or
 #: ``plot`` reaches them from a saved configuration too
@@ -54,6 +55,12 @@ def compose(
         return hydra.compose_config(name, list(overrides), mode)
     except (HydraException, OmegaConfBaseException, YAMLError, ValueError) as error:
         raise UsageError(explain(error, hydra, name, overrides)) from error
+
+
+def with_experiment(stage: str, overrides: Sequence[str]) -> list[str]:
+    """``ib-run train`` alone is the default experiment."""
+    named = any(one.lstrip("+~").startswith("exp=") for one in overrides)
+    return [*overrides] if named or stage == "list" else [DEFAULT_EXPERIMENT, *overrides]
 
 
 def parse(hydra: Hydra, overrides: Sequence[str]) -> list[Override]:

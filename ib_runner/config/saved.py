@@ -21,8 +21,9 @@ CHANGEABLE = {
     "plot": ("plot", "figure"),
     "check": ("findings",),
 }
-CHANGEABLE["all"] = tuple(key for stage in ("train", "measure", "plot", "check")
-                          for key in CHANGEABLE[stage])
+CHANGEABLE["all"] = tuple(
+    key for stage in ("train", "measure", "plot", "check") for key in CHANGEABLE[stage]
+)
 SAVED = "saved"
 REFERENCE = re.compile(r"\$\{(oc\.select:\s*)?[A-Za-z_][\w.]*(,\s*\w+)?\}")
 
@@ -86,8 +87,10 @@ def check_saved(saved: DictConfig, path: object) -> None:
         if key not in TOP_LEVEL:
             raise DamagedFileError(f"{path}/config.yaml: {key} is no key of a saved configuration.")
     for key, value in _leaves(OmegaConf.to_container(saved)):
-        if isinstance(value, str) and "${" in value and (
-            key.partition(".")[0] not in LATE_NODES or not REFERENCE.fullmatch(value)
+        if (
+            isinstance(value, str)
+            and "${" in value
+            and (key.partition(".")[0] not in LATE_NODES or not REFERENCE.fullmatch(value))
         ):
             raise DamagedFileError(f"{path}/config.yaml: {key}={value} is no value.")
 

@@ -97,7 +97,12 @@ def _check_collaborator(name: str, node: Any) -> None:
         for key in node:
             if key not in rules and key not in ("_target_", "_partial_"):
                 known = [f"{name}.{one}" for one in rules]
-                raise UsageError(f"{name}.{key}: no such key.{near_miss(f'{name}.{key}', known)}")
+                entry = node["_target_"].rpartition(".")[2]
+                raise UsageError(
+                    f"{name}.{key}={show(node[key])}: {entry} has no such key."
+                    f"{near_miss(f'{name}.{key}', known)}\n"
+                    f"If an experiment sets it for another entry, leave it out with ~{name}.{key}."
+                )
 
 
 def _named_entries(tree: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

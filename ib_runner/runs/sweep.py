@@ -27,7 +27,9 @@ class Sweep:
     fixed: list[str]
     keys: list[str]
     jobs: dict[str, list[str]]
-    started: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="microseconds"))
+    started: str = field(
+        default_factory=lambda: datetime.now(UTC).isoformat(timespec="microseconds")
+    )
     schema_version: int = SCHEMA_VERSION
 
     def overrides(self, name: str) -> list[str]:
@@ -64,7 +66,10 @@ def write_sweep(path: Path, sweep: Sweep) -> None:
 
 
 def read_sweep(path: Path) -> Sweep:
-    """Raises ``UsageError`` where there is no sweep, ``DamagedFileError`` where it can't be read."""
+    """The sweep at ``path``.
+
+    Raises ``UsageError`` where there is none, ``DamagedFileError`` where it cannot be read.
+    """
     file = path / SWEEP_NAME
     if not file.is_file():
         raise UsageError(f"run={path}: no sweep (it holds no {SWEEP_NAME}); see `ib-run list`.")

@@ -8,7 +8,7 @@ from ib_runner.errors import UsageError
 
 def complete(words: Sequence[str], stages: Sequence[str]) -> int:
     """Answer ``ib-run -sc query=bash`` with ``COMP_LINE`` set, or print the set-up for a shell."""
-    from ib_runner.commands import show_with_hydra
+    from ib_runner.commands.show import show_with_hydra
 
     if any(word.startswith("query=") for word in words):
         line = os.environ.get("COMP_LINE", "")

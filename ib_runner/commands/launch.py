@@ -1,6 +1,5 @@
 """Sweeps: expand them, check every job, then hand the jobs to Hydra's launcher."""
 
-import logging
 import os
 import sys
 import traceback
@@ -94,7 +93,7 @@ class _Job:
     folder: str
 
     def __call__(self, config: DictConfig) -> str | None:
-        from ib_runner.jobs import open_or_create, work
+        from ib_runner.commands.jobs import open_or_create, work
 
         log_to_terminal()
         if self.folder not in sys.path:
@@ -108,7 +107,9 @@ class _Job:
         except Exception as error:
             if os.environ.get("HYDRA_FULL_ERROR") == "1":
                 traceback.print_exc()
-            why = str(error) if isinstance(error, IbRunError) else f"{type(error).__name__}: {error}"
+            why = (
+                str(error) if isinstance(error, IbRunError) else f"{type(error).__name__}: {error}"
+            )
             logger.error("job %s failed: %s", name, why)
             return why
         return None
@@ -137,7 +138,6 @@ def launch(
         task_function=_Job(stage, path, names, tuple(allow_targets), os.getcwd()),
         config=master,
     )
-    logging.getLogger("hydra").setLevel(logging.WARNING)
     results = launcher.launch([list(one) for one in names], initial_job_idx=0)
     failed = {name: _why(result) for name, result in zip(names.values(), results, strict=True)}
     return {name: why for name, why in failed.items() if why is not None}

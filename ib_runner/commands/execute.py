@@ -1,20 +1,20 @@
-"""What each command line does, once it is taken apart."""
+"""From a command line taken apart to the stage that does the work."""
 
+import logging
 import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from hydra._internal.hydra import Hydra
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
-from ib_runner.cli import Command
-from ib_runner.config.compose import CONF, VERSION_BASE, compose, open_hydra, parse, settings
-from ib_runner.config.saved import SAVED, compose_saved, register
+from ib_runner.commands.arguments import Command
+from ib_runner.config.compose import compose, open_hydra, parse, settings, with_experiment
+from ib_runner.config.saved import compose_saved
 from ib_runner.config.validate import validate
 from ib_runner.errors import IbRunError, UsageError
 
-DEFAULT_EXPERIMENT = "+exp=szt_tanh"
 MAKES_RUNS = ("train", "all")
 
 
@@ -23,10 +23,13 @@ def execute(command: Command) -> int:
     here = os.getcwd()
     if here not in sys.path:
         sys.path.append(here)  # for targets in the user's own package
+    logging.getLogger("hydra").setLevel(logging.CRITICAL)  # it logs what it also raises
     hydra = open_hydra(command.flags.config_dir)
     flags = command.flags
     if flags.help or flags.hydra_help or flags.cfg or flags.info:
-        return _show(hydra, command)
+        from ib_runner.commands.show import show
+
+        return show(hydra, command)
     if command.stage == "list":
         return _list(hydra, command)
 
@@ -34,18 +37,12 @@ def execute(command: Command) -> int:
 
     log_to_terminal()
     if flags.multirun:
-        from ib_runner.sweeping import sweep
+        from ib_runner.commands.sweep import sweep
 
         return sweep(hydra, command)
     if command.run is None and command.stage in MAKES_RUNS:
         return _new_run(hydra, command)
     return _on_runs(hydra, command)
-
-
-def with_experiment(stage: str, overrides: Sequence[str]) -> list[str]:
-    """``ib-run train`` alone is the default experiment."""
-    named = any(one.lstrip("+~").startswith("exp=") for one in overrides)
-    return [*overrides] if named or stage == "list" else [DEFAULT_EXPERIMENT, *overrides]
 
 
 def given(hydra: Hydra, overrides: Sequence[str], key: str, default: object) -> object:
@@ -85,12 +82,12 @@ def _new_run(hydra: Hydra, command: Command) -> int:
     allow_targets = trust_own(config)
     try_out(config, allow_targets)
     if command.dry_run:
-        from ib_runner.estimate import describe_run
+        from ib_runner.commands.estimate import estimate_run
 
-        print(describe_run(stage, config, None))
+        print(estimate_run(stage, config, None))
         return 0
 
-    from ib_runner.jobs import new_folder, open_or_create, work
+    from ib_runner.commands.jobs import new_folder, open_or_create, work
 
     path = new_folder(config)
     work(stage, config, open_or_create(config, path, allow_targets))
@@ -120,10 +117,13 @@ def _on_runs(hydra: Hydra, command: Command) -> int:
         configs.append(compose_saved(hydra, stage, run.config, command.overrides, run.path))
         validate(configs[-1], stage)
     if command.dry_run:
-        from ib_runner.estimate import describe_run
+        from ib_runner.commands.estimate import estimate_run, total
 
-        for run, config in zip(found.runs, configs, strict=True):
-            print(describe_run(stage, config, run))
+        estimates = [
+            estimate_run(stage, config, run)
+            for run, config in zip(found.runs, configs, strict=True)
+        ]
+        print(*estimates, total(estimates), sep="\n")
         return 0
     failed = {}
     for run, config in zip(found.runs, configs, strict=True):
@@ -138,7 +138,7 @@ def _on_runs(hydra: Hydra, command: Command) -> int:
 
 
 def _work(stage: str, config: DictConfig, run, alone: bool) -> str | None:
-    from ib_runner.jobs import open_or_create, work
+    from ib_runner.commands.jobs import open_or_create, work
 
     if stage in MAKES_RUNS:
         run = open_or_create(config, run.path, run.allow_targets)
@@ -177,48 +177,4 @@ def _list(hydra: Hydra, command: Command) -> int:
         raise UsageError(f"run={command.run}: `list` takes output_root, experiment and state.")
     config = settings(compose(hydra, "list", command.overrides))
     print(list_runs(config.output_root, config.experiment, config.state))
-    return 0
-
-
-def _show(hydra: Hydra, command: Command) -> int:
-    """--help, --cfg, --info and --hydra-help: Hydra's own, on a configuration known to compose."""
-    flags, name, overrides = command.flags, command.stage, list(command.overrides)
-    if command.run is not None and command.stage != "list":
-        from ib_runner.runs.find import open_found
-
-        runs = open_found(command.run).runs
-        if not runs:
-            raise UsageError(f"run={command.run}: the sweep has no runs yet.")
-        compose_saved(hydra, command.stage, runs[0].config, overrides, runs[0].path)
-        register(hydra, runs[0].config, runs[0].path)
-        name = SAVED
-    else:
-        overrides = with_experiment(command.stage, overrides)
-        if not flags.multirun:
-            settings(compose(hydra, name, overrides))
-    words = [word for word in ("help", "hydra_help", "resolve", "multirun") if getattr(flags, word)]
-    argv = [f"--{word.replace('_', '-')}" for word in words]
-    for word in ("cfg", "package", "info", "config_dir"):
-        if getattr(flags, word) is not None:
-            argv += [f"--{word.replace('_', '-')}", getattr(flags, word)]
-    return show_with_hydra(name, [*argv, *overrides])
-
-
-def show_with_hydra(name: str, argv: Sequence[str]) -> int:
-    """Let Hydra's own main work on configuration ``name``; returns the exit status."""
-    import hydra
-    from hydra.core.global_hydra import GlobalHydra
-
-    def never(config: DictConfig) -> None:
-        raise IbRunError("Hydra was to show something, not to run it.")
-
-    GlobalHydra.instance().clear()
-    before = sys.argv
-    sys.argv = [before[0], *argv]
-    try:
-        hydra.main(version_base=VERSION_BASE, config_path=CONF, config_name=name)(never)()
-    except SystemExit as end:
-        return end.code if isinstance(end.code, int) else int(end.code is not None)
-    finally:
-        sys.argv = before
     return 0

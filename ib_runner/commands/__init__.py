@@ -1,0 +1,1 @@
+"""What each command line does, once the stage word is known."""

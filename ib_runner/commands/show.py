@@ -1,0 +1,58 @@
+"""Hydra's own pages (--help, --cfg, --info, completion) on our configurations."""
+
+import logging
+import sys
+from collections.abc import Sequence
+
+import hydra
+from hydra._internal.hydra import Hydra
+from hydra.core.global_hydra import GlobalHydra
+from omegaconf import DictConfig
+
+from ib_runner.commands.arguments import Command
+from ib_runner.config.compose import CONF, VERSION_BASE, compose, settings, with_experiment
+from ib_runner.config.saved import SAVED, compose_saved, register
+from ib_runner.errors import IbRunError, UsageError
+
+
+def show(opened: Hydra, command: Command) -> int:
+    """--help, --cfg, --info and --hydra-help: Hydra's own, on a configuration known to compose."""
+    flags, name, overrides = command.flags, command.stage, list(command.overrides)
+    if command.run is not None and command.stage != "list":
+        from ib_runner.runs.find import open_found
+
+        runs = open_found(command.run).runs
+        if not runs:
+            raise UsageError(f"run={command.run}: the sweep has no runs yet.")
+        compose_saved(opened, command.stage, runs[0].config, overrides, runs[0].path)
+        register(opened, runs[0].config, runs[0].path)
+        name = SAVED
+    else:
+        overrides = with_experiment(command.stage, overrides)
+        if not flags.multirun:
+            settings(compose(opened, name, overrides))
+    words = [word for word in ("help", "hydra_help", "resolve", "multirun") if getattr(flags, word)]
+    argv = [f"--{word.replace('_', '-')}" for word in words]
+    for word in ("cfg", "package", "info", "config_dir"):
+        if getattr(flags, word) is not None:
+            argv += [f"--{word.replace('_', '-')}", getattr(flags, word)]
+    return show_with_hydra(name, [*argv, *overrides])
+
+
+def show_with_hydra(name: str, argv: Sequence[str]) -> int:
+    """Let Hydra's own main work on configuration ``name``; returns the exit status."""
+
+    def never(config: DictConfig) -> None:
+        raise IbRunError("Hydra was to show something, not to run it.")
+
+    GlobalHydra.instance().clear()
+    logging.raiseExceptions = False  # a reader that goes away, `| head`, is no error of ours
+    before = sys.argv
+    sys.argv = [before[0], *argv]
+    try:
+        hydra.main(version_base=VERSION_BASE, config_path=CONF, config_name=name)(never)()
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
+    finally:
+        sys.argv = before
+    return 0
