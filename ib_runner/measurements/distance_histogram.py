@@ -1,7 +1,7 @@
 """Within- and between-class pairwise distances, from the input on (Fig. 6 and 8)."""
 
-import numpy as np
 import pandas as pd
+import torch
 
 from ib_runner.geometry.distances import distance_histogram
 from ib_runner.measurements.histogram import histogram_rows
@@ -19,11 +19,11 @@ class DistanceHistogram(EveryEpoch):
 
     def __call__(self, snapshot: Snapshot) -> pd.DataFrame:
         table = []
-        labels = snapshot.inputs.y.numpy()
+        labels = snapshot.inputs.y
         for layer, values in enumerate(snapshot.representations):
             diagonal = (values.amax(0) - values.amin(0)).norm().item()
             # bins must have a width even where all values coincide
-            edges = np.linspace(0.0, max(diagonal, 1e-9) * (1 + 1e-6), self.bins + 1)
+            edges = torch.linspace(0.0, max(diagonal, 1e-9) * (1 + 1e-6), self.bins + 1).double()
             noisy = snapshot.noisy and layer > 0
             for pairs, counts in zip(
                 ("within", "between"),
@@ -31,5 +31,5 @@ class DistanceHistogram(EveryEpoch):
                 strict=True,
             ):
                 head = {"epoch": snapshot.epoch, "layer": layer, "pairs": pairs, "noise": noisy}
-                table += [{**head, **row} for row in histogram_rows(counts, edges)]
+                table += [{**head, **row} for row in histogram_rows(counts.numpy(), edges.numpy())]
         return rows(table)

@@ -41,12 +41,17 @@ def _git(folder: Path, *arguments: str) -> str:
     return done.stdout.strip()
 
 
+def processors() -> int:
+    """The processors that this process may use."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return cores or 1
+
+
 def machine(device: str) -> dict[str, str | int]:
     """Host, processor threads that this process may use, and the device."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return {
         "host": socket.gethostname(),
         "platform": platform.platform(),
-        "threads": cores or 1,
+        "threads": processors(),
         "device": device,
     }

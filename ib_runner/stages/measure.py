@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 from collections.abc import Iterator
 
 import pandas as pd
@@ -16,6 +15,7 @@ from ib_runner.runs.folder import Run
 from ib_runner.runs.lock import hold
 from ib_runner.runs.log import log_to, logger, progress
 from ib_runner.runs.parts import Parts
+from ib_runner.runs.provenance import processors
 from ib_runner.runs.schema import TABLES
 from ib_runner.runs.tables import replace_rows, write_table
 from ib_runner.stages.measure_epoch import measure_epoch
@@ -76,8 +76,7 @@ def _settings_metadata(config: DictConfig) -> dict[str, str]:
 
 def n_workers(n_jobs: int, tasks: int) -> int:
     """Worker processes for ``measure.n_jobs``; −1 stands for every processor there is."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return max(1, min(tasks, (cores or 1) if n_jobs == -1 else n_jobs))
+    return max(1, min(tasks, processors() if n_jobs == -1 else n_jobs))
 
 
 def _measure_epochs(
@@ -95,11 +94,10 @@ def _results(
     config: DictConfig, run: Run, names: list[str], epochs: list[int], todo: list[int]
 ) -> Iterator[tuple[int, dict[str, pd.DataFrame]]]:
     settings = OmegaConf.to_yaml(config, resolve=True)
-    tasks = [
-        delayed(measure_epoch)(str(run.path), run.allow_targets, settings, names, epochs, epoch)
-        for epoch in todo
-    ]
     workers = n_workers(config.measure.n_jobs, len(todo))
+    threads = max(1, processors() // workers)
+    shared = (str(run.path), run.allow_targets, settings, names, epochs)
+    tasks = [delayed(measure_epoch)(*shared, epoch, threads) for epoch in todo]
     yield from Parallel(n_jobs=workers, return_as="generator_unordered")(tasks)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from functools import lru_cache
 
+import numba
 import pandas as pd
 import torch
 from omegaconf import DictConfig, OmegaConf
@@ -28,13 +29,15 @@ def measure_epoch(
     names: Sequence[str],
     epochs: Sequence[int],
     epoch: int,
+    threads: int,
 ) -> tuple[int, dict[str, pd.DataFrame]]:
     """All measurements ``names`` of one epoch: the epoch, and a frame for each table.
 
     ``settings`` is the configuration as YAML and ``epochs`` all that are measured, from which
-    each measurement selects its own.
+    each measurement selects its own. Values don't depend on ``threads``.
     """
-    torch.set_num_threads(1)
+    torch.set_num_threads(threads)
+    numba.set_num_threads(min(threads, numba.config.NUMBA_NUM_THREADS))
     run, config, measurements = _opened(path, allow_targets, settings)
     snapshot = Snapshot(
         epoch=epoch,
