@@ -6,10 +6,21 @@ is computed; the values agree to within the tolerance.
 
 import math
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from ib_runner.information.density_blocked import blocked_log_kernel_sums
+from ib_runner.information.density_groups import group_points, leaf_blocks
+from ib_runner.information.density_sums import kernel_sums
+from ib_runner.information.density_tree import build_tree
+
+#: centres in a leaf of the tree, about
+LEAF_SIZE = 128
+#: above this a tree prunes nothing and a matrix product is faster
+TREE_DIMENSIONS = 48
+#: below this tolerance float32 is not enough
+FLOAT32_TOLERANCE = 2e-4
 
 
 def log_mixture_density(
@@ -26,9 +37,28 @@ def log_mixture_density(
     not finite, and unless beta and tolerance are finite and positive.
     """
     _check(points, centres, beta, tolerance)
-    log_sums = blocked_log_kernel_sums(points.detach(), centres.detach(), beta)
+    points, centres = points.detach(), centres.detach()
     n, d = centres.shape
+    on_cpu = points.device.type == "cpu"
+    if on_cpu and d <= TREE_DIMENSIONS and tolerance >= FLOAT32_TOLERANCE:
+        log_sums = _tree_log_kernel_sums(points, centres, beta, tolerance)
+    else:
+        log_sums = blocked_log_kernel_sums(points, centres, beta)
     return log_sums - math.log(n) - d * math.log(beta * math.sqrt(2.0 * math.pi))
+
+
+def _tree_log_kernel_sums(points: Tensor, centres: Tensor, beta: float, tolerance: float) -> Tensor:
+    """ln of sum_j exp(−|t − c_j|²/2beta²) for every point t; [m] float64."""
+    scale = 1.0 / (beta * math.sqrt(2.0 * math.log(2.0)))
+    rows, bounds = group_points(points.double().numpy(), scale)
+    # a copy: the tree reorders its rows
+    tree = build_tree(np.array(centres.numpy(), order="C"), centres.shape[1], LEAF_SIZE)
+    log2_sums = kernel_sums(
+        rows, bounds, leaf_blocks(tree), tree, centres.shape[1], scale, tolerance
+    )
+    out = np.empty(len(points))
+    out[rows[:, -1].astype(np.int64)] = log2_sums * math.log(2.0)
+    return torch.from_numpy(out)
 
 
 def _check(points: Tensor, centres: Tensor, beta: float, tolerance: float) -> None:

@@ -30,6 +30,21 @@ def exp2(x):
 
 
 @numba.njit(inline="always", fastmath=True)
+def exp2_coarse(x):
+    """2**x for −126 ≤ x ≤ 126, relative error below 3e-6, a fifth faster; below, about 2**−126."""
+    x = max(x, LOWEST_EXPONENT)
+    whole = np.rint(x)
+    r = x - whole
+    p = _f(9.570101792e-3)
+    p = p * r + _f(5.591786031e-2)
+    p = p * r + _f(2.402474483e-1)
+    p = p * r + _f(6.931218147e-1)
+    p = p * r + _f(9.999992614e-1)
+    # p is in [0.7, 1.42]: adding to its exponent bits multiplies it by 2**whole
+    return np.int32(_f(p).view(np.int32) + (np.int32(whole) << np.int32(23))).view(np.float32)
+
+
+@numba.njit(inline="always", fastmath=True)
 def tanh(x):
     """tanh(x), absolute error below 2e-7."""
     e = exp2(min(max(x * (_f(2.0) * LOG2E), _f(-30.0)), _f(30.0)))
