@@ -17,6 +17,7 @@ from torch import nn
 
 from ib_runner.datasets import Dataset
 from ib_runner.errors import UsageError
+from ib_runner.training.schedule import schedule
 from ib_runner.training.targets import check_loss
 
 #: the rooms of this package whose objects a configuration may name
@@ -70,16 +71,21 @@ def build_findings(config: DictConfig, allow_targets: Sequence[str] = ()) -> dic
 
 
 def build_training(config: DictConfig, allow_targets: Sequence[str] = ()) -> dict[str, Any]:
-    """What the training loop takes beside network, data and checkpoints."""
+    """What ``training.loop.train`` takes beside network, data, checkpoints and history."""
+    trainer = config.trainer
     regularizer = None
     if config.regularizer is not None:
         regularizer = _call(config, "regularizer", allow_targets)
     return {
+        "epochs": trainer.epochs,
+        "batch_size": trainer.batch_size,
+        "loss": trainer.loss,
         "optimizer": _target(config, "optimizer", allow_targets),
         "regularizer": regularizer,
+        "schedule": schedule(trainer.schedule, trainer.lr_ratio, trainer.horizon),
         "seed": config.seed,
         "device": resolve_device(config.device),
-        **OmegaConf.to_container(config.trainer, resolve=True),
+        "checkpoint_every": trainer.checkpoint_every,
     }
 
 

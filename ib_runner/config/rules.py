@@ -103,7 +103,7 @@ PLAIN: dict[str, Rule] = {
     "trainer.loss": choice("cross_entropy", "mse"),
     "trainer.schedule": choice("constant", "geometric"),
     "trainer.lr_ratio": POSITIVE,
-    "trainer.horizon": optional(whole(1), "none"),
+    "trainer.horizon": optional(whole(2), "none"),
     "trainer.checkpoint_every": whole(1),
     "trainer.shard_epochs": whole(1),
     "measure.epochs": optional(

@@ -70,12 +70,11 @@ def register(hydra: Hydra, saved: DictConfig, path: object) -> DictConfig:
     ours = OmegaConf.to_container(saved)
     for node in ("measurement", "figure", "measure", "plot"):
         ours[node] = {**base[node], **(ours.get(node) or {})}
+    quiet = {"help": "stages", "hydra_logging": "none", "job_logging": "none"}
     defaults = [
-        {"override /hydra/help": "stages"},
-        {"override /hydra/hydra_logging": "none"},
-        {"override /hydra/job_logging": "none"},
         "_self_",
-        *({f"{group}": None} for group in ("measure", "plot")),
+        *({group: None} for group in ("measure", "plot")),  # measure=quick may choose an entry
+        *({f"override /hydra/{key}": entry} for key, entry in quiet.items()),
     ]
     ConfigStore.instance().store(SAVED, {"defaults": defaults, **ours}, provider="ib_runner")
     return OmegaConf.create(ours)
