@@ -1,0 +1,73 @@
+"""Histograms of each layer's values over epochs (top rows of Fig. 5 and 10)."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.collections import QuadMesh
+from matplotlib.colors import LogNorm
+from matplotlib.figure import Figure
+
+from ib_runner.figures.epochs import epoch_axis
+from ib_runner.figures.layers import layer_name
+from ib_runner.figures.style import COLUMN, DENSITY_MAP, new_figure, styled
+from ib_runner.findings.context import Context, Tables
+
+#: shares of a layer's values at which the colours end
+SHARES = LogNorm(1e-3, 1.0, clip=True)
+
+
+class ActivationHistogram:
+    """A heat map for each layer, one below the other."""
+
+    tables_needed = ("activation_histogram",)
+
+    @styled
+    def __call__(self, tables: Tables, context: Context) -> Figure:
+        table = tables("activation_histogram")
+        n_layers = table["layer"].nunique()
+        figure = new_figure(COLUMN, 0.5 + 0.9 * n_layers)
+        panels = figure.subplots(n_layers, sharex=True, squeeze=False)[:, 0]
+        mesh = draw_activations(panels, table)
+        for axes in panels[:-1]:
+            epoch_axis(axes, int(table["epoch"].max()), label=False)
+        for axes in panels:
+            axes.set_ylabel("value")
+        share_bar(figure, mesh, panels)
+        return figure
+
+
+def draw_activations(panels: Sequence[Axes], table: pd.DataFrame) -> QuadMesh:
+    """A heat map on each of ``panels``: share of the layer's values in a bin, over epochs."""
+    for axes, (layer, rows) in zip(panels, table.groupby("layer"), strict=True):
+        counts = rows.pivot_table(index="left", columns="epoch", values="count").fillna(0.0)
+        shares = (counts / counts.sum()).where(counts > 0)
+        edges = [*counts.index, rows["right"].max()]
+        mesh = axes.pcolormesh(
+            epoch_edges(counts.columns.to_numpy()),
+            edges,
+            shares,
+            norm=SHARES,
+            cmap=DENSITY_MAP,
+            rasterized=True,
+        )
+        axes.set_title(layer_name(layer), pad=3)
+        axes.set_yticks([edges[0], (edges[0] + edges[-1]) / 2, edges[-1]])
+        epoch_axis(axes, int(table["epoch"].max()))
+    return mesh
+
+
+def share_bar(figure: Figure, mesh: QuadMesh, panels: Sequence[Axes]) -> None:
+    """The colours' meaning, right of ``panels``."""
+    bar = figure.colorbar(mesh, ax=list(panels), pad=0.01, aspect=30)
+    bar.set_label("share of values")
+    bar.outline.set_linewidth(0.6)
+
+
+def epoch_edges(epochs: np.ndarray) -> np.ndarray:
+    """Edges half way between sorted ``epochs``, on the logarithmic part of the axis as it looks."""
+    position = np.log(np.maximum(epochs, 0.3))
+    middle = (position[1:] + position[:-1]) / 2
+    first = -0.5 if epochs[0] == 0 else epochs[0] * 0.9
+    return np.concatenate([[first], np.exp(middle), [epochs[-1] * 1.1 + 0.5]])

@@ -1,0 +1,44 @@
+"""H(Bin(T_ℓ)) of whole layers over epochs (bottom of Fig. 5)."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ib_runner.figures.epochs import epoch_axis
+from ib_runner.figures.layers import layer_legend, layer_line, layer_name
+from ib_runner.figures.style import COLUMN, GREY, new_figure, styled
+from ib_runner.figures.units import convert
+from ib_runner.findings.binning import whole_layers
+from ib_runner.findings.context import Context, Tables
+
+
+class BinnedEntropy:
+    """One panel for each bin width that was measured, the widths written into them."""
+
+    tables_needed = ("binned_entropy",)
+
+    @styled
+    def __call__(self, tables: Tables, context: Context) -> Figure:
+        table = tables("binned_entropy")
+        widths = np.unique(table["bin_width"])
+        figure = new_figure(COLUMN, 0.4 + 1.6 * len(widths))
+        panels = figure.subplots(len(widths), sharex=True, squeeze=False)[:, 0]
+        for axes, width in zip(panels, widths, strict=True):
+            draw_binned_entropy(axes, table, context, width)
+        for axes in panels[:-1]:
+            epoch_axis(axes, int(table["epoch"].max()), label=False)
+        layer_legend(panels[0])
+        return figure
+
+
+def draw_binned_entropy(axes: Axes, table: pd.DataFrame, context: Context, width: float) -> None:
+    """H(Bin(T_ℓ)) for bins of ``width`` on ``axes``, with H(X) as a dotted line."""
+    for layer, rows in whole_layers(table, width).groupby("layer"):
+        entropy = convert(rows["entropy"], context.unit)
+        axes.plot(rows["epoch"], entropy, label=layer_name(layer), **layer_line(layer))
+    axes.axhline(convert(context.h_x, context.unit), color=GREY, linewidth=0.6, linestyle=":")
+    axes.set_ylim(bottom=0)
+    axes.set_ylabel(rf"$H(\mathrm{{Bin}}(T_\ell))$ [{context.unit}]")
+    axes.text(0.02, 0.04, f"bin width {width:g}", transform=axes.transAxes, fontsize=7)
+    epoch_axis(axes, int(table["epoch"].max()))

@@ -1,0 +1,64 @@
+"""The epoch axis, and the epochs that scatter plots and histograms show."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter
+
+from ib_runner.findings.context import Context, Tables, read
+from ib_runner.findings.information import certified, of_layer
+from ib_runner.findings.turning import spread_epochs, turning_points
+
+
+def epoch_axis(axes: Axes, last: int, label: bool = True) -> None:
+    """A logarithmic axis up to epoch ``last`` with a place for epoch 0, one linear step long."""
+    axes.set_xscale("symlog", linthresh=1, linscale=0.6)
+    axes.set_xlim(-0.15, last * 1.15 if last else 1)
+    decades = [10**k for k in range(int(np.log10(max(last, 1))) + 1)]
+    axes.xaxis.set_major_locator(FixedLocator([0, *decades]))
+    axes.xaxis.set_major_formatter(FuncFormatter(_tick))
+    minor = [k * decade for decade in decades for k in range(2, 10) if k * decade <= last]
+    axes.xaxis.set_minor_locator(FixedLocator(minor))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    if label:
+        axes.set_xlabel("epoch")
+    else:
+        axes.set_xlabel("")
+        axes.tick_params(labelbottom=False)
+
+
+def marked_epochs(tables: Tables, context: Context, table: pd.DataFrame, count: int) -> list[int]:
+    """Epochs of ``table`` worth a picture: ``context.epochs``, or the first turning points of the
+    last layer's I(X;T), the end, and what fills the gaps.
+
+    Raises ``ValueError`` naming an epoch of ``context.epochs`` that was not measured.
+    """
+    available = np.unique(table["epoch"].to_numpy())
+    if context.epochs is not None:
+        missing = sorted(set(context.epochs) - set(available.tolist()))
+        if missing:
+            raise ValueError(
+                f"plot.epochs: epoch {', '.join(map(str, missing))} was not measured; "
+                f"{len(available)} epochs from {available[0]} to {available[-1]} were"
+            )
+        return sorted(set(context.epochs))
+    turns = _turning_epochs(tables, context)
+    return spread_epochs(available, count, [e for e in turns if e in available][: count - 1])
+
+
+def _turning_epochs(tables: Tables, context: Context) -> list[int]:
+    information = read(tables, "mutual_information")
+    if information is None:
+        return []
+    rows = certified(information, context.beta)
+    if rows.empty:
+        return []
+    turns = turning_points(of_layer(rows, -1))
+    first_peak = next((k for k, turn in enumerate(turns) if turn.peak), 0)
+    return [turn.epoch for turn in turns[first_peak:]]
+
+
+def _tick(value: float, _position: int) -> str:
+    if value < 100:
+        return f"{value:g}"
+    return rf"$10^{{{round(np.log10(value))}}}$"

@@ -1,0 +1,72 @@
+"""Fig. 5(a): values, information, losses, binned entropy and representations on one epoch axis."""
+
+from collections.abc import Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure, SubFigure
+
+from ib_runner.figures.activation_histogram import draw_activations, share_bar
+from ib_runner.figures.binned_entropy import draw_binned_entropy
+from ib_runner.figures.epochs import epoch_axis, marked_epochs
+from ib_runner.figures.layers import layer_legend
+from ib_runner.figures.losses import draw_losses
+from ib_runner.figures.mutual_information import draw_information, draw_marks
+from ib_runner.figures.representation import LETTERS, N_MARKS, draw_scatters
+from ib_runner.figures.style import PAGE, new_figure, styled
+from ib_runner.findings.binning import default_width
+from ib_runner.findings.context import Context, Tables
+
+
+class Fig5:
+    """``layer``, counted from 1 or backwards from −1, is the one shown in the scatter plots."""
+
+    tables_needed = (
+        "activation_histogram",
+        "mutual_information",
+        "training",
+        "binned_entropy",
+        "representation",
+    )
+
+    def __init__(self, layer: int = -1):
+        self.layer = layer
+
+    @styled
+    def __call__(self, tables: Tables, context: Context) -> Figure:
+        epochs = marked_epochs(tables, context, tables("representation"), N_MARKS)
+        figure = new_figure(PAGE, 7.2)
+        top, bottom = figure.subfigures(2, 1, height_ratios=(1.35, 5.85))
+        left, right = bottom.subfigures(1, 2, width_ratios=(4.6, 2.15))
+        self._values(top, tables)
+        self._curves(left, tables, context, epochs)
+        self._scatters(right, tables, context, epochs)
+        return figure
+
+    def _values(self, figure: SubFigure, tables: Tables) -> None:
+        table = tables("activation_histogram")
+        panels = figure.subplots(1, table["layer"].nunique(), sharey=True, squeeze=False)[0]
+        mesh = draw_activations(panels, table)
+        panels[0].set_ylabel("value")
+        share_bar(figure, mesh, panels)
+
+    def _curves(
+        self, figure: SubFigure, tables: Tables, context: Context, epochs: Sequence[int]
+    ) -> None:
+        panels: Sequence[Axes] = figure.subplots(3, 1, height_ratios=(2.4, 1.2, 1.6))
+        information, entropy = tables("mutual_information"), tables("binned_entropy")
+        draw_information(panels[0], information, context)
+        marks = list(zip(LETTERS, epochs, strict=False))
+        draw_marks(panels[0], information, context, self.layer, marks)
+        layer_legend(panels[0])
+        draw_losses(panels[1], tables("training"), context)
+        draw_binned_entropy(panels[2], entropy, context, default_width(entropy, context.beta))
+        last = max(int(one["epoch"].max()) for one in (information, entropy, tables("training")))
+        for axes in panels:
+            epoch_axis(axes, last, label=axes is panels[-1])
+
+    def _scatters(
+        self, figure: SubFigure, tables: Tables, context: Context, epochs: Sequence[int]
+    ) -> None:
+        places = list(figure.add_gridspec(len(epochs), 1))
+        table = tables("representation")
+        draw_scatters(figure, places, table, context, self.layer, epochs)

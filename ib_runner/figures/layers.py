@@ -1,0 +1,36 @@
+"""How layers are told apart, the same in every panel."""
+
+from matplotlib.axes import Axes
+
+from ib_runner.figures.style import colour
+
+#: points; deeper layers thinner, so that lines that coincide show as stripes
+WIDTHS = (4.2, 3.2, 2.2, 1.4, 0.9)
+
+
+def layer_line(layer: int) -> dict[str, object]:
+    """Line style of ``layer`` = 1, 2, …"""
+    return {"color": colour(layer - 1), "linewidth": WIDTHS[min(layer, len(WIDTHS)) - 1]}
+
+
+def layer_legend(axes: Axes) -> None:
+    """A legend in one row above ``axes``, if anything is drawn there."""
+    handles, labels = axes.get_legend_handles_labels()
+    if not handles:
+        return
+    axes.legend(
+        handles,
+        labels,
+        loc="lower left",
+        bbox_to_anchor=(0.0, 1.0),
+        ncols=len(labels),
+        borderaxespad=0.2,
+        handlelength=1.0,
+        handletextpad=0.4,
+        columnspacing=0.8,
+    )
+
+
+def layer_name(layer: int) -> str:
+    """Layer 0 is the input."""
+    return f"layer {layer}" if layer else "input"

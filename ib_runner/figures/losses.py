@@ -1,0 +1,39 @@
+"""Training and test loss over epochs (middle of Fig. 5)."""
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ib_runner.figures.epochs import epoch_axis
+from ib_runner.figures.style import COLUMN, new_figure, styled
+from ib_runner.figures.units import convert
+from ib_runner.findings.context import Context, Tables
+
+#: no layer's colour
+LINES = {"train": "#999999", "test": "#000000"}
+
+
+class Losses:
+    """Both losses, noise off."""
+
+    tables_needed = ("training",)
+
+    @styled
+    def __call__(self, tables: Tables, context: Context) -> Figure:
+        figure = new_figure(COLUMN, 2.0)
+        axes = figure.subplots()
+        draw_losses(axes, tables("training"), context)
+        return figure
+
+
+def draw_losses(axes: Axes, table: pd.DataFrame, context: Context) -> None:
+    """Both losses on ``axes``; a cross-entropy is an information and follows ``context.unit``."""
+    information = context.loss == "cross_entropy"
+    for split, colour in LINES.items():
+        rows = table[table["split"] == split].sort_values("epoch")
+        loss = convert(rows["loss"], context.unit) if information else rows["loss"]
+        axes.plot(rows["epoch"], loss, color=colour, linewidth=1.0, label=split)
+    axes.set_ylim(bottom=0)
+    axes.set_ylabel(f"loss [{context.unit}]" if information else "loss (squared error)")
+    axes.legend(loc="upper right", borderaxespad=0.1)
+    epoch_axis(axes, int(table["epoch"].max()))

@@ -1,0 +1,126 @@
+"""Scatter plots of a layer's values at marked epochs, coloured by class (right of Fig. 5)."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure, SubFigure
+from matplotlib.gridspec import SubplotSpec
+from matplotlib.ticker import MaxNLocator
+
+from ib_runner.figures.epochs import marked_epochs
+from ib_runner.figures.style import CLASSES, COLUMN, colour, new_figure, styled
+from ib_runner.findings.context import Context, Tables
+from ib_runner.findings.information import layer_number
+
+N_MARKS = 4
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+
+class Representation:
+    """``layer`` counts from 1, or backwards from −1, the last one in the table."""
+
+    tables_needed = ("representation",)
+
+    def __init__(self, layer: int = -1):
+        self.layer = layer
+
+    @styled
+    def __call__(self, tables: Tables, context: Context) -> Figure:
+        table = tables("representation")
+        epochs = marked_epochs(tables, context, table, N_MARKS)
+        n_rows = -(-len(epochs) // 2)
+        figure = new_figure(COLUMN, 0.3 + 1.75 * n_rows)
+        places = figure.add_gridspec(n_rows, 2)
+        draw_scatters(figure, list(places)[: len(epochs)], table, context, self.layer, epochs)
+        return figure
+
+
+def draw_scatters(
+    figure: Figure | SubFigure,
+    places: Sequence[SubplotSpec],
+    table: pd.DataFrame,
+    context: Context,
+    layer: int,
+    epochs: Sequence[int],
+) -> list[Axes]:
+    """A scatter plot of ``layer`` at each of ``epochs``, lettered A, B, …, all with one range.
+
+    More than three units are shown by the first three principal components of the last epoch.
+    """
+    number = layer_number(table, layer)
+    rows = table[(table["layer"] == number) & table["epoch"].isin(epochs)]
+    clouds = {epoch: np.stack(one["value"].to_list()) for epoch, one in rows.groupby("epoch")}
+    classes = {epoch: one["label"].to_numpy() for epoch, one in rows.groupby("epoch")}
+    clouds, name = _in_three_dimensions(clouds, epochs[-1])
+    limits = _limits(clouds, context)
+    panels = []
+    for place, letter, epoch in zip(places, LETTERS, epochs, strict=False):
+        axes = _axes(figure, place, clouds[epoch].shape[1], limits, name)
+        _scatter(axes, clouds[epoch], classes[epoch])
+        axes.set_title(f"{letter}: epoch {epoch}", pad=0)
+        panels.append(axes)
+    _class_legend(figure, np.unique(classes[epochs[-1]]))
+    return panels
+
+
+def _in_three_dimensions(clouds, last):
+    if clouds[last].shape[1] <= 3:
+        return clouds, "unit"
+    mean = clouds[last].mean(0)
+    directions = np.linalg.svd(clouds[last] - mean, full_matrices=False)[2][:3]
+    return {epoch: (cloud - mean) @ directions.T for epoch, cloud in clouds.items()}, "component"
+
+
+def _limits(clouds, context: Context) -> tuple[float, float]:
+    """One range for all axes, so that movements between epochs are seen."""
+    values = np.concatenate([cloud.ravel() for cloud in clouds.values()])
+    low, high = values.min(), values.max()
+    if context.bounds is not None and clouds:
+        low, high = min(low, context.bounds[0]), max(high, context.bounds[1])
+    return low, high
+
+
+def _axes(figure, place: SubplotSpec, dim: int, limits: tuple[float, float], name: str) -> Axes:
+    axes = figure.add_subplot(place, projection="3d" if dim == 3 else None)
+    names = "xyz"[: max(dim, 2)]
+    for number, axis in enumerate(names, start=1):
+        getattr(axes, f"set_{axis}lim")(*limits)
+        getattr(axes, f"set_{axis}label")(f"{name} {number}", labelpad=-9 if dim == 3 else None)
+    if dim == 3:
+        _tidy_cube(axes)
+    return axes
+
+
+def _tidy_cube(axes: Axes) -> None:
+    axes.set_box_aspect((1, 1, 1), zoom=0.92)
+    axes.view_init(elev=22, azim=-58)
+    axes.tick_params(pad=-4)
+    for axis in (axes.xaxis, axes.yaxis, axes.zaxis):
+        axis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 5, 10], prune="both"))
+        axis.pane.set_facecolor("white")
+        axis.pane.set_edgecolor("#BBBBBB")
+        axis._axinfo["grid"].update(color="#DDDDDD", linewidth=0.4)
+
+
+def _scatter(axes: Axes, cloud: np.ndarray, label: np.ndarray) -> None:
+    if cloud.shape[1] == 1:
+        raise ValueError("a layer with one unit has a density, not a scatter plot")
+    # drawn in one call and in the samples' order, so that no class covers the other
+    colours = [colour(int(one), CLASSES) for one in label]
+    axes.scatter(*cloud.T, c=colours, s=1.5, linewidths=0, alpha=0.6, rasterized=True)
+
+
+def _class_legend(figure: Figure | SubFigure, labels: np.ndarray) -> None:
+    handles = [
+        figure.axes[-1].plot([], [], "o", markersize=3, color=colour(int(label), CLASSES))[0]
+        for label in labels
+    ]
+    figure.legend(
+        handles,
+        [f"class {label}" for label in labels],
+        loc="outside lower center",
+        ncols=len(labels),
+        handletextpad=0.1,
+    )

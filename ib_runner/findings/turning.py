@@ -1,0 +1,60 @@
+"""Where a trajectory with intervals certainly turns, and which epochs are worth a picture."""
+
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+#: a turn counts once the trajectory has come back by this much (nats), beyond the intervals
+SWING = 0.2
+
+
+class Turn(NamedTuple):
+    """A turning point: the row's position, its epoch, and whether it is a peak (or a dip)."""
+
+    position: int
+    epoch: int
+    peak: bool
+
+
+def turning_points(rows: pd.DataFrame, swing: float = SWING) -> list[Turn]:
+    """Peaks and dips, in turn, of one layer's ``rows`` (epoch, mi, lower, upper; sorted).
+
+    A peak is the highest ``mi`` before a point whose upper end lies ``swing`` below that peak's
+    lower end; a dip the other way round. Wiggles within the intervals are none, and neither is
+    the first row, behind which nothing is known.
+    """
+    mi, lower, upper = (rows[name].to_numpy() for name in ("mi", "lower", "upper"))
+    epochs = rows["epoch"].to_numpy()
+    turns: list[Turn] = []
+    highest = lowest = start = 0
+    rising = falling = True  # until the first swing it may be either
+    for now in range(len(rows)):
+        highest = now if mi[now] > mi[highest] else highest
+        lowest = now if mi[now] < mi[lowest] else lowest
+        if rising and upper[now] < lower[highest] - swing:
+            turns.append(Turn(highest, int(epochs[highest]), True))
+            rising, falling, start = False, True, highest
+        elif falling and lower[now] > upper[lowest] + swing:
+            turns.append(Turn(lowest, int(epochs[lowest]), False))
+            rising, falling, start = True, False, lowest
+        else:
+            continue
+        window = slice(start, now + 1)
+        highest = start + int(np.argmax(mi[window]))
+        lowest = start + int(np.argmin(mi[window]))
+    return [turn for turn in turns if turn.position > 0]
+
+
+def spread_epochs(
+    available: np.ndarray, count: int, keep: tuple[int, ...] | list[int] = ()
+) -> list[int]:
+    """``count`` of the ``available`` epochs: those to ``keep``, the last one, and for the rest
+    those that best fill the gaps on a logarithmic axis.
+    """
+    position = np.log1p(np.asarray(available, dtype=float))
+    chosen = sorted({*keep, int(available[-1])})
+    while len(chosen) < min(count, len(available)):
+        distance = np.abs(position[:, None] - np.log1p(np.array(chosen, dtype=float))).min(axis=1)
+        chosen = sorted({*chosen, int(available[np.argmax(distance)])})
+    return chosen
