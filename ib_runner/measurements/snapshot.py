@@ -1,5 +1,6 @@
 """What a measurement gets to see: one checkpoint of one run."""
 
+import copy
 import zlib
 from dataclasses import dataclass
 from functools import cached_property
@@ -54,12 +55,10 @@ class Snapshot:
 
         In float64, because saturated units differ by less than float32 resolves.
         """
-        network = self.network.double()
-        try:
-            x = self.inputs.x.double()
-            with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(self.stream("representations"))
-                hidden = hidden_layers(network, x, noise=self.noisy)
-        finally:
-            self.network.float()
+        noisy = self.noisy
+        network = copy.deepcopy(self.network).double()
+        x = self.inputs.x.double()
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.stream("representations"))
+            hidden = hidden_layers(network, x, noise=noisy)
         return [t.flatten(1) for t in (x, *(layer.t for layer in hidden))]

@@ -1,0 +1,119 @@
+"""Each measurement on a small network: right rows, right values, in any order."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from torch import nn
+
+from ib_runner.datasets import Split
+from ib_runner.measurements.activation_histogram import ActivationHistogram
+from ib_runner.measurements.binned_entropy import BinnedEntropy
+from ib_runner.measurements.distance_histogram import DistanceHistogram
+from ib_runner.measurements.mutual_information import MutualInformation
+from ib_runner.measurements.representation import Representation
+from ib_runner.measurements.snapshot import Snapshot
+from ib_runner.networks import GaussianNoise, NoNoise
+from ib_runner.runs.schema import TABLES
+from ib_runner.runs.tables import write_table
+
+N = 60
+
+
+def snapshot(beta=0.1, epoch=3, seed=0):
+    torch.manual_seed(0)
+    noise = (lambda: GaussianNoise(beta)) if beta else NoNoise
+    network = nn.Sequential(
+        nn.Linear(4, 3), nn.Tanh(), noise(), nn.Linear(3, 2), nn.Tanh(), noise(), nn.Linear(2, 2)
+    ).eval()
+    x = torch.randn(N, 4)
+    return Snapshot(epoch, network, Split(x, (x[:, 0] > 0).long()), seed)
+
+
+def all_measurements():
+    return [
+        DistanceHistogram(bins=10),
+        ActivationHistogram(bins=20, activation="tanh"),
+        Representation(layers=[-1, 1]),
+        BinnedEntropy(None, "tanh"),
+        MutualInformation(["coupled"], n_x=64, n_o=32, n_mc=2),
+    ]
+
+
+@pytest.mark.parametrize("measurement", all_measurements(), ids=lambda one: one.table)
+def test_rows_fit_the_table_and_depend_on_seed_and_epoch_alone(measurement, tmp_path):
+    measurement.select([3])
+    rows = measurement(snapshot())
+    write_table(tmp_path / "t", rows, measurement.table)  # columns and unique keys
+    assert (rows.epoch == 3).all()
+    again = measurement(snapshot()).drop(columns="seconds", errors="ignore")
+    pd.testing.assert_frame_equal(rows.drop(columns="seconds", errors="ignore"), again)
+    other = measurement(snapshot(seed=1)).drop(columns="seconds", errors="ignore")
+    assert not other.equals(again)
+    assert set(rows.columns) == set(TABLES[measurement.table])
+
+
+def test_representations_are_one_noisy_float64_pass_and_leave_the_network_alone():
+    one = snapshot()
+    clean, noisy = snapshot(beta=0.0).representations, one.representations
+    assert [tuple(layer.shape) for layer in noisy] == [(N, 4), (N, 3), (N, 2)]
+    assert {layer.dtype for layer in noisy} == {torch.float64}
+    assert torch.equal(noisy[0], one.inputs.x.double())
+    spread = (noisy[1] - clean[1]).std().item()
+    assert spread == pytest.approx(0.1, rel=0.15)
+    assert one.network[0].weight.dtype == torch.float32
+    assert not one.network[2].training
+
+
+def test_a_deterministic_network_is_measured_without_noise():
+    rows = BinnedEntropy([1e-9], "tanh")(snapshot(beta=0.0))
+    assert not rows.noise.any()
+    whole = rows[rows.unit.isna()]
+    assert whole.entropy.tolist() == pytest.approx([math.log(N)] * 2)
+
+
+def test_binned_entropy_by_hand_and_default_width():
+    one = snapshot()
+    rows = BinnedEntropy(None, "tanh")(one)
+    assert rows.bin_width.unique() == pytest.approx([1.0])  # 10 beta
+    codes = np.ceil(one.representations[2].numpy() / 1.0)
+    _, counts = np.unique(codes, axis=0, return_counts=True)
+    by_hand = -(counts / N * np.log(counts / N)).sum()
+    measured = rows[(rows.layer == 2) & rows.unit.isna()].entropy.item()
+    assert measured == pytest.approx(by_hand, abs=1e-12)
+    assert sorted(rows[rows.layer == 1].unit.dropna()) == [0, 1, 2]
+
+
+def test_histograms_count_everything_once():
+    one = snapshot()
+    distances = DistanceHistogram(bins=10)(one)
+    assert set(distances.layer) == {0, 1, 2}
+    assert (distances.groupby("layer")["count"].sum() == N * (N - 1) // 2).all()
+    area = distances.density * (distances.right - distances.left)
+    assert area.groupby([distances.layer, distances.pairs]).sum().to_numpy() == pytest.approx(1.0)
+    assert not distances[distances.layer == 0].noise.any()
+
+    activations = ActivationHistogram(bins=20, activation="tanh")(one)
+    assert activations.groupby("layer")["count"].sum().tolist() == [3 * N, 2 * N]
+    assert activations.left.min() == -1
+    assert activations.right.max() == 1
+
+
+def test_representation_keeps_samples_labels_and_values():
+    one = snapshot()
+    rows = Representation(layers=[-1])(one)
+    assert set(rows.layer) == {2}
+    assert rows["sample"].tolist() == list(range(N))
+    assert rows.label.tolist() == one.inputs.y.tolist()
+    np.testing.assert_allclose(
+        np.stack(rows.value), one.representations[2].numpy(), atol=1e-6, rtol=0
+    )
+
+
+def test_slow_methods_run_at_a_few_epochs_only():
+    measurement = MutualInformation(["coupled", "paper"], sparse_epochs=2, n_x=64, n_o=32, n_mc=2)
+    assert measurement.select([0, 1, 3, 9]) == [0, 1, 3, 9]
+    assert set(measurement(snapshot(epoch=3)).method) == {"coupled"}
+    assert set(measurement(snapshot(epoch=9)).method) == {"coupled", "paper"}
