@@ -138,20 +138,25 @@ class FusedTrainer:
         )
 
     def noise(self, epoch: int) -> np.ndarray:
-        """What the channels add or multiply by in ``epoch``: [units, N], in the order of the pass."""
+        """What the channels add or multiply by in ``epoch``, [units, N] in the order of the pass.
+
+        Rows of units without noise are undefined.
+        """
         n = len(self.task.train.x)
         generator = torch.Generator().manual_seed(stream_seed(self.task.seed, epoch, "noise"))
-        z = torch.empty(sum(stage.linear.out_features for stage in self.stages), n)
+        z = np.empty((int(self._layers.widths[1:].sum()), n), np.float32)
         row = 0
         for stage in self.stages:
             rows = z[row : row + stage.linear.out_features]
             row += len(rows)
             if isinstance(stage.noise, GaussianNoise):
-                rows.normal_(0.0, 1.0, generator=generator).mul_(stage.noise.beta)
+                torch.from_numpy(rows).normal_(generator=generator)
+                rows *= np.float32(stage.noise.beta)
             elif isinstance(stage.noise, DropoutNoise):
                 kept = 1.0 - stage.noise.p
-                rows.bernoulli_(kept, generator=generator).div_(kept)
-        return z.numpy()
+                torch.from_numpy(rows).bernoulli_(kept, generator=generator)
+                rows /= np.float32(kept)
+        return z
 
     def score(self, data: Part) -> Score:
         """Mean loss and errors on ``data``, the task's ``train`` or ``test``; no noise."""
@@ -169,9 +174,10 @@ class FusedTrainer:
         if self._update.optimizer != kernel.ADAM:
             return {}
         first, second = (list(self._unpack(moment).values()) for moment in self._moments)
+        step = torch.tensor(float(self._step))
         state = {}
         for number, (m, v) in enumerate(zip(first, second, strict=True)):
-            state[f"{number}.step"] = torch.tensor(float(self._step))
+            state[f"{number}.step"] = step
             state[f"{number}.exp_avg"] = m
             state[f"{number}.exp_avg_sq"] = v
         return state

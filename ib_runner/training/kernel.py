@@ -73,7 +73,8 @@ def _affine(w, below, above, n):
 
 @_compile
 def _activate(kind, slope, s, n):
-    for row in s:
+    for j in range(len(s)):
+        row = s[j]
         if kind == TANH:
             for k in range(n):
                 row[k] = tanh(row[k])
@@ -166,7 +167,7 @@ def _loss_gradient(loss, outputs, targets, gradient, scratch, n):
 
 @_compile
 def _backward(layers, parameters, gradients, s, t, z, start, g, scratch, n):
-    """Gradients of all parameters; ``g``, laid out like ``s``, comes with the outputs' rows filled."""
+    """Gradients of all parameters; ``g`` is laid out like ``s`` and holds the outputs' at first."""
     row = s.shape[0] - layers.widths[-1]
     for layer in range(len(layers.activation) - 1, -1, -1):
         fan_in, width = layers.widths[layer], layers.widths[layer + 1]
@@ -213,9 +214,10 @@ def _update(update, rate, step, parameters, gradients, m, v):
     keep1, keep2 = _f(1.0 - update.beta1), _f(update.beta2)
     rest2, eps = _f(1.0 - update.beta2), _f(update.eps)
     for j in range(len(parameters)):
-        m[j] += keep1 * (gradients[j] - m[j])
-        v[j] = keep2 * v[j] + rest2 * gradients[j] * gradients[j]
-        parameters[j] -= size * m[j] / (np.sqrt(v[j]) / root + eps)
+        gradient = gradients[j]
+        m[j] += keep1 * (gradient - m[j])
+        v[j] = keep2 * v[j] + rest2 * gradient * gradient
+        parameters[j] -= size * (m[j] / (math.sqrt(v[j]) / root + eps))
 
 
 @_compile

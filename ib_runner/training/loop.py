@@ -15,6 +15,7 @@ from tqdm import tqdm
 from ib_runner.datasets import Dataset
 from ib_runner.errors import Interrupted, TrainingFailedError
 from ib_runner.runs.checkpoints import Checkpoints
+from ib_runner.training.conditions import reproducible
 from ib_runner.training.fused import FusedTrainer, is_fusible
 from ib_runner.training.history import History
 from ib_runner.training.plain import PlainTrainer
@@ -74,7 +75,8 @@ def train(
     trainer = FusedTrainer(task) if is_fusible(task) else PlainTrainer(task)
     record = Record(trainer, checkpoints, History(dataset), checkpoint_every, on_commit)
     done = record.resume(history, epochs)
-    with tqdm(total=epochs, initial=max(done, 0), unit="epoch", disable=not progress) as bar:
+    bar = tqdm(total=epochs, initial=max(done, 0), unit="epoch", disable=not progress)
+    with bar, reproducible(network, device):
         try:
             for epoch in range(done + 1, epochs + 1):
                 if epoch > 0:

@@ -1,7 +1,6 @@
 """Training any network by PyTorch, a minibatch step at a time."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor
@@ -12,8 +11,6 @@ from ib_runner.training.streams import epoch_order, stream_seed
 from ib_runner.training.targets import Score, count_errors, mean_loss
 from ib_runner.training.task import Part, Task
 
-#: below this many parameters, threads cost more than they bring
-FEW_PARAMETERS = 50_000
 #: inputs that are scored at a time
 _BLOCK = 1024
 
@@ -37,10 +34,9 @@ class PlainTrainer:
         x, y = self.task.train
         order = torch.from_numpy(epoch_order(self.task.seed, epoch, len(x))).to(x.device)
         self.network.train()
-        with self._conditions():
-            torch.manual_seed(stream_seed(self.task.seed, epoch, "noise"))
-            for batch in order.split(self.task.batch_size):
-                self._step(x[batch], y[batch])
+        torch.manual_seed(stream_seed(self.task.seed, epoch, "noise"))
+        for batch in order.split(self.task.batch_size):
+            self._step(x[batch], y[batch])
 
     def _step(self, x: Tensor, y: Tensor) -> None:
         self.optimizer.zero_grad()
@@ -54,12 +50,11 @@ class PlainTrainer:
         """Mean loss and errors on ``data``; noise off, batch norm and the like in eval mode."""
         self.network.eval()
         total, errors = 0.0, 0
-        with self._conditions():
-            for x, y in zip(data.x.split(_BLOCK), data.y.split(_BLOCK), strict=True):
-                outputs = self.network(x).double()
-                total += mean_loss(self.task.loss, outputs, y.double()).item() * len(x)
-                if self.task.classes:
-                    errors += count_errors(outputs, y)
+        for x, y in zip(data.x.split(_BLOCK), data.y.split(_BLOCK), strict=True):
+            outputs = self.network(x).double()
+            total += mean_loss(self.task.loss, outputs, y.double()).item() * len(x)
+            if self.task.classes:
+                errors += count_errors(outputs, y)
         return Score(total / len(data.x), errors if self.task.classes else None)
 
     def weights(self) -> dict[str, Tensor]:
@@ -89,24 +84,6 @@ class PlainTrainer:
             state.setdefault(int(number), {})[entry] = value
         groups = self.optimizer.state_dict()["param_groups"]
         self.optimizer.load_state_dict({"state": state, "param_groups": groups})
-
-    @contextmanager
-    def _conditions(self) -> Iterator[None]:
-        """Deterministic algorithms and a fixed number of threads; the caller's random state kept."""
-        few = sum(p.numel() for p in self.network.parameters()) < FEW_PARAMETERS
-        threads = torch.get_num_threads()
-        strict = torch.are_deterministic_algorithms_enabled()
-        device = self.task.train.x.device
-        devices = [device] if device.type == "cuda" else []
-        with torch.random.fork_rng(devices=devices):
-            torch.use_deterministic_algorithms(True)
-            if few:
-                torch.set_num_threads(1)
-            try:
-                yield
-            finally:
-                torch.set_num_threads(threads)
-                torch.use_deterministic_algorithms(strict)
 
 
 def _copy(tensor: Tensor) -> Tensor:

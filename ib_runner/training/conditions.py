@@ -1,0 +1,33 @@
+"""The conditions under which training gives the same numbers again."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import nn
+
+#: below this many parameters, threads cost more than they bring
+FEW_PARAMETERS = 50_000
+
+
+@contextmanager
+def reproducible(network: nn.Module, device: torch.device) -> Iterator[None]:
+    """Deterministic algorithms, one thread for small networks; what was set before comes back.
+
+    The random numbers that are drawn meanwhile leave the caller's generators as they were.
+    """
+    before = torch.get_num_threads(), torch.get_deterministic_debug_mode()
+    if device.type == "cuda":
+        # cuBLAS reads it when it is first used
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        try:
+            if sum(parameter.numel() for parameter in network.parameters()) < FEW_PARAMETERS:
+                torch.set_num_threads(1)
+            # use_deterministic_algorithms does the same and imports half of torch's compiler
+            torch.set_deterministic_debug_mode("error")
+            yield
+        finally:
+            torch.set_num_threads(before[0])
+            torch.set_deterministic_debug_mode(before[1])
