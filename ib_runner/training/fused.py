@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.optim import Optimizer
 
 from ib_runner.networks import DropoutNoise, GaussianNoise, NoiseChannel, NoNoise
 from ib_runner.training import kernel
@@ -56,7 +57,7 @@ class Stage(NamedTuple):
 
 def stages_of(network: nn.Module) -> list[Stage] | None:
     """The layers of a plain chain (linear, activation, noise)…; None for any other network."""
-    if type(network).forward is not nn.Sequential.forward:
+    if type(network).forward is not nn.Sequential.forward or _has_hooks(network):
         return None
     stages: list[Stage] = []
     for module in network:
@@ -76,22 +77,43 @@ def stages_of(network: nn.Module) -> list[Stage] | None:
     return stages or None
 
 
+def _has_hooks(network: nn.Module) -> bool:
+    kinds = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+    return any(getattr(module, kind) for module in network.modules() for kind in kinds)
+
+
 def is_fusible(task: Task) -> bool:
     """Whether ``FusedTrainer`` knows this network, optimizer and regularizer."""
     stages = stages_of(task.network)
-    if stages is None or len({id(stage.linear) for stage in stages}) < len(stages):
-        return False
+    return (
+        stages is not None
+        and _fits(stages, task)
+        and _is_textbook(task.optimizer)
+        and (task.regularizer is None or type(task.regularizer) is Parseval)
+    )
+
+
+def _fits(stages: list[Stage], task: Task) -> bool:
+    linears = [stage.linear for stage in stages]
+    outputs = [task.train.x.shape[-1], *(linear.out_features for linear in linears)]
+    inputs = [*(linear.in_features for linear in linears), task.train.y.shape[1]]
     parameters = list(task.network.parameters())
-    settings = task.optimizer.param_groups[0]
     return (
         task.train.x.ndim == 2
+        and outputs == inputs
+        and len(set(linears)) == len(linears)
         and sum(p.numel() for p in parameters) <= MOST_PARAMETERS
         and all(p.dtype == torch.float32 and p.device.type == "cpu" for p in parameters)
         and all(p.requires_grad for p in parameters)
-        and type(task.optimizer) in _OPTIMIZERS
-        and len(task.optimizer.param_groups) == 1
+    )
+
+
+def _is_textbook(optimizer: Optimizer) -> bool:
+    settings = optimizer.param_groups[0]
+    return (
+        type(optimizer) in _OPTIMIZERS
+        and len(optimizer.param_groups) == 1
         and all(settings.get(name, plain) == plain for name, plain in _PLAIN.items())
-        and (task.regularizer is None or type(task.regularizer) is Parseval)
     )
 
 

@@ -81,7 +81,7 @@ class PlainTrainer:
         state: dict[int, dict[str, Tensor]] = {}
         for name, value in optimizer_state.items():
             number, entry = name.split(".", 1)
-            state.setdefault(int(number), {})[entry] = value
+            state.setdefault(int(number), {})[entry] = value.clone()
         groups = self.optimizer.state_dict()["param_groups"]
         self.optimizer.load_state_dict({"state": state, "param_groups": groups})
 

@@ -50,5 +50,5 @@ def test_activations(name, expected):
 
 
 def test_unknown_activation_names_the_known_ones():
-    with pytest.raises(ValueError, match="softplus.*tanh, relu, leaky_relu, identity"):
+    with pytest.raises(ValueError, match=r"softplus.*tanh, relu, leaky_relu, identity"):
         activation("softplus")
