@@ -90,7 +90,7 @@ def _new_run(hydra: Hydra, command: Command) -> int:
     from ib_runner.commands.jobs import new_folder, open_or_create, work
 
     path = new_folder(config)
-    work(stage, config, open_or_create(config, path, allow_targets))
+    work(stage, config, open_or_create(stage, config, path, allow_targets))
     say_path(path)
     return 0
 
@@ -141,7 +141,7 @@ def _work(stage: str, config: DictConfig, run, alone: bool) -> str | None:
     from ib_runner.commands.jobs import open_or_create, work
 
     if stage in MAKES_RUNS:
-        run = open_or_create(config, run.path, run.allow_targets)
+        run = open_or_create(stage, config, run.path, run.allow_targets)
     if alone:
         work(stage, config, run)
         return None

@@ -31,7 +31,9 @@ def new_folder(config: DictConfig, prefix: str = "") -> Path:
             return path
 
 
-def open_or_create(config: DictConfig, path: Path, allow_targets: Sequence[str]) -> Run:
+def open_or_create(
+    stage: str, config: DictConfig, path: Path, allow_targets: Sequence[str]
+) -> Run:
     """The run at ``path``, made with ``config`` if there is none.
 
     A longer training is written down. Raises ``UsageError`` where the run's own configuration
@@ -42,13 +44,13 @@ def open_or_create(config: DictConfig, path: Path, allow_targets: Sequence[str])
         run.allow_targets = tuple(allow_targets)
         return run
     run = Run(path, allow_targets)
-    check_resumable(run, config)
+    check_resumable(stage, config, run)
     if config.trainer.epochs > run.config.trainer.epochs:
         run.save_config(config)
     return run
 
 
-def check_resumable(run: Run, config: DictConfig, stage: str = "all") -> None:
+def check_resumable(stage: str, config: DictConfig, run: Run) -> None:
     """Raise ``UsageError`` where ``config`` is not that of ``run``, but for what may differ."""
     changed = differences(run.config, config, changeable(stage))
     if changed:
@@ -65,7 +67,7 @@ def check_resumable(run: Run, config: DictConfig, stage: str = "all") -> None:
         )
 
 
-def is_done(run: Run, config: DictConfig, stage: str) -> bool:
+def is_done(stage: str, config: DictConfig, run: Run) -> bool:
     """Whether nothing is left for ``train``, or for ``all``, to do."""
     trained = run.state == "complete" and run.config.trainer.epochs >= config.trainer.epochs
     return trained and (stage == "train" or run.table_path("findings").is_file())

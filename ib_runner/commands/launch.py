@@ -103,7 +103,8 @@ class _Job:
         try:
             config = settings(config)
             config.allow_targets = list(self.allow_targets)
-            work(self.stage, config, open_or_create(config, self.path / name, self.allow_targets))
+            run = open_or_create(self.stage, config, self.path / name, self.allow_targets)
+            work(self.stage, config, run)
         except Exception as error:
             if os.environ.get("HYDRA_FULL_ERROR") == "1":
                 traceback.print_exc()

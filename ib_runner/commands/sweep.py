@@ -83,8 +83,8 @@ def _done(
     for name, config in configs.items():
         if (path / name / STATE_NAME).is_file():
             run = Run(path / name, allow_targets)
-            check_resumable(run, config)
-            if is_done(run, config, stage):
+            check_resumable(stage, config, run)
+            if is_done(stage, config, run):
                 done.add(name)
     return done
 

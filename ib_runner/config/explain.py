@@ -33,7 +33,7 @@ def explain(error: Exception, hydra: Hydra, name: str, overrides: Sequence[str])
             return why
     try:
         base = hydra.compose_config(name, [one.input_line for one in groups], RunMode.RUN)
-    except (HydraException, OmegaConfBaseException, YAMLError):
+    except (HydraException, OmegaConfBaseException, YAMLError, ValueError):
         return _shortened(error)
     for one in parsed:
         if one not in groups and (why := _why_key(hydra, one, base)):
@@ -55,7 +55,7 @@ def _why_sweep(one: Override) -> str | None:
 def _why_group(hydra: Hydra, one: Override) -> str | None:
     group, value = one.key_or_group, one.value()
     options = _options(hydra, group)
-    if not isinstance(value, str | list | None):
+    if not isinstance(value, str | list):
         return f"{one.input_line}: {group} needs an entry, {one_of(sorted(options))}."
     for choice in value if isinstance(value, list) else [value]:
         if isinstance(choice, str) and choice not in options:
