@@ -4,12 +4,11 @@ Unordered pairs of different samples, each counted once. Counts are integers, su
 that don't depend on how many threads share them: neither does the result.
 """
 
-import numba
 import numpy as np
 import torch
 from torch import Tensor
 
-from ib_runner.geometry.pairs import BLOCK, TILE_ROWS, fill_tile, in_blocks
+from ib_runner.geometry.pairs import BLOCK, TILE_ROWS, in_blocks, scan_pairs
 
 
 def distance_histogram(values: Tensor, labels: Tensor, edges: Tensor) -> tuple[Tensor, Tensor]:
@@ -65,12 +64,12 @@ def _equally_spaced(edges: np.ndarray) -> bool:
 def _scan(
     points: np.ndarray, classes: np.ndarray, lowest: float, highest: float, n_bins: int
 ) -> tuple[np.ndarray, float]:
-    """Counts [2·(n_bins + 2)], as :func:`_find_counters` numbers them, and the largest distance."""
+    """Counts [2·(n_bins + 2)], as ``pairs`` numbers them, and the largest distance."""
     blocks = in_blocks(points)
     n_tasks = -(-len(points) // (2 * TILE_ROWS))
     counts = np.zeros((n_tasks, 2 * (n_bins + 2)), dtype=np.int64)
     largest = np.zeros((n_tasks, BLOCK), dtype=np.float32)
-    _run_tasks(
+    scan_pairs(
         blocks,
         np.resize(classes, len(blocks) * BLOCK),
         len(points),
@@ -81,60 +80,3 @@ def _scan(
         largest,
     )
     return counts.sum(axis=0), float(largest.max())
-
-
-@numba.njit(cache=True)
-def _find_counters(distances, label, labels, lowest, highest, bins_per_unit, n_bins, counters):
-    """Number of the counter for each distance: below, n_bins bins, above; within, then between."""
-    top = np.float32(n_bins + 1)
-    for j in range(BLOCK):
-        position = (distances[j] - lowest) * bins_per_unit + np.float32(1.0)
-        limit = top if distances[j] > highest else np.float32(n_bins)
-        bin_ = np.int32(min(max(position, np.float32(0.0)), limit))
-        counters[j] = bin_ + (np.int32(n_bins + 2) if labels[j] != label else np.int32(0))
-
-
-@numba.njit(cache=True)
-def _run_task(task, blocks, labels, n, lowest, highest, bins_per_unit, counts, largest):
-    """Two row tiles against all that follows: one from the front, which meets many blocks, and
-    one from the back, which meets few, so that all tasks cost the same.
-    """
-    n_tasks, n_counters = counts.shape
-    tile = np.empty((TILE_ROWS, BLOCK), dtype=np.float32)
-    counters = np.empty(BLOCK, dtype=np.int32)
-    # neighbours in a row often fall into the same bin: with two sets of counters an increment
-    # need not wait for the one before
-    even = np.zeros(n_counters, dtype=np.int64)
-    odd = np.zeros(n_counters, dtype=np.int64)
-    for first in (task * TILE_ROWS, (2 * n_tasks - 1 - task) * TILE_ROWS):
-        if first >= n:
-            continue
-        for block in range(first // BLOCK, blocks.shape[0]):
-            fill_tile(blocks[first // BLOCK], first % BLOCK, blocks[block], tile)
-            start = block * BLOCK
-            there = labels[start : start + BLOCK]
-            end = min(BLOCK, n - start)
-            for i in range(first, min(first + TILE_ROWS, n)):
-                distances = tile[i - first]
-                for j in range(end):
-                    largest[task, j] = max(largest[task, j], distances[j])
-                _find_counters(
-                    distances, labels[i], there, lowest, highest, bins_per_unit,
-                    n_counters // 2 - 2, counters,
-                )  # fmt: skip
-                begin = max(i + 1 - start, 0)
-                for j in range(begin, end - 1, 2):
-                    even[counters[j]] += 1
-                    odd[counters[j + 1]] += 1
-                if end > begin and (end - begin) % 2:
-                    even[counters[end - 1]] += 1
-    for c in range(n_counters):
-        counts[task, c] = even[c] + odd[c]
-
-
-@numba.njit(cache=True, parallel=True)
-def _run_tasks(blocks, labels, n, lowest, highest, bins_per_unit, counts, largest):
-    for task in numba.prange(counts.shape[0]):
-        _run_task(
-            np.int64(task), blocks, labels, n, lowest, highest, bins_per_unit, counts, largest
-        )

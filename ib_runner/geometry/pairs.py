@@ -30,7 +30,7 @@ def in_blocks(values: np.ndarray) -> np.ndarray:
 
 
 @numba.njit(cache=True, fastmath={"contract"}, error_model="numpy")
-def fill_tile(rows, first_row, columns, tile):
+def _fill_tile(rows, first_row, columns, tile):
     """Distances of the points ``first_row…`` of one block and all of another's, into ``tile``.
 
     ``rows`` and ``columns`` [d', BLOCK] are blocks of :func:`in_blocks`, ``tile`` is float32
@@ -58,3 +58,66 @@ def fill_tile(rows, first_row, columns, tile):
     for i in range(TILE_ROWS):
         for j in range(BLOCK):
             tile[i, j] = np.sqrt(tile[i, j])
+
+
+@numba.njit(cache=True)
+def _find_counters(distances, label, labels, lowest, highest, bins_per_unit, n_bins, counters):
+    """Number of the counter for each distance: below, n_bins bins, above; within, then between."""
+    top = np.float32(n_bins + 1)
+    for j in range(BLOCK):
+        position = (distances[j] - lowest) * bins_per_unit + np.float32(1.0)
+        limit = top if distances[j] > highest else np.float32(n_bins)
+        bin_ = np.int32(min(max(position, np.float32(0.0)), limit))
+        counters[j] = bin_ + (np.int32(n_bins + 2) if labels[j] != label else np.int32(0))
+
+
+@numba.njit(cache=True)
+def _run_task(task, blocks, labels, n, lowest, highest, bins_per_unit, counts, largest):
+    """Two row tiles against all that follows: one from the front, which meets many blocks, and
+    one from the back, which meets few, so that all tasks cost the same.
+    """
+    n_tasks, n_counters = counts.shape
+    tile = np.empty((TILE_ROWS, BLOCK), dtype=np.float32)
+    counters = np.empty(BLOCK, dtype=np.int32)
+    # neighbours in a row often fall into the same bin: with two sets of counters an increment
+    # need not wait for the one before
+    even = np.zeros(n_counters, dtype=np.int64)
+    odd = np.zeros(n_counters, dtype=np.int64)
+    for first in (task * TILE_ROWS, (2 * n_tasks - 1 - task) * TILE_ROWS):
+        if first >= n:
+            continue
+        for block in range(first // BLOCK, blocks.shape[0]):
+            _fill_tile(blocks[first // BLOCK], first % BLOCK, blocks[block], tile)
+            start = block * BLOCK
+            there = labels[start : start + BLOCK]
+            end = min(BLOCK, n - start)
+            for i in range(first, min(first + TILE_ROWS, n)):
+                distances = tile[i - first]
+                for j in range(end):
+                    largest[task, j] = max(largest[task, j], distances[j])
+                _find_counters(
+                    distances, labels[i], there, lowest, highest, bins_per_unit,
+                    n_counters // 2 - 2, counters,
+                )  # fmt: skip
+                begin = max(i + 1 - start, 0)
+                for j in range(begin, end - 1, 2):
+                    even[counters[j]] += 1
+                    odd[counters[j + 1]] += 1
+                if end > begin and (end - begin) % 2:
+                    even[counters[end - 1]] += 1
+    for c in range(n_counters):
+        counts[task, c] = even[c] + odd[c]
+
+
+@numba.njit(cache=True, parallel=True)
+def scan_pairs(blocks, labels, n, lowest, highest, bins_per_unit, counts, largest):
+    """Count all pairs' distances into ``counts`` [n_tasks, 2·(n_bins + 2)], numbered as by
+    :func:`_find_counters`, and put the largest into ``largest`` [n_tasks, BLOCK].
+
+    ``blocks`` are those of :func:`in_blocks`, ``labels`` [n_blocks·BLOCK], ``n`` the number of
+    points; the number of tasks is ⌈n/(2·TILE_ROWS)⌉.
+    """
+    for task in numba.prange(counts.shape[0]):
+        _run_task(
+            np.int64(task), blocks, labels, n, lowest, highest, bins_per_unit, counts, largest
+        )
