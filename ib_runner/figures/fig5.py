@@ -69,4 +69,4 @@ class Fig5:
     ) -> None:
         places = list(figure.add_gridspec(len(epochs), 1))
         table = tables("representation")
-        draw_scatters(figure, places, table, context, self.layer, epochs)
+        draw_scatters(figure, places, table, context, self.layer, epochs, zoom=1.25)

@@ -7,7 +7,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.gridspec import SubplotSpec
-from matplotlib.ticker import MaxNLocator
+from matplotlib.lines import Line2D
+from matplotlib.ticker import LinearLocator, NullFormatter
 
 from ib_runner.figures.epochs import marked_epochs
 from ib_runner.figures.style import CLASSES, COLUMN, colour, new_figure, styled
@@ -15,6 +16,7 @@ from ib_runner.findings.context import Context, Tables
 from ib_runner.findings.information import layer_number
 
 N_MARKS = 4
+AZIMUTHS = (-58.0, 32.0)
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
@@ -44,8 +46,11 @@ def draw_scatters(
     context: Context,
     layer: int,
     epochs: Sequence[int],
+    zoom: float = 1.05,
 ) -> list[Axes]:
     """A scatter plot of ``layer`` at each of ``epochs``, lettered A, B, …, all with one range.
+
+    ``zoom``: how much of its place a cube fills; the labels need the rest.
 
     More than three units are shown by the first three principal components of the last epoch.
     """
@@ -55,13 +60,16 @@ def draw_scatters(
     classes = {epoch: one["label"].to_numpy() for epoch, one in rows.groupby("epoch")}
     clouds, name = _in_three_dimensions(clouds, epochs[-1])
     limits = _limits(clouds, context)
+    azimuth = _azimuth(clouds[epochs[-1]])
     panels = []
     for place, letter, epoch in zip(places, LETTERS, epochs, strict=False):
         axes = _axes(figure, place, clouds[epoch].shape[1], limits, name)
+        if axes.name == "3d":
+            _tidy_cube(axes, zoom, azimuth)
         _scatter(axes, clouds[epoch], classes[epoch])
         axes.set_title(f"{letter}: epoch {epoch}", pad=0)
         panels.append(axes)
-    _class_legend(figure, np.unique(classes[epochs[-1]]))
+    _legend(figure, np.unique(classes[epochs[-1]]), limits)
     return panels
 
 
@@ -74,31 +82,36 @@ def _in_three_dimensions(clouds, last):
 
 
 def _limits(clouds, context: Context) -> tuple[float, float]:
-    """One range for all axes, so that movements between epochs are seen."""
+    """One range for all axes and epochs, so that movements are seen: the activation's, if any."""
+    if context.bounds is not None:
+        return context.bounds
     values = np.concatenate([cloud.ravel() for cloud in clouds.values()])
-    low, high = values.min(), values.max()
-    if context.bounds is not None and clouds:
-        low, high = min(low, context.bounds[0]), max(high, context.bounds[1])
-    return low, high
+    return values.min(), values.max()
 
 
-def _axes(figure, place: SubplotSpec, dim: int, limits: tuple[float, float], name: str) -> Axes:
+def _axes(figure, place: SubplotSpec, dim: int, limits, name: str) -> Axes:
     axes = figure.add_subplot(place, projection="3d" if dim == 3 else None)
-    names = "xyz"[: max(dim, 2)]
-    for number, axis in enumerate(names, start=1):
+    for number, axis in enumerate("xyz"[:dim], start=1):
         getattr(axes, f"set_{axis}lim")(*limits)
-        getattr(axes, f"set_{axis}label")(f"{name} {number}", labelpad=-9 if dim == 3 else None)
-    if dim == 3:
-        _tidy_cube(axes)
+        getattr(axes, f"set_{axis}label")(f"{name} {number}")
     return axes
 
 
-def _tidy_cube(axes: Axes) -> None:
-    axes.set_box_aspect((1, 1, 1), zoom=0.92)
-    axes.view_init(elev=22, azim=-58)
-    axes.tick_params(pad=-4)
+def _azimuth(cloud: np.ndarray) -> float:
+    """The one of two directions, a quarter turn apart, from which ``cloud`` looks wider."""
+    angles = np.radians(AZIMUTHS)
+    across = np.stack([-np.sin(angles), np.cos(angles)])
+    return AZIMUTHS[np.argmax((cloud[:, :2] @ across).var(axis=0))] if cloud.shape[1] == 3 else 0.0
+
+
+def _tidy_cube(axes: Axes, zoom: float, azimuth: float) -> None:
+    """Grid lines but no numbers, which overlap in a cube this small; the legend has the range."""
+    axes.set_box_aspect((1, 1, 1), zoom=zoom)
+    axes.view_init(elev=22, azim=azimuth)
     for axis in (axes.xaxis, axes.yaxis, axes.zaxis):
-        axis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 5, 10], prune="both"))
+        axis.set_major_locator(LinearLocator(5))
+        axis.set_major_formatter(NullFormatter())
+        axis.labelpad = -14
         axis.pane.set_facecolor("white")
         axis.pane.set_edgecolor("#BBBBBB")
         axis._axinfo["grid"].update(color="#DDDDDD", linewidth=0.4)
@@ -109,17 +122,22 @@ def _scatter(axes: Axes, cloud: np.ndarray, label: np.ndarray) -> None:
         raise ValueError("a layer with one unit has a density, not a scatter plot")
     # drawn in one call and in the samples' order, so that no class covers the other
     colours = [colour(int(one), CLASSES) for one in label]
-    axes.scatter(*cloud.T, c=colours, s=1.5, linewidths=0, alpha=0.6, rasterized=True)
+    flat = {"depthshade": False} if cloud.shape[1] == 3 else {}
+    axes.scatter(*cloud.T, c=colours, s=1.5, linewidths=0, alpha=0.6, rasterized=True, **flat)
 
 
-def _class_legend(figure: Figure | SubFigure, labels: np.ndarray) -> None:
+def _legend(figure: Figure | SubFigure, labels: np.ndarray, limits: tuple[float, float]) -> None:
     handles = [
-        figure.axes[-1].plot([], [], "o", markersize=3, color=colour(int(label), CLASSES))[0]
+        Line2D(
+            [], [], marker="o", markersize=3, linestyle="none", color=colour(int(label), CLASSES)
+        )
         for label in labels
     ]
     figure.legend(
         handles,
         [f"class {label}" for label in labels],
+        title=f"each axis from {limits[0]:.3g} to {limits[1]:.3g}",
+        title_fontsize=7,
         loc="outside lower center",
         ncols=len(labels),
         handletextpad=0.1,

@@ -1,0 +1,19 @@
+"""How well the network classifies at the end of training."""
+
+from ib_runner.findings.context import Context, Tables
+from ib_runner.findings.finding import Finding, Quantity, Undecidable
+
+
+class Accuracy(Finding):
+    """Test accuracy of the last epoch, noise off."""
+
+    quantity = "the test accuracy"
+
+    def measure(self, tables: Tables, context: Context) -> Quantity:
+        table = self.table(tables, "training")
+        last = table[table["split"] == "test"].sort_values("epoch").iloc[-1]
+        accuracy = last["accuracy"]
+        if accuracy != accuracy:
+            raise Undecidable("a regression has no accuracy")
+        text = f"{100 * accuracy:.1f} % of the test inputs at epoch {last['epoch']}"
+        return Quantity(text, accuracy, accuracy)

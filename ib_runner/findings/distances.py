@@ -1,0 +1,54 @@
+"""Whether classes gather: within-class distances beside between-class ones (Fig. 6)."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ib_runner.findings.context import Context, Tables
+from ib_runner.findings.finding import Finding, Quantity, Undecidable
+
+
+class ClassSeparation(Finding):
+    """The largest ratio, over ``layers``, of the median within- to the median between-class
+    distance at the end: 1 where classes are as mixed as they can be, near 0 where each gathers.
+    """
+
+    quantity = "the largest ratio of median within- to between-class distance at the end"
+
+    def __init__(self, layers: Sequence[int], **bounds: Any):
+        super().__init__(**bounds)
+        self.layers = set(layers)
+        self.quantity += f" in layers {', '.join(map(str, layers))}"
+
+    def measure(self, tables: Tables, context: Context) -> Quantity:
+        table = self.table(tables, "distance_histogram")
+        epochs = table["epoch"].min(), table["epoch"].max()
+        begin, end = (_ratios(table[table["epoch"] == epoch]) for epoch in epochs)
+        if not self.layers <= set(end.index):
+            raise Undecidable(f"the table has layers {', '.join(map(str, end.index))}")
+        text = f"{_listed(end)} at epoch {epochs[1]} (layer by layer from the input); "
+        text += f"{_listed(begin)} at epoch {epochs[0]}"
+        largest = float(end[end.index.isin(self.layers)].max())
+        return Quantity(text, largest, largest)
+
+
+def _ratios(table: pd.DataFrame) -> pd.Series:
+    """Median within-class over median between-class distance, by layer."""
+    medians = {
+        key: _median(bins.sort_values("left")) for key, bins in table.groupby(["layer", "pairs"])
+    }
+    layers = sorted({layer for layer, _ in medians})
+    return pd.Series({one: medians[one, "within"] / medians[one, "between"] for one in layers})
+
+
+def _median(bins: pd.DataFrame) -> float:
+    """The median of a histogram, values spread evenly within a bin."""
+    cumulated = np.concatenate([[0], np.cumsum(bins["count"])])
+    edges = [*bins["left"], bins["right"].iloc[-1]]
+    return float(np.interp(cumulated[-1] / 2, cumulated, edges))
+
+
+def _listed(ratios: pd.Series) -> str:
+    return ", ".join(f"{ratio:.2f}" for ratio in ratios)

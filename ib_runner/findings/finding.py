@@ -1,0 +1,102 @@
+"""What a finding is: a quantity with its interval, held against what the paper lets one expect."""
+
+from abc import ABC, abstractmethod
+from typing import NamedTuple
+
+import pandas as pd
+
+from ib_runner.findings.context import Context, Tables, read
+
+
+class Outcome(NamedTuple):
+    """``holds`` is yes, no or undecided; ``why`` is the rule, in numbers, and what it met."""
+
+    measured: str
+    holds: str
+    why: str
+
+
+class Quantity(NamedTuple):
+    """``text`` for people; the quantity is between ``low`` and ``high``, which may be equal."""
+
+    text: str
+    low: float
+    high: float
+
+
+class Undecidable(Exception):  # noqa: N818 - no error: the run is too short, or not measured
+    """The tables do not tell; the message says why."""
+
+
+class Finding(ABC):
+    """It holds if the quantity is certainly at least ``at_least`` and at most ``at_most``.
+
+    ``expected`` says what the paper reports. A run that ends before ``min_epoch`` tells nothing
+    about it. Raises ``ValueError`` where there is no bound to hold the quantity against.
+    """
+
+    #: what the quantity is, as the rule calls it
+    quantity: str
+
+    def __init__(
+        self,
+        expected: str,
+        at_least: float | None = None,
+        at_most: float | None = None,
+        min_epoch: int = 0,
+    ):
+        if at_least is None and at_most is None:
+            raise ValueError("a finding needs at_least, at_most or both")
+        self.expected = expected
+        self.at_least = at_least
+        self.at_most = at_most
+        self.min_epoch = min_epoch
+
+    def __call__(self, tables: Tables, context: Context) -> Outcome:
+        try:
+            quantity = self.measure(tables, context)
+        except Undecidable as reason:
+            return Outcome("nothing", "undecided", str(reason))
+        holds = self._verdict(quantity)
+        return Outcome(quantity.text, holds, f"{self._rule()}; {_met(quantity)}")
+
+    @abstractmethod
+    def measure(self, tables: Tables, context: Context) -> Quantity:
+        """The quantity, from the tables; raises ``Undecidable`` where they do not tell."""
+
+    def table(self, tables: Tables, name: str) -> pd.DataFrame:
+        """Table ``name``; ``Undecidable`` where it is missing or ends before ``min_epoch``."""
+        table = read(tables, name)
+        if table is None or table.empty:
+            raise Undecidable(f"there is no table {name}")
+        if table["epoch"].max() < self.min_epoch:
+            raise Undecidable(
+                f"table {name} ends at epoch {table['epoch'].max()}, "
+                f"and this is about epoch {self.min_epoch} and later"
+            )
+        return table
+
+    def _verdict(self, quantity: Quantity) -> str:
+        least = -float("inf") if self.at_least is None else self.at_least
+        most = float("inf") if self.at_most is None else self.at_most
+        if least <= quantity.low and quantity.high <= most:
+            return "yes"
+        if quantity.high < least or quantity.low > most:
+            return "no"
+        return "undecided"
+
+    def _rule(self) -> str:
+        bounds = [
+            f"{words} {bound:g}"
+            for words, bound in (("at least", self.at_least), ("at most", self.at_most))
+            if bound is not None
+        ]
+        return f"{self.quantity} must be {' and '.join(bounds)}"
+
+
+def _met(quantity: Quantity) -> str:
+    if quantity.low == quantity.high == float("inf"):
+        return "there is none"
+    if quantity.low == quantity.high:
+        return f"it is {quantity.low:.4g}"
+    return f"it is between {quantity.low:.4g} and {quantity.high:.4g}"

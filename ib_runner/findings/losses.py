@@ -1,0 +1,42 @@
+"""Whether and when the test loss turns up (Fig. 5(a): from about epoch 3200)."""
+
+import pandas as pd
+
+from ib_runner.findings.context import Context, Tables
+from ib_runner.findings.finding import Finding, Quantity
+
+#: epochs of the running median that takes out the jumps from epoch to epoch
+WINDOW = 51
+#: epochs with a loss within this factor of the smallest are as good as it
+NEAR = 1.01
+
+
+class LossRise(Finding):
+    """The test loss at the end, over its minimum; both smoothed."""
+
+    quantity = "the test loss at the end over its minimum"
+
+    def measure(self, tables: Tables, context: Context) -> Quantity:
+        loss = _smooth_test_loss(self.table(tables, "training"))
+        ratio = loss.iloc[-1] / loss.min()
+        minimum = f"its minimum, {loss.min():.3f} at epoch {loss.idxmin()}"
+        text = f"{ratio:.2f} times {minimum}, at epoch {loss.index[-1]}"
+        return Quantity(text, ratio, ratio)
+
+
+class LossTurn(Finding):
+    """The epoch from which on the smoothed test loss rises: that of its minimum."""
+
+    quantity = "the epoch of the smallest test loss"
+
+    def measure(self, tables: Tables, context: Context) -> Quantity:
+        loss = _smooth_test_loss(self.table(tables, "training"))
+        near = loss.index[loss <= NEAR * loss.min()]
+        text = f"smallest at epoch {loss.idxmin()}, within 1 % of it from {near[0]} to {near[-1]}"
+        return Quantity(text, int(near[0]), int(near[-1]))
+
+
+def _smooth_test_loss(table: pd.DataFrame) -> pd.Series:
+    """Running median of the test loss, by epoch."""
+    loss = table[table["split"] == "test"].set_index("epoch")["loss"].sort_index()
+    return loss.rolling(WINDOW, center=True, min_periods=1).median()

@@ -1,0 +1,94 @@
+"""Rise and fall of I(X;T_ℓ) over training, counted only as far as the intervals reach."""
+
+import math
+from typing import Any, Literal
+
+import pandas as pd
+
+from ib_runner.findings.context import Context, Tables
+from ib_runner.findings.finding import Finding, Quantity, Undecidable
+from ib_runner.findings.information import certified, of_layer
+from ib_runner.findings.turning import turning_points
+
+
+class Trajectory(Finding):
+    """A finding about I(X;T_ℓ) of one ``layer``, counted from 1 or backwards from −1."""
+
+    def __init__(self, layer: int, **bounds: Any):
+        super().__init__(**bounds)
+        self.layer = layer
+
+    def information(self, tables: Tables, context: Context) -> pd.DataFrame:
+        """The layer's certified rows; ``Undecidable`` without at least two of them."""
+        table = self.table(tables, "mutual_information")
+        rows = of_layer(certified(table, context.beta), self.layer).reset_index(drop=True)
+        if len(rows) < 2:
+            raise Undecidable(f"I(X;T) of layer {self.layer} has intervals at {len(rows)} epochs")
+        return rows
+
+
+class Compression(Trajectory):
+    """The fall of I(X;T_ℓ) from its highest value to the end, nats."""
+
+    quantity = "the fall from the peak to the end (nats)"
+
+    def measure(self, tables: Tables, context: Context) -> Quantity:
+        rows = self.information(tables, context)
+        return _difference(rows.loc[rows["mi"].idxmax()], rows.iloc[-1], "falls")
+
+
+class Rise(Trajectory):
+    """The rise of I(X;T_ℓ) to its highest value from the lowest before, nats."""
+
+    quantity = "the rise to the peak (nats)"
+
+    def measure(self, tables: Tables, context: Context) -> Quantity:
+        rows = self.information(tables, context)
+        peak = rows["mi"].idxmax()
+        return _difference(rows.loc[rows["mi"][: peak + 1].idxmin()], rows.loc[peak], "rises")
+
+
+class Peak(Trajectory):
+    """The epoch of the first or last peak, or a neighbouring one whose interval reaches as high.
+
+    The last peak is where the final fall begins. Without a peak the finding does not hold.
+    """
+
+    def __init__(self, which: Literal["first", "last"], **bounds: Any):
+        super().__init__(**bounds)
+        self.which = which
+        self.quantity = f"the epoch of the {which} peak"
+
+    def measure(self, tables: Tables, context: Context) -> Quantity:
+        rows = self.information(tables, context)
+        peaks = [turn.position for turn in turning_points(rows) if turn.peak]
+        if not peaks:
+            return Quantity("no peak", math.inf, math.inf)
+        position = peaks[0 if self.which == "first" else -1]
+        first, last = _as_high(rows, position)
+        text = f"{self.which} of {len(peaks)} peaks: {_value(rows.loc[position])}"
+        return Quantity(text, int(rows["epoch"][first]), int(rows["epoch"][last]))
+
+
+def _as_high(rows: pd.DataFrame, position: int) -> tuple[int, int]:
+    """The run of positions around ``position`` whose upper ends reach its lower end."""
+    high = rows["upper"] >= rows["lower"][position]
+    below = rows.index[~high]
+    first = max((k + 1 for k in below if k < position), default=0)
+    last = min((k - 1 for k in below if k > position), default=len(rows) - 1)
+    return first, last
+
+
+def _difference(before: pd.Series, after: pd.Series, verb: str) -> Quantity:
+    """By how much I rises or falls between two rows, the intervals taken at their worst."""
+    upper, lower = (after, before) if verb == "rises" else (before, after)
+    if before["epoch"] == after["epoch"]:
+        return Quantity(f"never {verb}: {_value(before)} is the extreme", 0.0, 0.0)
+    low, high = upper["lower"] - lower["upper"], upper["upper"] - lower["lower"]
+    change = f"{verb} by {upper['mi'] - lower['mi']:.2f} [{low:.2f}, {high:.2f}] nats"
+    return Quantity(f"{change}: {_value(before)}, {_value(after)}", low, high)
+
+
+def _value(row: pd.Series) -> str:
+    interval = f"[{row['lower']:.2f}, {row['upper']:.2f}]"
+    return f"{row['mi']:.2f} {interval} nats at epoch {row['epoch']}"
