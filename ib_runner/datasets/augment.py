@@ -1,0 +1,128 @@
+"""Random translation, rotation and shear of images (section 8.3), a batch at a time.
+
+A point of the image goes, about the centre (13.5, 13.5), through a shear along x, x + tan(φ)·y,
+then a rotation by θ, then a translation by whole pixels. Values between pixels are bilinear, and
+what comes from outside is 0. The paper prints the distributions but neither order nor
+interpolation.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numba
+import numpy as np
+import torch
+from torch import Generator, Tensor
+from torch.nn import functional
+
+from ib_runner.datasets.dataset import Dataset
+
+MOST_PIXELS = 2
+MOST_DEGREES = 10.0
+
+
+@dataclass(frozen=True)
+class AugmentedDataset(Dataset):
+    """``augment`` makes new inputs from a batch [n, …] of training inputs when it is selected;
+    its random numbers come from the generator.
+    """
+
+    augment: Callable[[Tensor, Generator], Tensor]
+
+
+class Distortion(NamedTuple):
+    """One for each image: ``translation`` [n, 2] (x, y) in pixels, the others [n] in radians."""
+
+    translation: Tensor
+    rotation: Tensor
+    shear: Tensor
+
+
+def draw(n: int, generator: Generator) -> Distortion:
+    """Section 8.3: translations from {−2, …, 2} in x and y, rotation and shear from ±10°."""
+    translation = torch.randint(-MOST_PIXELS, MOST_PIXELS + 1, (n, 2), generator=generator)
+    angles = torch.rand(2, n, generator=generator, dtype=torch.float64)
+    return Distortion(translation.double(), *((2 * angles - 1) * math.radians(MOST_DEGREES)))
+
+
+def augment(images: Tensor, generator: Generator) -> Tensor:
+    """A distortion of each of ``images`` [n, c, h, w], drawn from ``generator`` (on the CPU)."""
+    source = _to_source(draw(len(images), generator))
+    if images.device.type == "cpu":
+        return warp(images, source)
+    return warp_by_grid(images, source.to(images.device))
+
+
+def _to_source(distortion: Distortion) -> Tensor:
+    """[n, 2, 3]: from a pixel of the result to the point of the image it shows, both about the
+    centre, (x, y, 1) -> (x, y): the inverse of the distortion.
+    """
+    sine, cosine = distortion.rotation.sin(), distortion.rotation.cos()
+    tangent = distortion.shear.tan()
+    # (rotation · shear)⁻¹ = shear⁻¹ · rotation⁻¹
+    linear = torch.stack(
+        [
+            torch.stack([cosine + tangent * sine, sine - tangent * cosine], 1),
+            torch.stack([-sine, cosine], 1),
+        ],
+        1,
+    )
+    offset = -linear @ distortion.translation.unsqueeze(2)
+    return torch.cat([linear, offset], 2).float()
+
+
+def warp(images: Tensor, source: Tensor) -> Tensor:
+    """``images`` [n, c, h, w] seen through the affine maps ``source`` [n, 2, 3], bilinear, 0
+    outside; on the CPU.
+    """
+    out = np.empty(images.shape, np.float32)
+    _warp(images.contiguous().numpy(), source.numpy(), out)
+    return torch.from_numpy(out)
+
+
+def warp_by_grid(images: Tensor, source: Tensor) -> Tensor:
+    """The same as :func:`warp` by PyTorch's operators, for any device."""
+    h, w = images.shape[2:]
+    half = images.new_tensor([w / 2, h / 2])
+    # PyTorch's points are in halves of the image
+    normal = torch.cat(
+        [source[:, :, :2] * half / half[:, None], source[:, :, 2:] / half[:, None]], 2
+    )
+    grid = functional.affine_grid(normal, images.shape, align_corners=False)
+    return functional.grid_sample(
+        images, grid, mode="bilinear", padding_mode="zeros", align_corners=False
+    )
+
+
+@numba.njit(cache=True)
+def _warp(images, source, out):
+    n, channels, h, w = images.shape
+    y_centre, x_centre = np.float32((h - 1) / 2), np.float32((w - 1) / 2)
+    for i in range(n):
+        for row in range(h):
+            y = np.float32(row) - y_centre
+            for column in range(w):
+                x = np.float32(column) - x_centre
+                x_from = source[i, 0, 0] * x + source[i, 0, 1] * y + source[i, 0, 2] + x_centre
+                y_from = source[i, 1, 0] * x + source[i, 1, 1] * y + source[i, 1, 2] + y_centre
+                left, top = np.int64(np.floor(x_from)), np.int64(np.floor(y_from))
+                a, b = x_from - np.float32(left), y_from - np.float32(top)
+                for channel in range(channels):
+                    image = images[i, channel]
+                    upper = _between(image, top, left, a)
+                    lower = _between(image, top + 1, left, a)
+                    out[i, channel, row, column] = upper + b * (lower - upper)
+
+
+@numba.njit(inline="always")
+def _between(image, row, left, share):
+    """The value of ``row`` at left + share."""
+    h, w = image.shape
+    zero = np.float32(0.0)
+    if row < 0 or row >= h:
+        return zero
+    here = image[row, left] if 0 <= left < w else zero
+    there = image[row, left + 1] if 0 <= left + 1 < w else zero
+    return here + share * (there - here)

@@ -1,0 +1,100 @@
+"""MNIST (LeCun, Cortes and Burges): 60,000 training and 10,000 validation images of digits.
+
+The four published files lie in ``IB_DATA``/mnist, plain or with .gz, or are downloaded there.
+Pixels are scaled to [0, 1], so that the background is 0, which is what augmentation fills in;
+beyond that the scale hardly matters, as batch norm follows the first convolution.
+"""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from ib_runner.datasets.augment import AugmentedDataset, augment
+from ib_runner.datasets.dataset import Split
+from ib_runner.datasets.download import fetch
+from ib_runner.datasets.idx import read_idx
+from ib_runner.errors import DamagedFileError
+
+MIRRORS = (
+    "https://storage.googleapis.com/cvdf-datasets/mnist/",
+    "https://ossci-datasets.s3.amazonaws.com/mnist/",
+    "https://raw.githubusercontent.com/fgnt/mnist/master/",
+    "http://yann.lecun.com/exdb/mnist/",
+)
+#: of the uncompressed bytes
+SHA256 = {
+    "train-images-idx3-ubyte": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+    "train-labels-idx1-ubyte": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+    "t10k-images-idx3-ubyte": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+    "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+}
+#: the largest compressed file has 9.9 MB
+_MOST_DOWNLOADED = 2**25
+
+
+class Files(NamedTuple):
+    """Where MNIST is looked for and fetched from, and what it must be: SHA-256 by name."""
+
+    folder: Path
+    sha256: dict[str, str]
+    mirrors: tuple[str, ...]
+
+
+def published() -> Files:
+    """The real files, under ``IB_DATA`` (``data`` where that is not set)."""
+    return Files(Path(os.environ.get("IB_DATA") or "data") / "mnist", SHA256, MIRRORS)
+
+
+def mnist(seed: int, files: Callable[[], Files] = published) -> AugmentedDataset:
+    """x [n, 1, 28, 28] in [0, 1], y in 0…9; ``test`` are the validation images, all of them.
+
+    The same data for every ``seed``. Training draws a new distortion of an image each time it is
+    selected, see ``augment``. Raises ``DamagedFileError`` where a file is not the published one
+    and ``IbRunError`` where one is missing and cannot be downloaded; both say what to do.
+    """
+    del seed
+    found = files()
+    train, test = (
+        _split(found, f"{part}-images-idx3-ubyte", f"{part}-labels-idx1-ubyte")
+        for part in ("train", "t10k")
+    )
+    both = Split(torch.cat([train.x, test.x]), torch.cat([train.y, test.y]))
+    n = len(train)
+    index = slice(None, n), slice(n, None)
+    train, test = (Split(both.x[part], both.y[part]) for part in index)
+    return AugmentedDataset(train=train, test=test, all=both, n_classes=10, augment=augment)
+
+
+def _split(files: Files, images: str, labels: str) -> Split:
+    x, y = _read(files, images), _read(files, labels)
+    if x.ndim != 3 or y.shape != x.shape[:1] or y.max(initial=0) > 9:
+        raise DamagedFileError(f"{files.folder}: {images} and {labels} do not belong together.")
+    pixels = torch.from_numpy(x.astype(np.float32)).unsqueeze(1) / 255
+    return Split(pixels, torch.from_numpy(y.astype(np.int64)))
+
+
+def _read(files: Files, name: str) -> np.ndarray:
+    sha256 = files.sha256[name]
+    for path in (files.folder / f"{name}.gz", files.folder / name):
+        if path.exists():
+            break
+    else:
+        path = fetch(
+            f"{name}.gz",
+            files.folder,
+            files.mirrors,
+            check=lambda path: read_idx(path, sha256),
+            most_bytes=_MOST_DOWNLOADED,
+        )
+    try:
+        return read_idx(path, sha256)
+    except DamagedFileError as error:
+        raise DamagedFileError(
+            f"{error}\n"
+            "Delete it to have it downloaded again, or put an unharmed copy in its place;\n"
+            "IB_DATA names the folder whose mnist/ holds it."
+        ) from error
