@@ -104,13 +104,13 @@ def test_killed_at_random_moments(tmp_path, kind):
     assert Checkpoints(tmp_path / "killed").epochs == list(range(61))
 
 
-def interrupting(exception, after):
-    """A tracer that raises ``exception`` once, at line number ``after`` that ours run."""
+def interrupting(exception, after, files=OURS):
+    """A tracer that raises ``exception`` once, at the ``after``-th line run in ``files``."""
     left = after
 
     def trace(frame, event, argument):
         nonlocal left
-        if not frame.f_code.co_filename.startswith(OURS):
+        if not frame.f_code.co_filename.startswith(files):
             return None
         if event == "line":
             left -= 1
@@ -139,6 +139,27 @@ def test_interrupted_between_any_two_lines(tmp_path, network, exception):
     assert interruptions > 3
     train_into(folder, network(), 16)
     assert contents(folder) == contents(tmp_path / "peace")
+
+
+def test_interrupted_at_the_lines_that_keep_an_epoch(tmp_path):
+    """Steps of 3 through record.py meet every one of its lines in one epoch or another."""
+    files = str(TESTS.parent / "ib_runner" / "training" / "record.py")
+    train_into(tmp_path / "peace", small_network(), 10)
+    expected = contents(tmp_path / "peace")
+    interruptions = 0
+    for after in range(1, 150, 3):
+        folder = tmp_path / str(after)
+        tracer = sys.gettrace()
+        sys.settrace(interrupting(KeyboardInterrupt, after, files))
+        try:
+            train_into(folder, small_network(), 10)
+        except KeyboardInterrupt:
+            interruptions += 1
+        finally:
+            sys.settrace(tracer)
+        train_into(folder, small_network(), 10)
+        assert contents(folder) == expected
+    assert interruptions > 30
 
 
 def test_an_interruption_keeps_the_last_whole_epoch(tmp_path, network):
