@@ -31,18 +31,14 @@ def new_folder(config: DictConfig, prefix: str = "") -> Path:
             return path
 
 
-def open_or_create(
-    stage: str, config: DictConfig, path: Path, allow_targets: Sequence[str]
-) -> Run:
+def open_or_create(stage: str, config: DictConfig, path: Path, allow_targets: Sequence[str]) -> Run:
     """The run at ``path``, made with ``config`` if there is none.
 
     A longer training is written down. Raises ``UsageError`` where the run's own configuration
     differs in more than that.
     """
     if not (path / STATE_NAME).is_file():
-        run = Run.create(config, path)
-        run.allow_targets = tuple(allow_targets)
-        return run
+        return Run.create(config, path, allow_targets)
     run = Run(path, allow_targets)
     check_resumable(stage, config, run)
     if config.trainer.epochs > run.config.trainer.epochs:

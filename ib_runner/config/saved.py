@@ -107,7 +107,7 @@ def differences(
     after = dict(_leaves(OmegaConf.to_container(config, resolve=True)))
     return {
         key: (before.get(key), after.get(key))
-        for key in sorted(before.keys() | after.keys())
+        for key in sorted(before.keys() | after.keys(), key=_own_first)
         if before.get(key) != after.get(key)
         and not any(key == one or key.startswith(f"{one}.") for one in allowed)
     }
@@ -127,3 +127,8 @@ def _leaves(node: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
             yield from _leaves(child, f"{prefix}.{key}" if prefix else str(key))
     else:
         yield prefix, node
+
+
+def _own_first(key: str) -> tuple[bool, str]:
+    """What others refer to, before the nodes that refer to it."""
+    return key.partition(".")[0] in LATE_NODES, key

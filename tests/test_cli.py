@@ -1,0 +1,299 @@
+"""The command line in-process, with stages that only note what they were asked to do."""
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+from omegaconf import OmegaConf
+
+from ib_runner import cli
+from ib_runner.errors import IbRunError
+from ib_runner.runs.folder import Run
+
+
+@pytest.fixture
+def asked(tmp_path, monkeypatch):
+    """Stages that note (verb, configuration, run's folder); `train` leaves a complete run."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("HYDRA_FULL_ERROR", raising=False)
+    notes = []
+
+    def note(verb):
+        def stage(config, run):
+            notes.append((verb, config, run.path))
+            if verb == "train":
+                run.update(state="complete")
+
+        return stage
+
+    for verb in ("train", "measure", "plot", "check"):
+        monkeypatch.setattr(f"ib_runner.stages.{verb}.{verb}", note(verb))
+    return notes
+
+
+def run_cli(capsys, *words):
+    """Status, lines of standard output, standard error."""
+    capsys.readouterr()
+    status = cli.main(list(words))
+    out, err = capsys.readouterr()
+    return status, out.splitlines(), err
+
+
+def test_no_argument_prints_the_help(capsys):
+    for words in ([], ["--help"]):
+        status, out, _ = run_cli(capsys, *words)
+        assert status == 0
+        assert any("measure" in line for line in out)
+
+
+@pytest.mark.parametrize("stage", ["train", "measure", "plot", "check", "all", "list"])
+def test_help_and_configuration_of_every_stage(stage, capsys):
+    status, out, _ = run_cli(capsys, stage, "--help")
+    assert status == 0
+    assert "Configuration (key=value)" in out
+    status, out, _ = run_cli(capsys, stage, "--cfg", "job")
+    assert status == 0
+    assert "output_root: outputs" in out
+
+
+def test_train_alone_is_szt_tanh(asked, capsys):
+    status, out, _ = run_cli(capsys, "train")
+    assert status == 0
+    [(verb, config, path)] = asked
+    assert (verb, config.experiment, config.noise.beta) == ("train", "szt_tanh", 0.005)
+    assert out[-1] == str(path)
+    assert path.parent == Path("outputs/szt_tanh")
+    assert Run(path).config.network.widths == [10, 7, 5, 4, 3]
+
+
+@pytest.mark.parametrize(
+    ("experiment", "activation", "beta", "alpha"),
+    [
+        ("szt_tanh", "tanh", 0.005, None),
+        ("szt_tanh_parseval", "tanh", 0.005, 5e-5),
+        ("szt_linear", "identity", 0.01, None),
+        ("szt_tanh_wide_noise", "tanh", 0.01, None),
+        ("szt_relu", "relu", 0.01, None),
+        ("szt_relu_parseval", "relu", 0.01, 5e-5),
+        ("szt_deterministic", "tanh", None, None),
+    ],
+)
+def test_experiments(experiment, activation, beta, alpha, asked, capsys):
+    assert run_cli(capsys, "train", f"+exp={experiment}")[0] == 0
+    config = asked[0][1]
+    assert config.experiment == experiment
+    assert config.network.activation == activation
+    assert config.noise.get("beta") == beta
+    assert (config.regularizer.alpha if config.regularizer else None) == alpha
+    assert (config.optimizer.lr, config.trainer.batch_size) == (4e-4, 256)
+    assert (config.trainer.epochs, config.trainer.loss) == (10_000, "cross_entropy")
+
+
+def test_all_goes_through_the_stages(asked, capsys):
+    status, out, _ = run_cli(capsys, "all", "trainer.epochs=2")
+    assert status == 0
+    assert [verb for verb, *_ in asked] == ["train", "measure", "plot", "check"]
+    assert len({path for *_, path in asked}) == 1
+    assert out[-1] == str(asked[0][2])
+
+
+def test_a_stage_starts_from_the_saved_configuration(asked, capsys):
+    run_cli(capsys, "train", "noise.beta=0.02", "seed=3")
+    path = asked[-1][2]
+    status, out, err = run_cli(capsys, "measure", "measure.n_x=7", "noise.beta=0.5")
+    assert status == 0
+    assert out[-1] == str(path)
+    assert str(path) in err  # it says which run it took
+    verb, config, _ = asked[-1]
+    assert (verb, config.seed, config.noise.beta, config.measure.n_x) == ("measure", 3, 0.5, 7)
+    assert OmegaConf.load(path / "config.yaml").noise.beta == 0.02
+
+
+def test_overrides_of_measure_reach_the_measurements(asked, capsys):
+    run_cli(capsys, "train")
+    run_cli(capsys, "measure", "measure.bin_widths=[0.25]")
+    assert asked[-1][1].measurement.binned_entropy.bin_widths == [0.25]
+
+
+def test_overrides_of_other_groups_are_refused(asked, capsys):
+    run_cli(capsys, "train")
+    for stage, override in [
+        ("measure", "seed=4"),
+        ("measure", "plot.unit=bits"),
+        ("plot", "measure.n_x=4"),
+        ("check", "network.activation=relu"),
+        ("measure", "+exp=szt_relu"),
+    ]:
+        status, _, err = run_cli(capsys, stage, override)
+        assert status == 2
+        assert override.partition("=")[0] in err
+        assert len(err.strip().splitlines()) <= 4  # one of them says which run
+    assert [verb for verb, *_ in asked] == ["train"]
+
+
+def test_a_path_that_hydra_could_not_read(asked, capsys):
+    run_cli(capsys, "train", "output_root='a b,c={d}'")
+    path = asked[-1][2]
+    assert run_cli(capsys, "plot", f"run={path}", "plot.unit=bits")[0] == 0
+    assert asked[-1][1].plot.unit == "bits"
+
+
+def test_resuming(asked, capsys):
+    run_cli(capsys, "train", "trainer.epochs=5")
+    path = asked[-1][2]
+    assert run_cli(capsys, "train", f"run={path}", "trainer.epochs=8", "device=cpu")[0] == 0
+    assert asked[-1][1].trainer.epochs == 8
+    assert Run(path).config.trainer.epochs == 8
+    status, _, err = run_cli(capsys, "train", f"run={path}", "noise.beta=0.1")
+    assert status == 2
+    assert "noise.beta=0.1" in err
+    assert "noise.beta=0.005" in err
+    status, _, err = run_cli(capsys, "train", f"run={path}", "trainer.epochs=6")
+    assert status == 2
+    assert "trainer.epochs=6" in err
+
+
+def test_a_sweep_and_its_continuation(asked, capsys):
+    status, out, _ = run_cli(capsys, "train", "-m", "seed=range(2)", "noise.beta=0.1,0.2")
+    assert status == 0
+    sweep = Path(out[-1])
+    assert {path.name for *_, path in asked} == {
+        f"noise.beta-{beta}_seed-{seed}" for beta in ("0.1", "0.2") for seed in (0, 1)
+    }
+    assert sorted((config.seed, config.noise.beta) for _, config, _ in asked) == [
+        (0, 0.1),
+        (0, 0.2),
+        (1, 0.1),
+        (1, 0.2),
+    ]
+    asked.clear()
+    status, out, _ = run_cli(capsys, "train", "-m", f"run={sweep}", "seed=1,2")
+    assert status == 0
+    assert Path(out[-1]) == sweep
+    assert {path.name for *_, path in asked} == {"noise.beta-0.1_seed-2", "noise.beta-0.2_seed-2"}
+    asked.clear()
+    assert run_cli(capsys, "measure")[0] == 0
+    assert len(asked) == 6
+
+
+def test_a_sweep_refuses_to_go_on_with_something_else(asked, capsys):
+    sweep = run_cli(capsys, "train", "-m", "seed=0,1")[1][-1]
+    asked.clear()
+    status, _, err = run_cli(capsys, "train", "-m", f"run={sweep}", "network.activation=relu")
+    assert status == 2
+    assert "network.activation=relu" in err
+    assert asked == []
+
+
+def test_one_failure_does_not_stop_the_sweep(asked, capsys, monkeypatch):
+    def train(config, run):
+        if config.seed == 1:
+            raise IbRunError("the loss is no number")
+        run.update(state="complete")
+
+    monkeypatch.setattr("ib_runner.stages.train.train", train)
+    status, out, err = run_cli(capsys, "train", "-m", "seed=0,1,2")
+    assert status == 1
+    assert "1 of 3 failed" in err
+    assert "seed-1: the loss is no number" in err
+    states = {path.name: Run(path).state for path in Path(out[-1]).glob("seed-*")}
+    assert states == {"seed-0": "complete", "seed-1": "interrupted", "seed-2": "complete"}
+
+
+def test_a_sweep_over_experiments(asked, capsys):
+    status, out, _ = run_cli(capsys, "train", "-m", "+exp=szt_tanh,szt_relu")
+    assert status == 0
+    assert {path.name for *_, path in asked} == {"exp-szt_tanh", "exp-szt_relu"}
+    assert Path(out[-1]).parent.name == "several"
+
+
+@pytest.mark.parametrize("words", [["train"], ["all"], ["train", "-m", "seed=0,1"]])
+def test_dry_run_makes_nothing(words, asked, capsys, tmp_path):
+    status, out, _ = run_cli(capsys, *words, "--dry-run", "trainer.epochs=100")
+    assert status == 0
+    assert any("100 epochs of 13 steps" in line for line in out)
+    assert asked == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_failure_while_running_is_status_1(asked, capsys, monkeypatch):
+    def broken(config, run):
+        raise RuntimeError("no more of this")
+
+    monkeypatch.setattr("ib_runner.stages.train.train", broken)
+    status, _, err = run_cli(capsys, "train")
+    assert status == 1
+    assert "no more of this" in err
+    assert "Traceback" not in err
+    monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
+    assert "Traceback" in run_cli(capsys, "train")[2]
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_interruptions(number, status, asked, capsys, monkeypatch):
+    def interrupted(config, run):
+        os.kill(os.getpid(), number)
+
+    monkeypatch.setattr("ib_runner.stages.train.train", interrupted)
+    assert run_cli(capsys, "train")[0] == status
+
+
+def test_a_saved_target_is_used_only_when_allowed(asked, capsys, tmp_path, monkeypatch):
+    (tmp_path / "my_networks.py").write_text(
+        "from ib_runner.networks import FCN\n\n\nclass Mine(FCN):\n    pass\n"
+    )
+    monkeypatch.setattr("sys.path", [*__import__("sys").path])
+    target = "network._target_=my_networks.Mine"
+    assert run_cli(capsys, "train", target)[0] == 0
+    assert Run(asked[-1][2]).config.allow_targets == ["my_networks"]
+    run_cli(capsys, "measure")
+    assert asked[-1][1].allow_targets == []
+    run_cli(capsys, "measure", "allow_targets=[my_networks]")
+    assert asked[-1][1].allow_targets == ["my_networks"]
+
+
+def test_a_saved_configuration_from_a_stranger(asked, capsys):
+    run_cli(capsys, "train")
+    path = asked[-1][2]
+    config = (path / "config.yaml").read_text()
+    for addition in (
+        "hydra:\n  searchpath: [file:///away]\n",
+        "experiment: ${oc.env:HOME}\n",
+        "defaults: [exp: szt_relu]\n",
+    ):
+        key = addition.partition(":")[0]
+        kept = [line for line in config.splitlines() if not line.startswith(f"{key}:")]
+        (path / "config.yaml").write_text("\n".join(kept) + "\n" + addition)
+        status, _, err = run_cli(capsys, "measure", f"run={path}")
+        assert status == 1
+        assert "config.yaml" in err
+        assert key in err
+
+
+def test_listing(asked, capsys):
+    run_cli(capsys, "train", "experiment=one")
+    run_cli(capsys, "train", "-m", "experiment=two", "seed=0,1")
+    _, out, _ = run_cli(capsys, "list")
+    assert len(out) == 3
+    assert out[0].split() == ["path", "experiment", "state", "epochs", "accuracy"]
+    assert "two" in run_cli(capsys, "list", "experiment=two")[1][1]
+    assert len(run_cli(capsys, "list", "experiment=two")[1]) == 2
+    assert len(run_cli(capsys, "list", "state=failed")[1]) == 1
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("ib-run ", "train measure plot check all list"),
+        ("ib-run t", "train"),
+        ("ib-run train network=", "network=fcn"),
+        ("ib-run train +exp=szt_li", "+exp=szt_linear"),
+        ("ib-run measure measure.n_", "measure.n_jobs"),
+    ],
+)
+def test_completion(line, expected, capsys, monkeypatch):
+    monkeypatch.setenv("COMP_LINE", line)
+    status, out, _ = run_cli(capsys, "-sc", "query=bash")
+    assert status == 0
+    assert expected in out[0]
