@@ -1,0 +1,67 @@
+"""The convolutional network of section 8.3: two convolutional and two fully connected layers.
+
+Each of the three hidden layers is an affine map, batch norm, tanh and a noise channel; max-pooling
+follows the channels of the convolutional ones. For the mutual information layer k is the k-th
+channel. The figures' layers are others: see :meth:`CNN.representations`.
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from ib_runner.networks.noise import NoiseChannel
+
+#: images in one pass of :meth:`CNN.representations`; more would only need more memory
+BLOCK = 500
+
+
+class CNN(nn.Sequential):
+    """Images [n, ``n_inputs``, 28, 28] to logits [n, ``n_outputs``].
+
+    ``noise`` makes a new channel at each call. PyTorch's default initialisation, U(±1/√fan_in) for
+    weights and biases, is kept; channels draw nothing, so one seed gives the same weights whatever
+    the noise.
+    """
+
+    def __init__(self, n_inputs: int, n_outputs: int, noise: Callable[[], NoiseChannel]):
+        super().__init__(
+            *_convolution(n_inputs, 16, noise),
+            *_convolution(16, 32, noise),
+            nn.Flatten(),
+            # section 8.3 prints 1586 for 32·7·7
+            nn.Linear(32 * 7 * 7, 128),
+            nn.BatchNorm1d(128),
+            nn.Tanh(),
+            noise(),
+            nn.Linear(128, n_outputs),
+        )
+
+    @torch.no_grad()
+    def representations(self, x: Tensor) -> list[Tensor]:
+        """The figures' layers 1 to 4 (end of section 8.3) of ``x`` [n, …], as the network's mode
+        has it: both pooled maps [n, 3136] and [n, 1568], the tanh units [n, 128], the logits.
+        """
+        blocks = [self._layers(block) for block in x.split(BLOCK)]
+        return [torch.cat(layer) for layer in zip(*blocks, strict=True)]
+
+    def _layers(self, x: Tensor) -> list[Tensor]:
+        layers = []
+        for module in self:
+            x = module(x)
+            if isinstance(module, nn.MaxPool2d) or (isinstance(module, nn.Tanh) and x.ndim == 2):
+                layers.append(x.flatten(1))
+        return [*layers, x]
+
+
+def _convolution(
+    n_inputs: int, n_outputs: int, noise: Callable[[], NoiseChannel]
+) -> list[nn.Module]:
+    """Maps [n, n_inputs, h, w] to [n, n_outputs, h/2, w/2]."""
+    return [
+        nn.Conv2d(n_inputs, n_outputs, kernel_size=5, padding=2),
+        nn.BatchNorm2d(n_outputs),
+        nn.Tanh(),
+        noise(),
+        nn.MaxPool2d(2),
+    ]
