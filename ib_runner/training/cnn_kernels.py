@@ -13,8 +13,6 @@ from ib_runner.information.normal_numbers import fill_normals, seed_lanes, split
 from ib_runner.information.vector_math import tanh
 
 _f = np.float32
-#: channels handled at a time: a loop of known length is vectorised, one of length c = 16 is not
-LANES = 8
 
 
 @numba.njit(cache=True, fastmath=True)
@@ -84,12 +82,13 @@ def pooled_tanh(y, scale, shift, beta, p, key, pooled, slope, which):
 
     ``scale`` and ``shift`` [c]; ``beta`` is the standard deviation of Gaussian noise, ``p`` the
     dropout probability, either 0 for none; random numbers are a function of ``key``. ``which``
-    (int32) says which of the four is the largest, the first one where they are equal, and
-    ``slope`` is there the derivative of t by scale·y + shift.
+    (int32) says which of the four is the largest, the first one where they are equal; ``slope``
+    [n, h, w, c] is the derivative of t by scale·y + shift.
     """
     n, h, w, c = y.shape
     strip = 2 * w * c
     strips = y.reshape(n, h // 2, strip)
+    slopes = slope.reshape(n, h // 2, strip)
     lanes = strip // 2
     state = np.empty((4, lanes), dtype=np.uint32)
     bits = np.empty((2, lanes), dtype=np.uint32)
@@ -97,19 +96,17 @@ def pooled_tanh(y, scale, shift, beta, p, key, pooled, slope, which):
         seed_lanes(state, key)
     noise = np.zeros(strip, dtype=np.float32)
     keep = np.ones(strip, dtype=np.float32)
-    s = np.empty(strip, dtype=np.float32)
     t = np.empty(strip, dtype=np.float32)
-    rise = np.empty(strip, dtype=np.float32)
     scales, shifts = _repeated(scale, 2 * w), _repeated(shift, 2 * w)
     for i in range(n):
         for r in range(h // 2):
-            _tanh(strips[i, r], scales, shifts, s)
+            _tanh(strips[i, r], scales, shifts, t)
             if beta > 0:
                 fill_normals(state, bits, noise)
             if p > 0:
                 _fill_keep(key, (i * (h // 2) + r) * lanes, p, keep)
-            _add_noise(s, keep, _f(beta), noise, t, rise)
-            _pool(t, rise, pooled[i, r], slope[i, r], which[i, r])
+            _add_noise(t, keep, _f(beta), noise, slopes[i, r])
+            _pool(t, pooled[i, r], which[i, r])
 
 
 @numba.njit(cache=True, fastmath=True, error_model="numpy")
@@ -119,40 +116,40 @@ def _tanh(y, scales, shifts, s):
 
 
 @numba.njit(cache=True, fastmath=True)
-def _add_noise(s, keep, beta, noise, t, rise):
-    for j in range(s.size):
-        t[j] = s[j] * keep[j] + beta * noise[j]
-        rise[j] = (_f(1.0) - s[j] * s[j]) * keep[j]
+def _add_noise(t, keep, beta, noise, slope):
+    """From s to t in place, and the slope."""
+    for j in range(t.size):
+        s = t[j]
+        t[j] = s * keep[j] + beta * noise[j]
+        slope[j] = (_f(1.0) - s * s) * keep[j]
 
 
 @numba.njit(cache=True)
-def _pool(t, rise, pooled, slope, which):
+def _pool(t, pooled, which):
     half, c = pooled.shape
     for q in range(half):
-        for first in range(0, c, LANES):
-            at00, at01, at10, at11 = _corners(q, half, c, first)
-            for k in range(LANES):
-                t00, t01, t10, t11 = t[at00 + k], t[at01 + k], t[at10 + k], t[at11 + k]
-                r00, r01, r10, r = rise[at00 + k], rise[at01 + k], rise[at10 + k], rise[at11 + k]
-                best = max(max(t00, t01), max(t10, t11))
-                # backwards, so that the first of equal ones stays
-                r = r10 if t10 == best else r
-                r = r01 if t01 == best else r
-                r = r00 if t00 == best else r
-                at = np.int32(2) if t10 == best else np.int32(3)
-                at = np.int32(1) if t01 == best else at
-                at = np.int32(0) if t00 == best else at
-                pooled[q, first + k] = best
-                slope[q, first + k] = r
-                which[q, first + k] = at
+        t00, t01, t10, t11 = _corners(t, q, half, c)
+        for k in range(c):
+            best = max(max(t00[k], t01[k]), max(t10[k], t11[k]))
+            # backwards, so that the first of equal ones stays
+            at = np.int32(2) if t10[k] == best else np.int32(3)
+            at = np.int32(1) if t01[k] == best else at
+            at = np.int32(0) if t00[k] == best else at
+            pooled[q, k] = best
+            which[q, k] = at
 
 
 @numba.njit(inline="always")
-def _corners(q, half, c, channel):
-    """Where in a strip the four values are that are pooled to column ``q``."""
-    top = 2 * q * c + channel
+def _corners(strip, q, half, c):
+    """The four neighbours, [c] each, that are pooled to column ``q``, in the order of ``which``."""
+    top = 2 * q * c
     low = top + 2 * half * c
-    return top, top + c, low, low + c
+    return (
+        strip[top : top + c],
+        strip[top + c : top + 2 * c],
+        strip[low : low + c],
+        strip[low + c : low + 2 * c],
+    )
 
 
 @numba.njit(cache=True, fastmath=True)
@@ -160,91 +157,70 @@ def pooled_tanh_backward(gradient, y, slope, which, mean, inverse_sd, weight, ou
     """Through pooling, tanh and batch norm: the gradient by y into ``out``, by weight and bias.
 
     ``gradient`` is by ``pooled``; ``slope`` and ``which`` are from ``pooled_tanh``. With
-    x̂ = (y − mean)·inverse_sd and g the gradient by weight·x̂ + bias, zero but where ``which``
-    points, it is by y weight·inverse_sd·(g − mean of g − x̂·mean of g·x̂), by weight Σ g·x̂ and by
-    bias Σ g.
+    x̂ = (y − mean)·inverse_sd and g the gradient by weight·x̂ + bias, it is by y
+    weight·inverse_sd·(g − mean of g − x̂·mean of g·x̂), by weight Σ g·x̂ and by bias Σ g.
     """
     n, h, w, c = y.shape
+    strip = 2 * w * c
+    strips = y.reshape(n, h // 2, strip)
+    slopes = slope.reshape(n, h // 2, strip)
+    outs = out.reshape(n, h // 2, strip)
     by_weight = np.zeros(c, dtype=np.float64)
     by_bias = np.zeros(c, dtype=np.float64)
-    part = np.empty((2, w // 2 * c), dtype=np.float32)
-    means, inverse_sds = _repeated(mean, w // 2), _repeated(inverse_sd, w // 2)
-    at_largest = np.empty((w // 2, c), dtype=np.float32)
-    strips = y.reshape(n, h // 2, 2 * w * c)
-    flat = (n, h // 2, w // 2 * c)
-    g = gradient.reshape(flat)
-    rise = slope.reshape(flat)
+    part = np.empty((2, strip), dtype=np.float32)
+    means = _repeated(mean, 2 * w)
     for i in range(n):
         part[:] = 0
         for r in range(h // 2):
-            _gather(strips[i, r], which[i, r], at_largest)
-            _sums(g[i, r], rise[i, r], at_largest.ravel(), means, inverse_sds, part[0], part[1])
+            _spread(gradient[i, r], which[i, r], outs[i, r])
+            _sums(strips[i, r], slopes[i, r], means, outs[i, r], part[0], part[1])
         _fold(part[0], by_bias)
         _fold(part[1], by_weight)
-    count = n * h * w
-    # by y: slant·y + level everywhere, and factor·g·slope in addition where ``which`` points
-    factor = (weight * inverse_sd).astype(np.float32)
-    slant = (-factor * inverse_sd * by_weight / count).astype(np.float32)
-    level = (-factor * by_bias / count - slant * mean).astype(np.float32)
-    slants, levels = _repeated(slant, 2 * w), _repeated(level, 2 * w)
-    factors = _repeated(factor, w // 2)
-    outs = out.reshape(n, h // 2, 2 * w * c)
-    add = np.empty((w // 2, c), dtype=np.float32)
+    by_weight *= inverse_sd
+    # by y: factor·g + slant·y + level
+    factor = weight * inverse_sd
+    slant = -factor * inverse_sd * by_weight / (n * h * w)
+    level = -factor * by_bias / (n * h * w) - slant * mean
+    factors, slants, levels = (
+        _repeated(factor.astype(np.float32), 2 * w),
+        _repeated(slant.astype(np.float32), 2 * w),
+        _repeated(level.astype(np.float32), 2 * w),
+    )
     for i in range(n):
         for r in range(h // 2):
-            _line(strips[i, r], slants, levels, outs[i, r])
-            _product(g[i, r], rise[i, r], factors, add.ravel())
-            _scatter(add, which[i, r], outs[i, r])
+            _lines(strips[i, r], factors, slants, levels, outs[i, r])
     return by_weight.astype(np.float32), by_bias.astype(np.float32)
 
 
 @numba.njit(cache=True)
-def _gather(y, which, out):
-    """The one of 2×2 values of the strip ``y`` that ``which`` [w/2, c] points at."""
-    half, c = which.shape
-    for q in range(half):
-        for first in range(0, c, LANES):
-            at00, at01, at10, at11 = _corners(q, half, c, first)
-            for k in range(LANES):
-                at = which[q, first + k]
-                y00, y01, y10, value = y[at00 + k], y[at01 + k], y[at10 + k], y[at11 + k]
-                value = y10 if at == 2 else value
-                value = y01 if at == 1 else value
-                value = y00 if at == 0 else value
-                out[q, first + k] = value
+def _spread(gradient, which, out):
+    """``gradient`` [w/2, c] to that of 2×2 places of a strip where ``which`` points, 0 elsewhere.
 
-
-@numba.njit(cache=True, fastmath=True)
-def _sums(g, rise, y, means, inverse_sds, by_bias, by_weight):
-    for j in range(g.size):
-        by_affine = g[j] * rise[j]
-        by_bias[j] += by_affine
-        by_weight[j] += by_affine * ((y[j] - means[j]) * inverse_sds[j])
-
-
-@numba.njit(cache=True, fastmath=True)
-def _product(a, b, c, out):
-    for j in range(a.size):
-        out[j] = a[j] * b[j] * c[j]
-
-
-@numba.njit(cache=True, fastmath=True)
-def _line(y, slants, levels, out):
-    for j in range(y.size):
-        out[j] = slants[j] * y[j] + levels[j]
-
-
-@numba.njit(cache=True)
-def _scatter(add, which, out):
-    """Add ``add`` [w/2, c] to that one of 2×2 values of the strip ``out`` that ``which`` points at."""
+    Adding to zeros is vectorised; storing one or the other is not, and takes five times as long.
+    """
     half, c = which.shape
     zero = _f(0.0)
+    out[:] = zero
     for q in range(half):
-        for first in range(0, c, LANES):
-            at00, at01, at10, at11 = _corners(q, half, c, first)
-            for k in range(LANES):
-                at, value = which[q, first + k], add[q, first + k]
-                out[at00 + k] += value if at == 0 else zero
-                out[at01 + k] += value if at == 1 else zero
-                out[at10 + k] += value if at == 2 else zero
-                out[at11 + k] += value if at == 3 else zero
+        o00, o01, o10, o11 = _corners(out, q, half, c)
+        for k in range(c):
+            at, value = which[q, k], gradient[q, k]
+            o00[k] += value if at == 0 else zero
+            o01[k] += value if at == 1 else zero
+            o10[k] += value if at == 2 else zero
+            o11[k] += value if at == 3 else zero
+
+
+@numba.njit(cache=True, fastmath=True)
+def _sums(y, slope, means, g, by_bias, by_weight):
+    """From the gradient by t to that by the affine map, in place, and its sums."""
+    for j in range(y.size):
+        g[j] *= slope[j]
+        by_bias[j] += g[j]
+        by_weight[j] += g[j] * (y[j] - means[j])
+
+
+@numba.njit(cache=True, fastmath=True)
+def _lines(y, factors, slants, levels, g):
+    for j in range(y.size):
+        g[j] = factors[j] * g[j] + slants[j] * y[j] + levels[j]
