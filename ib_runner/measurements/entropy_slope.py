@@ -1,0 +1,31 @@
+"""How fast the binned entropy of single units falls over training (section 5.2).
+
+Linear regressions of H(Bin(T_ℓ(k))) on the epoch, one for each unit k and bin width. The rows are
+derived from those of ``binned_entropy``, of all epochs together.
+"""
+
+import pandas as pd
+
+
+class EntropySlope:
+    """Epoch 0, the untrained network, is left out, as in the paper."""
+
+    table = "entropy_slope"
+    source = "binned_entropy"
+
+    def __call__(self, binned: pd.DataFrame) -> pd.DataFrame:
+        """From rows of ``binned_entropy`` to ``layer``, ``unit``, ``bin_width``, ``slope``
+        (nats/epoch) and ``intercept`` (nats); units with fewer than two epochs give none.
+        """
+        keys = ["layer", "unit", "bin_width"]
+        units = binned[binned["unit"].notna() & (binned["epoch"] > 0)]
+        units = units[[*keys, "epoch", "entropy"]].astype({"epoch": "float64"})
+        means = units.groupby(keys)[["epoch", "entropy"]].transform("mean")
+        x, y = units["epoch"] - means["epoch"], units["entropy"] - means["entropy"]
+        sums = units[keys].assign(xx=x * x, xy=x * y, x=means["epoch"], y=means["entropy"])
+        fits = sums.groupby(keys, as_index=False).agg(
+            xx=("xx", "sum"), xy=("xy", "sum"), x=("x", "first"), y=("y", "first")
+        )
+        fits = fits[fits["xx"] > 0].reset_index(drop=True)
+        slope = fits["xy"] / fits["xx"]
+        return fits[keys].assign(slope=slope, intercept=fits["y"] - slope * fits["x"])
