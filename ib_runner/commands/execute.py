@@ -159,6 +159,10 @@ def collect(stage: str, path: Path) -> None:
     from ib_runner.runs.sweep_tables import collect_tables
 
     collect_tables(path, list(open_found(path).runs), read_sweep(path).keys)
+    if stage in ("check", "all"):
+        from ib_runner.stages.check import print_over_runs
+
+        print_over_runs(path)
 
 
 def report_failures(failed: dict[str, str], total: int) -> int:

@@ -115,9 +115,9 @@ PLAIN: dict[str, Rule] = {
         choice("coupled", "paper", "pairwise_lower", "pairwise_upper", "quadrature"),
         "a list of different ones of coupled, paper, pairwise_lower, pairwise_upper, quadrature",
     ),
-    "measure.n_x": whole(1),
-    "measure.n_o": whole(1),
-    "measure.n_mc": whole(2),
+    "measure.n_x": optional(whole(1), "as target_width needs"),
+    "measure.n_o": optional(whole(1), "as target_width needs"),
+    "measure.n_mc": optional(whole(2), "as target_width needs"),
     "measure.target_width": POSITIVE,
     "measure.budget": optional(POSITIVE, "as many kernel evaluations as target_width needs"),
     "measure.bin_widths": optional(

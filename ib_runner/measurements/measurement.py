@@ -1,6 +1,6 @@
 """What a measurement is: a class with these two methods, named by a ``_target_`` in YAML."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 import pandas as pd
@@ -20,6 +20,19 @@ class Measurement(Protocol):
 
     def __call__(self, snapshot: Snapshot) -> pd.DataFrame:
         """Rows of its table for one checkpoint, the ``epoch`` column included."""
+        ...
+
+
+class Summary(Protocol):
+    """A measurement made once a run, from tables that other measurements wrote."""
+
+    table: str
+    tables_needed: Sequence[str]
+
+    def summarise(
+        self, tables: Callable[[str], pd.DataFrame], n_inputs: int, beta: float
+    ) -> pd.DataFrame:
+        """All rows of its table, which replace the earlier ones."""
         ...
 
 

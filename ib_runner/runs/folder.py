@@ -56,7 +56,7 @@ class Run:
         """Make a new run folder at ``path``; raises ``FileExistsError`` where there is one."""
         path = Path(path)
         path.mkdir(parents=True)
-        write_text(path / CONFIG_NAME, OmegaConf.to_yaml(config, resolve=True))
+        write_text(path / CONFIG_NAME, OmegaConf.to_yaml(config))
         state = {
             "schema_version": SCHEMA_VERSION,
             "state": "interrupted",
@@ -112,7 +112,7 @@ class Run:
 
     def save_config(self, config: DictConfig) -> None:
         """Replace the saved configuration (a longer training, say)."""
-        write_text(self.path / CONFIG_NAME, OmegaConf.to_yaml(config, resolve=True))
+        write_text(self.path / CONFIG_NAME, OmegaConf.to_yaml(config))
         self.__dict__.pop("config", None)
 
     @cached_property

@@ -43,7 +43,7 @@ def collect_table(folder: Path, runs: list[Run], keys: list[str], table: str) ->
         return False
     values = [swept_values(run, keys) for run in holders]
     columns = sweep_columns(values)
-    frames = []
+    frames = [_over_runs(holders)] if table == "findings" else []
     for run, value in zip(holders, values, strict=True):
         texts = {
             key: str(v) if columns[key].type == pa.string() and v is not None else v
@@ -52,10 +52,38 @@ def collect_table(folder: Path, runs: list[Run], keys: list[str], table: str) ->
         frames.append(run.table(table).assign(run=run.path.name, **texts))
     (folder / "measurements").mkdir(exist_ok=True)
     path = folder / "measurements" / f"{table}.parquet"
-    write_table(path, pd.concat(frames, ignore_index=True), table, extra=columns)
+    rows = pd.concat(frames, ignore_index=True).reindex(columns=[*TABLES[table], *columns])
+    write_table(path, rows, table, extra=columns)
     return True
 
 
 def collect_tables(folder: Path, runs: list[Run], keys: list[str]) -> list[str]:
     """Write every table that at least one run has; their names."""
     return [table for table in TABLES if collect_table(folder, runs, keys, table)]
+
+
+#: stands for the run's name in rows about all runs of the sweep
+ALL_RUNS = "all"
+
+
+def _over_runs(runs: list[Run]) -> pd.DataFrame:
+    """A row for each finding: the share of runs, among those that can tell, in which it holds."""
+    findings = pd.concat([run.table("findings") for run in runs], ignore_index=True)
+    rows = []
+    for finding, group in findings.groupby("finding", sort=False):
+        counts = group["holds"].value_counts()
+        yes, no = counts.get("yes", 0), counts.get("no", 0)
+        share = yes / (yes + no) if yes + no else None
+        rows.append(
+            {
+                "finding": finding,
+                "expected": group["expected"].iloc[0],
+                "measured": f"holds in {yes} of {yes + no} runs that can tell",
+                "holds": {None: "undecided", 0.0: "no", 1.0: "yes"}.get(share, "undecided"),
+                "share": share,
+                "n_runs": len(group),
+                "why": "" if share in (None, 0.0, 1.0) else "the runs disagree",
+                "run": ALL_RUNS,
+            }
+        )
+    return pd.DataFrame(rows)

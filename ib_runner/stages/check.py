@@ -3,6 +3,7 @@
 import textwrap
 from collections.abc import Sequence
 from functools import cache
+from pathlib import Path
 
 import pandas as pd
 from omegaconf import DictConfig
@@ -11,7 +12,8 @@ from ib_runner.build import build_findings
 from ib_runner.runs.folder import Run
 from ib_runner.runs.lock import hold
 from ib_runner.runs.log import log_to, logger
-from ib_runner.runs.tables import write_table
+from ib_runner.runs.sweep_tables import ALL_RUNS
+from ib_runner.runs.tables import read_table, write_table
 from ib_runner.stages.plot import context_of
 
 COLUMNS = ("finding", "holds", "measured", "expected", "why")
@@ -43,6 +45,14 @@ def check(config: DictConfig, run: Run) -> None:
         (run.path / "measurements").mkdir(exist_ok=True)
         write_table(run.table_path("findings"), frame, "findings", run.table_metadata())
     print(in_columns(rows))
+
+
+def print_over_runs(sweep: Path) -> None:
+    """Print the sweep's findings over all its runs, as its table has them."""
+    path = sweep / "measurements" / "findings.parquet"
+    if path.is_file():
+        table = read_table(path)
+        print(in_columns(table[table["run"] == ALL_RUNS].to_dict("records")))
 
 
 def in_columns(rows: Sequence[dict[str, object]]) -> str:

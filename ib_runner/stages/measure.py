@@ -38,6 +38,7 @@ def measure(config: DictConfig, run: Run) -> None:
         parts = Parts(run.path / "measurements" / f".parts-{_settings_hash(config, names, epochs)}")
         _measure_epochs(config, run, names, epochs, parts)
         _merge(run, parts, _settings_metadata(config))
+        _summarise(config, run)
 
 
 def _plain(node: object) -> object:
@@ -46,11 +47,15 @@ def _plain(node: object) -> object:
 
 def _measured_at_this_noise(config: DictConfig, run: Run) -> list[str]:
     """The measurements to make: all, or at another noise level those whose rows name it."""
-    measurements = build_measurements(config, run.allow_targets)
+    measurements = {
+        name: one
+        for name, one in build_measurements(config, run.allow_targets).items()
+        if not hasattr(one, "summarise")
+    }
     trained, measured = (OmegaConf.select(c, "noise.beta") for c in (run.config, config))
     if trained == measured:
         return list(measurements)
-    kept = [name for name, one in measurements.items() if TABLES[one.table]["beta"].key]
+    kept = [name for name, one in measurements.items() if "beta" in TABLES[one.table]]
     logger.info(
         "noise.beta = %s, trained with %s: measuring %s only, whose rows name the noise level",
         measured,
@@ -108,3 +113,16 @@ def _merge(run: Run, parts: Parts, settings: dict[str, str]) -> None:
         merged = replace_rows(run.table(name), new, name) if path.is_file() else new
         write_table(path, merged, name, metadata)
     parts.remove()
+
+
+def _summarise(config: DictConfig, run: Run) -> None:
+    """Tables made from tables: those whose sources are there."""
+    n_inputs = len(getattr(run.dataset(), config.measure.inputs))
+    beta = float(OmegaConf.select(run.config, "noise.beta") or 0.0)
+    for one in build_measurements(config, run.allow_targets).values():
+        if hasattr(one, "summarise") and all(
+            run.table_path(table).is_file() for table in one.tables_needed
+        ):
+            rows = one.summarise(run.table, n_inputs, beta)
+            if len(rows):
+                write_table(run.table_path(one.table), rows, one.table, run.table_metadata())
