@@ -50,7 +50,7 @@ def true_information(epoch: int, layer: int, compresses: bool) -> float:
     """Rises to a peak, dips, rises and falls in layers 4 and 5; constant at ln N below."""
     depth = {4: 0.25, 5: 1.0}.get(layer, 0.0)
     knots = [0, PEAK, DIP, SECOND_PEAK, 10_000]
-    loss = [2.9, 2.5, 3.1, 2.7, 5.6 if compresses else 2.6]
+    loss = [3.5, 2.5, 3.1, 2.7, 5.6 if compresses else 2.6]
     if not compresses:
         loss[2] = 2.6
     return H_X - depth * float(np.interp(np.log1p(epoch), np.log1p(knots), loss))

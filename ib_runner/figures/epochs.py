@@ -14,7 +14,7 @@ def epoch_axis(axes: Axes, last: int, label: bool = True) -> None:
     """A logarithmic axis up to epoch ``last`` with a place for epoch 0, one linear step long."""
     axes.set_xscale("symlog", linthresh=1, linscale=0.6)
     axes.set_xlim(-0.15, last * 1.15 if last else 1)
-    decades = [10**k for k in range(int(np.log10(max(last, 1))) + 1)]
+    decades = [10**k for k in range(len(str(last)))]
     axes.xaxis.set_major_locator(FixedLocator([0, *decades]))
     axes.xaxis.set_major_formatter(FuncFormatter(_tick))
     minor = [k * decade for decade in decades for k in range(2, 10) if k * decade <= last]

@@ -70,14 +70,15 @@ def _key(axes: Axes, with_crosses: bool) -> None:
 def draw_marks(
     axes: Axes, table: pd.DataFrame, context: Context, layer: int, marks: Sequence[tuple[str, int]]
 ) -> None:
-    """Letters (name, epoch) with arrows to the curve of ``layer``."""
-    rows = of_layer(certified(table, context.beta), layer).set_index("epoch")["mi"]
+    """Letters (name, epoch) with arrows to the curve of ``layer``, where it has that epoch."""
+    rows = certified(table, context.beta)
+    curve = {} if rows.empty else of_layer(rows, layer).set_index("epoch")["mi"].to_dict()
     for name, epoch in marks:
-        if epoch not in rows.index:
+        if epoch not in curve:
             continue
         axes.annotate(
             name,
-            (epoch, convert(rows[epoch], context.unit)),
+            (epoch, convert(curve[epoch], context.unit)),
             xytext=(0, -22),
             textcoords="offset points",
             ha="center",

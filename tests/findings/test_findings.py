@@ -1,0 +1,290 @@
+"""Every kind of finding: where it holds, where it does not, and where the tables do not tell."""
+
+import dataclasses
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from fake_tables import BETA, DIP, H_X, PEAK, SECOND_PEAK, FakeTables, fake_tables
+
+from ib_runner.findings.accuracy import Accuracy
+from ib_runner.findings.binning import BinnedEntropyFollows
+from ib_runner.findings.clusters import ClusterPurity
+from ib_runner.findings.context import Context
+from ib_runner.findings.distances import ClassSeparation
+from ib_runner.findings.finding import Finding, Outcome, Quantity
+from ib_runner.findings.losses import LossRise, LossTurn
+from ib_runner.findings.saturation import Saturation
+from ib_runner.findings.trajectory import Compression, Peak, Rise
+from ib_runner.findings.truths import BelowInputEntropy, DataProcessing
+
+CONTEXT = Context(experiment="fake", beta=BETA, h_x=H_X, bounds=(-1.0, 1.0))
+PAPER = fake_tables()
+FLAT = fake_tables(compresses=False)
+SHORT = fake_tables(last=50)
+
+
+def judge(kind: type[Finding], tables: FakeTables, **keys) -> Outcome:
+    return kind(expected="as in the paper", **keys)(tables, CONTEXT)
+
+
+class Fixed(Finding):
+    """A finding whose quantity is given."""
+
+    quantity = "the quantity"
+
+    def measure(self, tables, context):
+        return tables
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "holds"),
+    [
+        (1.0, 2.0, "yes"),
+        (1.5, 1.5, "yes"),
+        (0.9, 1.1, "undecided"),
+        (1.9, 2.1, "undecided"),
+        (0.0, 9.0, "undecided"),
+        (0.0, 0.9, "no"),
+        (2.1, 9.0, "no"),
+        (math.inf, math.inf, "no"),
+    ],
+)
+def test_the_whole_interval_counts(low, high, holds):
+    outcome = judge(Fixed, Quantity("some", low, high), at_least=1.0, at_most=2.0)
+    assert (outcome.measured, outcome.holds) == ("some", holds)
+    assert outcome.why.startswith("the quantity must be at least 1 and at most 2; ")
+
+
+def test_a_finding_without_bounds_is_refused():
+    with pytest.raises(ValueError, match="at_least, at_most or both"):
+        Fixed(expected="anything")
+
+
+FINDINGS = {
+    Accuracy: {},
+    Compression: {"layer": 5},
+    Rise: {"layer": 5},
+    Peak: {"layer": 5, "which": "first"},
+    Saturation: {"layer": 5, "since": 28},
+    BinnedEntropyFollows: {"layer": 5},
+    LossRise: {},
+    LossTurn: {},
+    ClassSeparation: {"layers": [3, 4, 5]},
+    ClusterPurity: {"layer": 5},
+    DataProcessing: {},
+    BelowInputEntropy: {},
+}
+
+
+@pytest.mark.parametrize("kind", FINDINGS)
+def test_undecided_without_its_table_or_its_end(kind):
+    keys = FINDINGS[kind] | {"at_least": 0.0, "min_epoch": 1000}
+    outcome = judge(kind, FakeTables(), **keys)
+    assert outcome.holds == "undecided"
+    assert outcome.why.startswith("there is no table")
+    outcome = judge(kind, SHORT, **keys)
+    assert outcome.holds == "undecided"
+    assert "ends at epoch 50, and this is about epoch 1000 and later" in outcome.why
+
+
+def test_accuracy():
+    at_the_end = PAPER["training"].query("split == 'test'")["accuracy"].iloc[-1]
+    assert judge(Accuracy, PAPER, at_least=0.95, at_most=0.99).holds == "yes"
+    outcome = judge(Accuracy, PAPER, at_least=0.98)
+    assert outcome.holds == "no"
+    assert outcome.measured == f"{100 * at_the_end:.1f} % of the test inputs at epoch 10000"
+    regression = FakeTables(training=PAPER["training"].assign(accuracy=np.nan))
+    assert judge(Accuracy, regression, at_least=0.95).holds == "undecided"
+
+
+def test_compression_is_what_the_intervals_leave_of_the_fall():
+    # peak and end of the made-up layer 5: ln N − 2.5 and ln N − 5.6, each ± 0.06
+    outcome = judge(Compression, PAPER, layer=5, at_least=2.97)
+    assert outcome.holds == "yes"
+    assert outcome.measured.startswith("falls by 3.10 [2.98, 3.22] nats: 5.82 [5.76, 5.88] nats")
+    assert "at epoch 28, 2.72 [2.66, 2.78] nats at epoch 10000" in outcome.measured
+    assert judge(Compression, PAPER, layer=5, at_least=3.0).holds == "undecided"
+    assert judge(Compression, PAPER, layer=5, at_least=3.3).holds == "no"
+    assert judge(Compression, FLAT, layer=5, at_least=0.5).holds == "no"
+
+
+def test_absence_of_compression():
+    assert judge(Compression, FLAT, layer=5, at_most=0.5).holds == "yes"
+    assert judge(Compression, PAPER, layer=5, at_most=0.5).holds == "no"
+    rising = PAPER["mutual_information"]
+    rising = rising[rising["epoch"] <= PEAK]
+    outcome = judge(Compression, FakeTables(mutual_information=rising), layer=5, at_most=0.1)
+    assert outcome.holds == "yes"
+    assert outcome.measured.startswith("never falls")
+
+
+def test_rise():
+    # from ln N − 3.5 to ln N − 2.5, each ± 0.06
+    assert judge(Rise, PAPER, layer=5, at_least=0.87).holds == "yes"
+    assert judge(Rise, PAPER, layer=5, at_least=1.0).holds == "undecided"
+    assert judge(Rise, PAPER, layer=5, at_least=1.13).holds == "no"
+    assert judge(Rise, PAPER, layer=1, at_least=0.25).holds == "no"
+
+
+def test_peaks():
+    first = {"layer": 5, "which": "first"}
+    assert judge(Peak, PAPER, **first, at_least=14, at_most=56).holds == "yes"
+    assert judge(Peak, PAPER, **first, at_most=10).holds == "no"
+    last = judge(Peak, PAPER, layer=5, which="last", at_least=40, at_most=160)
+    assert last.holds == "yes"
+    assert last.measured.startswith("last of 2 peaks")
+    assert f"epoch {SECOND_PEAK}" in last.measured
+    none = judge(Peak, PAPER, layer=1, which="first", at_least=14, at_most=56)
+    assert (none.holds, none.measured) == ("no", "no peak")
+    assert none.why.endswith("there is none")
+
+
+def test_a_flat_peak_may_be_at_any_epoch_whose_interval_reaches_it():
+    table = PAPER["mutual_information"].query("method == 'coupled'")
+    wide = FakeTables(mutual_information=table.assign(upper=table["upper"] + 0.1))
+    neighbours = judge(Peak, wide, layer=5, which="first", at_least=PEAK, at_most=PEAK)
+    assert neighbours.holds == "undecided"
+
+
+def test_too_few_certified_rows():
+    table = PAPER["mutual_information"].query("method == 'paper'")
+    outcome = judge(Compression, FakeTables(mutual_information=table), layer=5, at_least=0.5)
+    assert outcome.holds == "undecided"
+
+
+def test_saturation():
+    assert judge(Saturation, PAPER, layer=5, since=PEAK, at_least=0.25).holds == "yes"
+    assert judge(Saturation, FLAT, layer=5, since=PEAK, at_least=0.25).holds == "no"
+    unbounded = dataclasses.replace(CONTEXT, bounds=None)
+    outcome = Saturation(layer=5, since=PEAK, expected="", at_least=0.25)(PAPER, unbounded)
+    assert outcome.holds == "undecided"
+    late = PAPER["activation_histogram"].query("epoch > 100")
+    late = FakeTables(activation_histogram=late)
+    assert judge(Saturation, late, layer=5, since=PEAK, at_least=0.25).holds == "undecided"
+
+
+def test_saturation_counts_the_bins_near_the_ends():
+    edges = np.linspace(-1, 1, 21)  # two bins of ten, 0.1 wide, are within 0.1 of an end
+    counts = np.arange(1, 21)
+    histograms = [
+        pd.DataFrame({"epoch": epoch, "layer": 1, "noise": True, "count": count}).assign(
+            left=edges[:-1], right=edges[1:]
+        )
+        for epoch, count in ((0, np.eye(20, dtype=int)[9]), (9, counts))
+    ]
+    outcome = judge(
+        Saturation,
+        FakeTables(activation_histogram=pd.concat(histograms)),
+        layer=1,
+        since=0,
+        at_least=21 / 210 - 1e-9,
+        at_most=21 / 210 + 1e-9,
+    )
+    assert outcome.holds == "yes"
+    assert outcome.measured == "0.0 % of the values near ±1 at epoch 0, 10.0 % at epoch 9"
+
+
+def test_binned_entropy():
+    assert judge(BinnedEntropyFollows, PAPER, layer=5, at_least=0.999).holds == "yes"
+    table = PAPER["binned_entropy"]
+    backwards = FakeTables(PAPER, binned_entropy=table.assign(entropy=-table["entropy"]))
+    outcome = judge(BinnedEntropyFollows, backwards, layer=5, at_least=0.8)
+    assert outcome.holds == "no"
+    assert outcome.measured.startswith("rank correlation -1.00 over")
+    assert "bin width 0.05" in outcome.measured
+    assert judge(BinnedEntropyFollows, PAPER, layer=1, at_least=0.8).holds == "undecided"
+    few = FakeTables(PAPER, binned_entropy=table[table["epoch"] < 9])
+    assert judge(BinnedEntropyFollows, few, layer=5, at_least=0.8).holds == "undecided"
+
+
+def test_the_turn_of_the_test_loss():
+    assert judge(LossRise, PAPER, at_least=1.1).holds == "yes"
+    assert judge(LossRise, FLAT, at_least=1.1).holds == "no"
+    turn = judge(LossTurn, PAPER, at_least=1600, at_most=6400)
+    assert turn.holds == "yes"
+    assert "smallest at epoch 31" in turn.measured
+    assert judge(LossTurn, FLAT, at_most=6400).holds == "no"
+
+
+def test_one_jump_of_the_loss_is_no_turn():
+    table = FLAT["training"].copy()
+    table.loc[(table["epoch"] == 100) & (table["split"] == "test"), "loss"] = 0.0
+    table.loc[(table["epoch"] == 9990) & (table["split"] == "test"), "loss"] = 99.0
+    jumps = FakeTables(training=table)
+    assert judge(LossTurn, jumps, at_least=6400).holds == "yes"
+    assert judge(LossRise, jumps, at_most=1.01).holds == "yes"
+
+
+def test_class_separation():
+    assert judge(ClassSeparation, PAPER, layers=[3, 4, 5], at_most=0.1).holds == "yes"
+    outcome = judge(ClassSeparation, PAPER, layers=[0, 5], at_most=0.5)
+    assert outcome.holds == "no"
+    assert outcome.measured.startswith("1.0")
+    assert judge(ClassSeparation, PAPER, layers=[6], at_most=0.5).holds == "undecided"
+
+
+def test_class_separation_compares_medians():
+    edges = [0.0, 1.0, 2.0, 3.0, 4.0]
+    bins = pd.DataFrame({"left": edges[:-1], "right": edges[1:]})
+    # medians by hand: half of 4 is reached at the end of bin 1; half of 8 in the middle of bin 4
+    within = bins.assign(pairs="within", count=[2, 1, 1, 0])
+    between = bins.assign(pairs="between", count=[0, 0, 0, 8])
+    table = pd.concat([within, between]).assign(epoch=0, layer=1, noise=False)
+    ratio = {"layers": [1], "at_least": 1 / 3.5 - 1e-9, "at_most": 1 / 3.5 + 1e-9}
+    assert judge(ClassSeparation, FakeTables(distance_histogram=table), **ratio).holds == "yes"
+
+
+def clusters_of(labels: list[int], values: list[float]) -> FakeTables:
+    return FakeTables(
+        representation=pd.DataFrame(
+            {
+                "epoch": 10,
+                "layer": 1,
+                "sample": range(len(labels)),
+                "label": labels,
+                "noise": True,
+                "value": [np.array([value], dtype=np.float32) for value in values],
+            }
+        )
+    )
+
+
+def test_purity():
+    pure = clusters_of([0, 0, 1, 1, 1], [0.02, 0.03, 0.52, 0.53, 0.9])
+    outcome = judge(ClusterPurity, pure, layer=-1, at_least=0.9)
+    assert outcome.holds == "yes"
+    assert outcome.measured == (
+        "2 clusters hold 80 % of the samples at epoch 10, 100.0 % of these in their cluster's class"
+    )
+    mixed = clusters_of([0, 1, 0, 1], [0.02, 0.03, 0.52, 0.53])
+    assert judge(ClusterPurity, mixed, layer=-1, at_least=0.9).holds == "no"
+    scattered = clusters_of([0, 0, 1, 1, 0], [0.02, 0.03, 0.52, 0.63, 0.9])
+    assert judge(ClusterPurity, scattered, layer=-1, at_least=0.9).holds == "undecided"
+
+
+def test_data_processing():
+    assert judge(DataProcessing, PAPER, at_most=1e-6).holds == "yes"
+    table = PAPER["mutual_information"].copy()
+    table.loc[(table["epoch"] == DIP) & (table["layer"] == 5), ["lower", "upper"]] = [7.8, 8.0]
+    broken = judge(DataProcessing, FakeTables(mutual_information=table), at_most=1e-6)
+    assert broken.holds == "no"
+    assert f"(layer 5, epoch {DIP}), above 0 in 1 of" in broken.measured
+    one = FakeTables(mutual_information=table[table["layer"] == 5])
+    assert judge(DataProcessing, one, at_most=0.0).holds == "undecided"
+
+
+def test_below_the_inputs_entropy():
+    assert judge(BelowInputEntropy, PAPER, at_most=1e-6).holds == "yes"
+    table = PAPER["mutual_information"]
+    noisy = table.assign(mi=table["mi"] + 0.07, stderr=0.02)
+    assert (
+        judge(BelowInputEntropy, FakeTables(mutual_information=noisy), at_most=1e-6).holds == "yes"
+    )
+    above = table.assign(mi=table["mi"] + 0.09, stderr=0.02)
+    assert (
+        judge(BelowInputEntropy, FakeTables(mutual_information=above), at_most=1e-6).holds == "no"
+    )
+    vacuous = FakeTables(mutual_information=table.assign(mi=np.nan))
+    assert judge(BelowInputEntropy, vacuous, at_most=1e-6).holds == "undecided"

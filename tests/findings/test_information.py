@@ -1,0 +1,34 @@
+"""Which rows of the table are the trajectory."""
+
+import pandas as pd
+from fake_tables import BETA, fake_tables
+
+from ib_runner.findings.information import certified, of_layer, paper
+
+TABLE = fake_tables(last=50)["mutual_information"]
+
+
+def test_only_certified_rows_about_x_at_the_runs_noise():
+    strangers = pd.concat(
+        [
+            TABLE,
+            TABLE.assign(target="y"),
+            TABLE.assign(beta=2 * BETA),
+            TABLE.assign(method="pairwise_upper"),
+        ]
+    )
+    expected = TABLE[TABLE["method"] == "coupled"].sort_values(["layer", "epoch"])
+    expected = expected.reset_index(drop=True)
+    pd.testing.assert_frame_equal(certified(strangers, BETA), expected)
+    assert set(paper(strangers, BETA)["method"]) == {"paper"}
+
+
+def test_rows_without_interval_are_left_out():
+    vacuous = TABLE.assign(beta=0.0, lower=float("nan"), upper=float("nan"))
+    assert certified(vacuous, 0.0).empty
+
+
+def test_layers_count_from_1_or_backwards():
+    assert set(of_layer(TABLE, 2)["layer"]) == {2}
+    assert set(of_layer(TABLE, -1)["layer"]) == {5}
+    assert set(of_layer(TABLE, -5)["layer"]) == {1}
