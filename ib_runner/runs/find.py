@@ -1,22 +1,22 @@
 """Finding runs and sweeps under an output root."""
 
-import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ib_runner.errors import IbRunError, UsageError
 from ib_runner.runs.folder import STATE_NAME, Run
-
-SWEEP_NAME = "sweep.json"
+from ib_runner.runs.sweep import SWEEP_NAME, read_sweep
 
 
 @dataclass(frozen=True)
 class Found:
-    """A run, or a sweep with its jobs' runs."""
+    """A run, or a sweep with the runs of those of its ``n_jobs`` jobs that have begun."""
 
     path: Path
     started: str
     runs: tuple[Run, ...]
+    n_jobs: int = 1
 
     @property
     def is_sweep(self) -> bool:
@@ -25,7 +25,8 @@ class Found:
     @property
     def complete(self) -> bool:
         """Whether the training of every run is complete."""
-        return bool(self.runs) and all(run.state == "complete" for run in self.runs)
+        begun = len(self.runs) == self.n_jobs > 0
+        return begun and all(run.state == "complete" for run in self.runs)
 
 
 def is_sweep(path: str | Path) -> bool:
@@ -33,15 +34,16 @@ def is_sweep(path: str | Path) -> bool:
     return (Path(path) / SWEEP_NAME).is_file()
 
 
-def open_found(path: str | Path, allow_targets=()) -> Found:
+def open_found(path: str | Path, allow_targets: Sequence[str] = ()) -> Found:
     """The run or sweep at ``path``; ``UsageError`` where there is neither."""
     path = Path(path)
     if not path.is_dir():
         raise UsageError(f"run={path}: no such folder; see `ib-run list`.")
     if is_sweep(path):
-        jobs = sorted(child.parent for child in path.glob(f"*/{STATE_NAME}"))
-        started = json.loads((path / SWEEP_NAME).read_text(encoding="utf-8")).get("started", "")
-        return Found(path, started, tuple(Run(job, allow_targets) for job in jobs))
+        sweep = read_sweep(path)
+        begun = [path / name for name in sweep.jobs if (path / name / STATE_NAME).is_file()]
+        runs = tuple(Run(job, allow_targets) for job in begun)
+        return Found(path, sweep.started, runs, len(sweep.jobs))
     run = Run(path, allow_targets)
     return Found(path, run.info.get("started", ""), (run,))
 
@@ -69,7 +71,12 @@ def find_latest(output_root: str | Path) -> Found:
     )
 
 
-def open_run(path: str | Path | None = None, *, output_root="outputs", allow_targets=()) -> Run:
+def open_run(
+    path: str | Path | None = None,
+    *,
+    output_root: str | Path = "outputs",
+    allow_targets: Sequence[str] = (),
+) -> Run:
     """The run at ``path``, or the newest one with a complete training under ``output_root``.
 
     ``allow_targets`` names packages of your own whose classes the saved configuration uses.

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from ib_runner.errors import DamagedFileError, UsageError
 from ib_runner.runs.atomic import write_json
-from ib_runner.runs.find import SWEEP_NAME
 from ib_runner.runs.schema import SCHEMA_VERSION
 
+SWEEP_NAME = "sweep.json"
 LONGEST_NAME = 200
 
 

@@ -1,0 +1,96 @@
+"""Run folders: what is there, what is not, and what is damaged."""
+
+import pytest
+from omegaconf import OmegaConf
+
+from ib_runner.errors import DamagedFileError, UsageError
+from ib_runner.runs.find import find_all, find_latest, open_found, open_run
+from ib_runner.runs.folder import Run
+from ib_runner.runs.sweep import Sweep, write_sweep
+
+CONFIG = OmegaConf.create(
+    {"experiment": "e", "seed": 3, "trainer": {"shard_epochs": 10}, "noise": {"beta": 0.1}}
+)
+
+
+def make(root, name, state="complete", started="2026-01-01", folder="e"):
+    run = Run.create(CONFIG, root / folder / name)
+    run.update(state=state, started=started)
+    return run
+
+
+def test_a_new_run_says_what_it_is(tmp_path):
+    run = make(tmp_path, "a", state="interrupted")
+    assert run.config.seed == 3
+    assert run.info["experiment"] == "e"
+    assert run.epochs == []
+    with pytest.raises(FileExistsError):
+        Run.create(CONFIG, run.path)
+
+
+def test_running_without_a_process_counts_as_interrupted(tmp_path):
+    assert make(tmp_path, "a", state="running").state == "interrupted"
+
+
+def test_missing_runs_and_tables_are_named(tmp_path):
+    with pytest.raises(UsageError, match="no run folder"):
+        Run(tmp_path)
+    with pytest.raises(UsageError, match="no such folder"):
+        open_found(tmp_path / "nowhere")
+    run = make(tmp_path, "a")
+    with pytest.raises(FileNotFoundError, match="ib-run measure"):
+        run.table("mutual_information")
+    with pytest.raises(UsageError, match="mutual_information"):
+        run.table("mutual_informations")
+
+
+@pytest.mark.parametrize(
+    "content", ["", "{", "[]", '{"state": "great"}', '{"state": "complete", "schema_version": 99}']
+)
+def test_a_damaged_state_is_named(tmp_path, content):
+    run = make(tmp_path, "a")
+    (run.path / "run.json").write_text(content)
+    with pytest.raises(DamagedFileError, match=r"run\.json"):
+        run.info  # noqa: B018 - reading is the test
+
+
+def test_a_damaged_configuration_is_named(tmp_path):
+    run = make(tmp_path, "a")
+    (run.path / "config.yaml").write_text("a: [1,")
+    with pytest.raises(DamagedFileError, match=r"config\.yaml"):
+        Run(run.path).config  # noqa: B018 - reading is the test
+
+
+def test_the_latest_is_the_one_started_last_among_the_complete(tmp_path):
+    make(tmp_path, "b", started="2026-01-02")
+    make(tmp_path, "a", started="2026-01-03")
+    make(tmp_path, "c", state="failed", started="2026-01-04")
+    assert find_latest(tmp_path).path.name == "a"
+    assert open_run(output_root=tmp_path).path.name == "a"
+    with pytest.raises(UsageError, match="no run with a complete training"):
+        find_latest(tmp_path / "empty")
+
+
+def test_a_sweeps_jobs_count_as_the_sweep(tmp_path):
+    make(tmp_path, "old", started="2026-01-01")
+    sweep = tmp_path / "e" / "sweep_x"
+    make(sweep, "seed-0", started="2026-01-05", folder=".")
+    job = make(sweep, "seed-1", started="2026-01-06", folder=".")
+    jobs = {"seed-0": ["seed=0"], "seed-1": ["seed=1"]}
+    write_sweep(sweep, Sweep("train", [], ["seed"], jobs, started="2026-01-04"))
+    latest = find_latest(tmp_path)
+    assert latest.is_sweep
+    assert latest.path == sweep
+    assert [run.path.name for run in latest.runs] == ["seed-0", "seed-1"]
+    job.update(state="interrupted")
+    assert find_latest(tmp_path).path.name == "old"
+    assert len(find_all(tmp_path)) == 2
+    assert open_run(output_root=tmp_path).path.name == "seed-0"
+
+
+def test_a_sweep_with_jobs_that_never_started_is_not_complete(tmp_path):
+    sweep = tmp_path / "e" / "sweep_x"
+    make(sweep, "seed-0", folder=".")
+    jobs = {"seed-0": ["seed=0"], "seed-1": ["seed=1"]}
+    write_sweep(sweep, Sweep("train", [], ["seed"], jobs, started="2026-01-04"))
+    assert not open_found(sweep).complete

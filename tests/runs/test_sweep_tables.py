@@ -1,0 +1,52 @@
+"""A sweep's tables: the runs' rows with run and swept values, and the findings over runs."""
+
+import pandas as pd
+import pytest
+from omegaconf import OmegaConf
+
+from ib_runner.runs.folder import Run
+from ib_runner.runs.sweep_tables import ALL_RUNS, collect_tables
+from ib_runner.runs.tables import read_table, write_table
+
+
+def finding(name, holds):
+    share = {"yes": 1.0, "no": 0.0}.get(holds)
+    row = {"finding": name, "expected": "e", "measured": "m", "holds": holds, "share": share}
+    return {**row, "n_runs": 1, "why": "w"}
+
+
+@pytest.fixture
+def runs(tmp_path):
+    made = []
+    for k, (beta, holds) in enumerate([(0.1, "yes"), (1, "no"), (0.2, "undecided"), (0.3, "yes")]):
+        config = OmegaConf.create(
+            {"experiment": "e", "seed": k, "noise": {"beta": beta}, "network": {"widths": [k, 2]}}
+        )
+        run = Run.create(config, tmp_path / f"job-{k}")
+        (run.path / "measurements").mkdir()
+        rows = [finding("compression", holds), finding("accuracy", "yes")]
+        write_table(run.table_path("findings"), pd.DataFrame(rows), "findings")
+        made.append(run)
+    return made
+
+
+def test_rows_carry_run_and_swept_values_verbatim(runs, tmp_path):
+    keys = ["noise.beta", "seed", "network.widths"]
+    assert collect_tables(tmp_path, runs, keys) == ["findings"]
+    table = read_table(tmp_path / "measurements" / "findings.parquet")
+    one = table[table.run == "job-1"]
+    assert len(one) == 2
+    assert one["noise.beta"].tolist() == [1.0, 1.0]
+    assert one["seed"].tolist() == [1, 1]
+    assert one["network.widths"].tolist() == ["[1, 2]"] * 2
+
+
+def test_findings_over_runs_count_those_that_can_tell(runs, tmp_path):
+    collect_tables(tmp_path, runs, ["seed"])
+    table = read_table(tmp_path / "measurements" / "findings.parquet")
+    over = table[table.run == ALL_RUNS].set_index("finding")
+    assert over.loc["compression", "share"] == pytest.approx(2 / 3)
+    assert over.loc["compression", "n_runs"] == 4
+    assert over.loc["compression", "holds"] == "undecided"
+    assert over.loc["accuracy", "holds"] == "yes"
+    assert over.seed.isna().all()
