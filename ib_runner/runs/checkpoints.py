@@ -103,7 +103,7 @@ class Checkpoints:
         self._index = index
         self._appended = {e: w for e, w in self._appended.items() if e > epoch}
         self._dropped = set()
-        self._tidy()
+        self.tidy()
 
     def _shards_with(self, new: Mapping[int, Mapping[str, Tensor]]) -> list[TensorFile]:
         """The shards once ``new`` is in them; those that change are written."""
@@ -143,11 +143,16 @@ class Checkpoints:
             self._last_read = shard, stacks
         return self._last_read[1]
 
-    def _tidy(self) -> None:
-        """Remove the files that no longer count, and what a killed process left."""
+    def tidy(self) -> None:
+        """Remove checkpoints that do not count, and the temporary files that a kill left.
+
+        For the process that holds the run's lock: in the run folder itself, too.
+        """
         counting = self._index.names()
         for folder in (self._weights_folder, self._resume_folder):
-            for pattern in ("epoch*-*.safetensors", TEMPORARY):
-                for path in folder.glob(pattern):
-                    if path.name not in counting:
-                        path.unlink(missing_ok=True)
+            for path in folder.glob("epoch*-*.safetensors"):
+                if path.name not in counting:
+                    path.unlink(missing_ok=True)
+        for folder in (self.folder, self._weights_folder, self._resume_folder):
+            for path in folder.glob(TEMPORARY):
+                path.unlink(missing_ok=True)

@@ -40,6 +40,7 @@ class Record:
 
     def resume(self, rows: pd.DataFrame | None, epochs: int) -> int:
         """Bring the trainer to the last committed epoch and return that; −1 where there is none."""
+        self.checkpoints.tidy()
         found = self.checkpoints.resume()
         if found is None:
             return -1

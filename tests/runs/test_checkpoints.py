@@ -160,6 +160,20 @@ def test_what_a_killed_process_left_is_removed(tmp_path):
     assert torch.equal(Checkpoints(tmp_path).weights(8)["0.weight"], weights(8)["0.weight"])
 
 
+def test_a_kill_behind_the_last_commit_leaves_nothing(tmp_path):
+    fill(tmp_path, 0, 5)
+    expected = contents(tmp_path)
+    for name in (
+        ".training.parquet.0123abcd.tmp",
+        "checkpoints/epochs-000000-000003.safetensors",
+        "resume/epoch-000003.safetensors",
+        "resume/.epoch-000006.safetensors.0123abcd.tmp",
+    ):
+        (tmp_path / name).write_bytes(b"left")
+    Checkpoints(tmp_path).tidy()
+    assert contents(tmp_path) == expected
+
+
 def test_a_reader_follows_a_shard_that_grows(tmp_path):
     fill(tmp_path, 0, 5)
     reader = Checkpoints(tmp_path)
