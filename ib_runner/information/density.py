@@ -15,8 +15,8 @@ from ib_runner.information.density_groups import group_points, leaf_blocks
 from ib_runner.information.density_sums import kernel_sums
 from ib_runner.information.density_tree import build_tree
 
-#: centres in a leaf of the tree, about
-LEAF_SIZE = 128
+#: centres in a leaf of the tree, at most about: a leaf's fixed cost is that of some 200 kernels
+LEAF_SIZE = 400
 #: above this a tree prunes nothing and a matrix product is faster
 TREE_DIMENSIONS = 48
 #: below this tolerance float32 is not enough
@@ -50,9 +50,10 @@ def log_mixture_density(
 def _tree_log_kernel_sums(points: Tensor, centres: Tensor, beta: float, tolerance: float) -> Tensor:
     """ln of sum_j exp(−|t − c_j|²/2beta²) for every point t; [m] float64."""
     scale = 1.0 / (beta * math.sqrt(2.0 * math.log(2.0)))
-    rows, bounds = group_points(points.double().numpy(), scale)
+    dtype = torch.promote_types(points.dtype, centres.dtype)
+    rows, bounds = group_points(points.to(dtype).numpy(), scale)
     # a copy: the tree reorders its rows
-    tree = build_tree(np.array(centres.numpy(), order="C"), centres.shape[1], LEAF_SIZE)
+    tree = build_tree(np.array(centres.to(dtype).numpy(), order="C"), centres.shape[1], LEAF_SIZE)
     log2_sums = kernel_sums(
         rows, bounds, leaf_blocks(tree), tree, centres.shape[1], scale, tolerance
     )

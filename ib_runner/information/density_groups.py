@@ -6,42 +6,49 @@ import numpy as np
 from ib_runner.information.density_tree import Tree, build_tree, partition
 
 #: points in a group, at most
-GROUP_SIZE = 32
-#: the widest side of a group, in units of beta·sqrt(2 ln 2)
-GROUP_WIDTH = 1.5
+GROUP_SIZE = 64
+#: the longest diagonal of a group's box, in units of beta·sqrt(2 ln 2): its square bounds both the
+#: exponents and what cancels in float32
+GROUP_DIAGONAL = 4.0
 
 
 def group_points(points: np.ndarray, scale: float) -> tuple[np.ndarray, np.ndarray]:
     """Reorder ``points`` [m, d] into compact groups.
 
-    Returns the rows [m, d + 1] in their new order, their old places in the last column (in
-    float64, exact), and the bounds [n_groups + 1] of the groups.
+    Returns the rows [m, d + 1] in their new order, their old places in the last column, and the
+    bounds [n_groups + 1] of the groups. The rows have the points' dtype where it holds every place
+    exactly.
     """
     m, d = points.shape
-    rows = np.column_stack([points, np.arange(m, dtype=np.float64)])
+    dtype = points.dtype if m <= 1 << 24 else np.float64
+    rows = np.column_stack([points, np.arange(m)]).astype(dtype)
     tree = build_tree(rows, d, GROUP_SIZE)
     first = np.zeros(m + 1, np.bool_)
-    _mark_groups(rows, d, tree.starts[tree.leaf], tree.stops[tree.leaf], GROUP_WIDTH / scale, first)
+    diagonal = GROUP_DIAGONAL / scale
+    _mark_groups(rows, d, tree.starts[tree.leaf], tree.stops[tree.leaf], diagonal, first)
     first[m] = True
     return rows, np.flatnonzero(first)
 
 
 @numba.njit(parallel=True, cache=True)
-def _mark_groups(rows, d, starts, stops, width, first):
-    """Halve every leaf until it is no wider than ``width``; mark where each part begins."""
+def _mark_groups(rows, d, starts, stops, diagonal, first):
+    """Halve every leaf until no part's box exceeds ``diagonal``; mark where each part begins."""
     for i in numba.prange(starts.size):
         todo = [(starts[i], stops[i])]
         while len(todo) > 0:
             start, stop = todo.pop()
             first[start] = True
-            if stop - start == 1:
-                continue
-            widest, side, middle = 0, -1.0, 0.0
+            widest, longest, middle, square = 0, -1.0, rows[start, 0], 0.0
             for k in range(d):
-                low, high = rows[start:stop, k].min(), rows[start:stop, k].max()
-                if high - low > side:
-                    widest, side, middle = k, high - low, low + 0.5 * (high - low)
-            if side > width:
+                low = high = rows[start, k]
+                for j in range(start + 1, stop):
+                    low = min(low, rows[j, k])
+                    high = max(high, rows[j, k])
+                side = high - low
+                square += side * side
+                if side > longest:
+                    widest, longest, middle = k, side, low + side / 2
+            if square > diagonal * diagonal:
                 half = partition(rows, widest, middle, start, stop)
                 todo.append((start, half))
                 todo.append((half, stop))

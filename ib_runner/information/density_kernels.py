@@ -14,25 +14,38 @@ import numpy as np
 from ib_runner.information.vector_math import exp2_coarse
 
 _f = np.float32
+#: what an unrolled vector loop takes at a time; a remainder would be summed ten times slower
+LANES = 32
+#: an exponent whose power of two counts as zero
+NOTHING = _f(-1e6)
+
+
+# Blocks are indexed, never sliced: a slice inside a loop costs an atomic reference count.
 
 
 @numba.njit(cache=True, fastmath=True)
-def centre_block(block, origin, scale, local, minus_square):
+def centre_block(blocks, start, count, origin, scale, local, minus_square):
     """local[k] = (block[k] − origin[k])·scale and minus_square = −|local|², both float32.
 
-    The difference is taken in the block's own precision, so float64 inputs lose nothing before it.
+    The block [d, count] lies flat in ``blocks`` from ``start``. The difference is taken in its own
+    precision, so float64 inputs lose nothing before it. Returns ``count`` rounded up to a multiple
+    of ``LANES``; the filling adds nothing to a sum.
     """
-    count = block.shape[1]
+    padded = (count + LANES - 1) // LANES * LANES
     for j in range(count):
         minus_square[j] = _f(0.0)
-    for k in range(block.shape[0]):
+    for j in range(count, padded):
+        minus_square[j] = NOTHING
+    for k in range(origin.size):
         o = origin[k]
-        row = block[k]
-        into = local[k]
+        at = start + k * count
         for j in range(count):
-            u = _f((row[j] - o) * scale)
-            into[j] = u
+            u = _f((blocks[at + j] - o) * scale)
+            local[k, j] = u
             minus_square[j] -= u * u
+        for j in range(count, padded):
+            local[k, j] = _f(0.0)
+    return padded
 
 
 @numba.njit(cache=True, fastmath=True)
@@ -45,54 +58,76 @@ def power_sum(exponents, count):
 
 
 @numba.njit(cache=True, fastmath=True)
-def power_sum_at(t, local, minus_square, count, buffer):
-    """sum_j 2^(minus_square[j] + t·local[:, j]), with ``t`` twice the point's coordinates.
+def add_power_sums(t, weights, local, minus_square, count, buffer, sums):
+    """sums[p] += weights[p]·sum_j 2^(minus_square[j] + t[p]·local[:, j]), ``t`` [m, d].
 
     Up to four dimensions are one fused loop; the ones before go through ``buffer`` four at a time.
     """
-    d = t.size
-    exponents = minus_square
-    k = 0
-    while d - k > 4:
-        a, b, c, e = t[k], t[k + 1], t[k + 2], t[k + 3]
-        x, y, z, w = local[k], local[k + 1], local[k + 2], local[k + 3]
-        for j in range(count):
-            buffer[j] = exponents[j] + a * x[j] + b * y[j] + c * z[j] + e * w[j]
-        exponents = buffer
-        k += 4
-    total = _f(0.0)
-    a, x = t[k], local[k]
-    if d - k == 1:
-        for j in range(count):
-            total += exp2_coarse(exponents[j] + a * x[j])
-        return total
-    b, y = t[k + 1], local[k + 1]
-    if d - k == 2:
-        for j in range(count):
-            total += exp2_coarse(exponents[j] + a * x[j] + b * y[j])
-        return total
-    c, z = t[k + 2], local[k + 2]
-    if d - k == 3:
-        for j in range(count):
-            total += exp2_coarse(exponents[j] + a * x[j] + b * y[j] + c * z[j])
-        return total
-    e, w = t[k + 3], local[k + 3]
-    for j in range(count):
-        total += exp2_coarse(exponents[j] + a * x[j] + b * y[j] + c * z[j] + e * w[j])
-    return total
+    m, d = t.shape
+    for p in range(m):
+        k = 0
+        if d <= 4:
+            exponents = minus_square
+        else:
+            exponents = buffer
+            a, b, c, e = t[p, 0], t[p, 1], t[p, 2], t[p, 3]
+            for j in range(count):
+                buffer[j] = (
+                    minus_square[j]
+                    + a * local[0, j]
+                    + b * local[1, j]
+                    + c * local[2, j]
+                    + e * local[3, j]
+                )
+            k = 4
+            while d - k > 4:
+                a, b, c, e = t[p, k], t[p, k + 1], t[p, k + 2], t[p, k + 3]
+                for j in range(count):
+                    buffer[j] += (
+                        a * local[k, j]
+                        + b * local[k + 1, j]
+                        + c * local[k + 2, j]
+                        + e * local[k + 3, j]
+                    )
+                k += 4
+        total = _f(0.0)
+        a = t[p, k]
+        if d - k == 1:
+            for j in range(count):
+                total += exp2_coarse(exponents[j] + a * local[k, j])
+        elif d - k == 2:
+            b = t[p, k + 1]
+            for j in range(count):
+                total += exp2_coarse(exponents[j] + a * local[k, j] + b * local[k + 1, j])
+        elif d - k == 3:
+            b, c = t[p, k + 1], t[p, k + 2]
+            for j in range(count):
+                total += exp2_coarse(
+                    exponents[j] + a * local[k, j] + b * local[k + 1, j] + c * local[k + 2, j]
+                )
+        else:
+            b, c, e = t[p, k + 1], t[p, k + 2], t[p, k + 3]
+            for j in range(count):
+                total += exp2_coarse(
+                    exponents[j]
+                    + a * local[k, j]
+                    + b * local[k + 1, j]
+                    + c * local[k + 2, j]
+                    + e * local[k + 3, j]
+                )
+        sums[p] += weights[p] * total
 
 
 @numba.njit(cache=True)
-def add_exactly(t, block, scale, reference, total):
+def add_exactly(t, blocks, start, count, scale, reference, total):
     """(reference', total') with total'·2^(−reference') the old sum plus this block's, in float64.
 
     ``reference`` is the least |t − c|² so far: the sum never underflows, however far t lies.
     """
-    d, count = block.shape
     for j in range(count):
         square = 0.0
-        for k in range(d):
-            u = (np.float64(block[k, j]) - t[k]) * scale
+        for k in range(t.size):
+            u = (np.float64(blocks[start + k * count + j]) - t[k]) * scale
             square += u * u
         if square < reference:
             total = total * 2.0 ** (square - reference) + 1.0

@@ -15,10 +15,11 @@ import numba
 import numpy as np
 
 from ib_runner.information.density_kernels import (
+    LANES,
     add_exactly,
+    add_power_sums,
     centre_block,
     power_sum,
-    power_sum_at,
 )
 
 _f = np.float32
@@ -53,16 +54,13 @@ def kernel_sums(rows, bounds, blocks, tree, d, scale, tolerance):
     """
     n_groups = bounds.size - 1
     out = np.empty(len(rows))
-    most = 0
-    for node in range(tree.starts.size):
-        if tree.leaf[node]:
-            most = max(most, tree.stops[node] - tree.starts[node])
+    widest = _widest_leaf(tree)
     tasks = (n_groups + GROUPS_PER_TASK - 1) // GROUPS_PER_TASK
     for task in numba.prange(tasks):
         scratch = (
-            np.empty((d, most), np.float32),
-            np.empty(most, np.float32),
-            np.empty(most, np.float32),
+            np.empty((d, widest), np.float32),
+            np.empty(widest, np.float32),
+            np.empty(widest, np.float32),
             np.empty(tree.starts.size, np.int64),
             np.empty(tree.starts.size, np.int64),
             np.empty(tree.starts.size, np.int32),
@@ -74,6 +72,16 @@ def kernel_sums(rows, bounds, blocks, tree, d, scale, tolerance):
                 for p in range(len(points)):
                     into[p] = _point_sum(points[p], blocks, tree, scale, tolerance, scratch[3])
     return out
+
+
+@numba.njit(cache=True)
+def _widest_leaf(tree):
+    """The rows of the largest leaf, rounded up to a multiple of ``LANES``."""
+    most = 1
+    for node in range(tree.starts.size):
+        if tree.leaf[node]:
+            most = max(most, tree.stops[node] - tree.starts[node])
+    return (most + LANES - 1) // LANES * LANES
 
 
 @numba.njit(cache=True)
@@ -196,13 +204,11 @@ def _add_leaf(
     m, d = doubled.shape
     start = tree.starts[node]
     count = tree.stops[node] - start
-    block = blocks[start * d : (start + count) * d].reshape(d, count)
-    centre_block(block, origin, scale, local, minus_square)
+    count = centre_block(blocks, start * d, count, origin, scale, local, minus_square)
     if m == 1:
         sums[0] += power_sum(minus_square, count)
     else:
-        for p in range(m):
-            sums[p] += weights[p] * power_sum_at(doubled[p], local, minus_square, count, buffer)
+        add_power_sums(doubled, weights, local, minus_square, count, buffer, sums)
 
 
 @numba.njit(cache=True)
@@ -224,8 +230,7 @@ def _point_sum(point, blocks, tree, scale, tolerance, stack):
         if square > reference + margin:
             continue
         if tree.leaf[node]:
-            block = blocks[start * d : (start + count) * d].reshape(d, count)
-            reference, total = add_exactly(point, block, scale, reference, total)
+            reference, total = add_exactly(point, blocks, start * d, count, scale, reference, total)
         else:
             near, far = 2 * node + 1, 2 * node + 2
             a = _box_distance(tree.low, tree.high, near, point, point, d, scale)

@@ -122,8 +122,12 @@ def _choose(rows, d, start, stop):
             best, widest = k, variance
     sample = np.empty(count, rows.dtype)
     for s in range(count):
-        sample[s] = rows[start + s * stride, best]
-    sample.sort()
+        # insertion sort: the sample is short, and the library's sort takes seconds to compile
+        x, place = rows[start + s * stride, best], s
+        while place > 0 and sample[place - 1] > x:
+            sample[place] = sample[place - 1]
+            place -= 1
+        sample[place] = x
     return best, sample[count // 2]
 
 

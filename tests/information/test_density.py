@@ -2,8 +2,6 @@
 
 import math
 
-import numba
-import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
