@@ -1,0 +1,65 @@
+"""What an estimator answers: a value with its error, its certified interval and a status."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Status(Enum):
+    """How far an estimate can be trusted; ``sentence`` says it in words."""
+
+    OK = "ok", "The certified interval is at most as wide as was asked for."
+    WIDTH_NOT_REACHED = (
+        "width_not_reached",
+        "The interval is certified, but wider than was asked for: raise the budget or the sizes.",
+    )
+    SATURATED = (
+        "saturated",
+        "The lower bound reaches H within 0.01 nats: the layer tells all inputs (or labels) apart.",
+    )
+    NOT_CERTIFIED = (
+        "not_certified",
+        "No interval that means anything: the method gives none, or none but [lower, H] was found.",
+    )
+    VACUOUS = (
+        "vacuous",
+        "The layer has no Gaussian noise (beta = 0, or dropout): for almost all weights the mutual "
+        "information is H(X) or infinite and says nothing about the network.",
+    )
+    FAILED = "failed", "The representations are not finite, so that nothing can be estimated."
+
+    sentence: str
+
+    def __new__(cls, value: str, sentence: str):
+        member = object.__new__(cls)
+        member._value_ = value
+        member.sentence = sentence
+        return member
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """I(X;T_layer) (``target`` "x") or I(Y;T_layer) ("y") by ``method``; all in nats.
+
+    ``lower`` and ``upper``: a certified 95 % interval, sampling error included, within [0, H].
+    ``mi``: the best single value, in that interval; ``stderr`` its sampling error. ``h_t`` and
+    ``h_t_given_x``: h(T) and h(T|X). ``n_x``, ``n_o``: draws per input in its own cloud and in
+    those that stand for the other inputs; ``n_mc``: evaluation points per input. None where the
+    method gives none.
+    """
+
+    layer: int
+    dim: int
+    target: str
+    method: str
+    mi: float | None
+    stderr: float | None
+    lower: float | None
+    upper: float | None
+    h_t: float | None
+    h_t_given_x: float | None
+    beta: float
+    n_x: int | None
+    n_o: int | None
+    n_mc: int | None
+    status: Status
+    seconds: float

@@ -1,0 +1,182 @@
+"""A small Gaussian mixture for every cloud: the densities q(t|x) of the certified interval.
+
+A cloud is split in two at its mean along its principal axis, then the part with the most weight
+and spread again, until no part is wide against the noise or there are ``n_components``. Every
+part becomes one Gaussian with its mean and its covariance + β²I; beside several parts stands one
+for the whole cloud, for the tails. Any such q gives valid bounds; a good one makes them tight.
+
+Coordinates are in units of β·√(2 ln 2), so that the noise's kernel is 2^(−‖u‖²). A component is a
+record of 1 + d + d(d+1)/2 numbers: log2 of (weight / det L), its mean, and L⁻¹ row by row, where
+L Lᵀ = I + 2 ln 2 · covariance; its density is record[0] − ‖L⁻¹(u − mean)‖² as a power of 2,
+relative to the peak of the noise's density.
+"""
+
+import numba
+import numpy as np
+
+#: a part is split while its largest variance exceeds this many β²
+_WIDE = 0.1
+#: parts with fewer draws stay whole
+_FEWEST = 16
+_POWER_STEPS = 12
+#: weight of a Gaussian for the whole cloud beside the parts: it bounds −ln q in the tails
+_WHOLE = 0.05
+_f = np.float32
+
+
+def record_length(dim: int) -> int:
+    """Numbers in the record of one component in ``dim`` dimensions."""
+    return 1 + dim + dim * (dim + 1) // 2
+
+
+@numba.njit(cache=True, error_model="numpy")
+def _moments(cloud, order, begin, end, mean, covariance):
+    """Mean [d] and covariance [d, d] of the draws ``order[begin:end]`` of a cloud [d, n]."""
+    dim = cloud.shape[0]
+    count = end - begin
+    for i in range(dim):
+        total = 0.0
+        for k in range(begin, end):
+            total += cloud[i, order[k]]
+        mean[i] = total / count
+    for i in range(dim):
+        for j in range(i + 1):
+            total = 0.0
+            for k in range(begin, end):
+                total += (cloud[i, order[k]] - mean[i]) * (cloud[j, order[k]] - mean[j])
+            covariance[i, j] = total / count
+            covariance[j, i] = covariance[i, j]
+
+
+@numba.njit(cache=True, error_model="numpy")
+def _principal_axis(covariance, axis):
+    """The leading eigenvector into ``axis`` [d], roughly; returns its variance."""
+    dim = axis.size
+    widest = 0
+    for i in range(dim):
+        if covariance[i, i] > covariance[widest, widest]:
+            widest = i
+    axis[:] = covariance[widest]
+    variance = 0.0
+    for _ in range(_POWER_STEPS):
+        norm = np.sqrt((axis * axis).sum())
+        if norm == 0.0:
+            return 0.0
+        axis /= norm
+        image = covariance @ axis
+        variance = (axis * image).sum()
+        axis[:] = image
+    return variance
+
+
+@numba.njit(cache=True, error_model="numpy")
+def _write_record(mean, covariance, weight, record):
+    """Cholesky factor of I + 2 ln 2 · covariance, inverted; see the top of the module."""
+    dim = mean.size
+    lower = np.zeros((dim, dim))
+    log2_det = 0.0
+    for i in range(dim):
+        for j in range(i + 1):
+            value = 2.0 * np.log(2.0) * covariance[i, j]
+            if i == j:
+                value += 1.0
+            for k in range(j):
+                value -= lower[i, k] * lower[j, k]
+            lower[i, j] = np.sqrt(max(value, 1e-12)) if i == j else value / lower[j, j]
+        log2_det += np.log2(lower[i, i])
+    inverse = np.zeros((dim, dim))
+    for j in range(dim):
+        for i in range(j, dim):
+            value = 1.0 if i == j else 0.0
+            for k in range(j, i):
+                value -= lower[i, k] * inverse[k, j]
+            inverse[i, j] = value / lower[i, i]
+    record[0] = np.log2(weight) - log2_det
+    position = 1
+    for i in range(dim):
+        record[position] = mean[i]
+        position += 1
+    for i in range(dim):
+        for j in range(i + 1):
+            record[position] = inverse[i, j]
+            position += 1
+
+
+@numba.njit(cache=True, error_model="numpy")
+def _split(cloud, order, begin, end, mean, axis):
+    """Bring the draws of ``order[begin:end]`` below the mean along ``axis`` to the front."""
+    front = begin
+    for k in range(begin, end):
+        projection = 0.0
+        for i in range(axis.size):
+            projection += axis[i] * (cloud[i, order[k]] - mean[i])
+        if projection < 0.0:
+            order[front], order[k] = order[k], order[front]
+            front += 1
+    return front
+
+
+@numba.njit(cache=True, parallel=True, error_model="numpy")
+def fit_gaussian_mixtures(clouds, n_components, noise_variance, records, counts, boxes):
+    """Fit every cloud of ``clouds`` [N, d, n] (float32, units of β·√(2 ln 2)).
+
+    Writes ``records`` [N, n_components, record_length(d)], ``counts`` [N] of components used, and
+    ``boxes`` [N, 3, d]: per coordinate, the lowest and the highest mean of any component and the
+    largest 1 + 2 ln 2·variance.
+    """
+    n_clouds, dim, n_draws = clouds.shape
+    for c in numba.prange(n_clouds):
+        cloud = clouds[c]
+        order = np.arange(n_draws)
+        begins = np.zeros(n_components, np.int64)
+        ends = np.zeros(n_components, np.int64)
+        spreads = np.zeros(n_components)
+        means = np.zeros((n_components, dim))
+        covariances = np.zeros((n_components, dim, dim))
+        axes = np.zeros((n_components, dim))
+        ends[0] = n_draws
+        _moments(cloud, order, 0, n_draws, means[0], covariances[0])
+        spreads[0] = _principal_axis(covariances[0], axes[0])
+        whole_mean = means[0].copy()
+        whole_covariance = covariances[0].copy()
+        count = 1
+        while count < n_components - 1:
+            worst = -1
+            score = 0.0
+            for p in range(count):
+                size = ends[p] - begins[p]
+                if (
+                    size >= 2 * _FEWEST
+                    and spreads[p] > _WIDE * noise_variance
+                    and size * np.log1p(spreads[p] / noise_variance) > score
+                ):
+                    worst = p
+                    score = size * np.log1p(spreads[p] / noise_variance)
+            if worst < 0:
+                break
+            middle = _split(cloud, order, begins[worst], ends[worst], means[worst], axes[worst])
+            begins[count] = middle
+            ends[count] = ends[worst]
+            ends[worst] = middle
+            for p in (worst, count):
+                _moments(cloud, order, begins[p], ends[p], means[p], covariances[p])
+                spreads[p] = _principal_axis(covariances[p], axes[p])
+            count += 1
+        parts_weight = 1.0
+        if count > 1:
+            parts_weight = 1.0 - _WHOLE
+            means[count] = whole_mean
+            covariances[count] = whole_covariance
+            _write_record(whole_mean, whole_covariance, _WHOLE, records[c, count])
+        for p in range(count):
+            weight = parts_weight * (ends[p] - begins[p]) / n_draws
+            _write_record(means[p], covariances[p], weight, records[c, p])
+        if count > 1:
+            count += 1
+        counts[c] = count
+        for i in range(dim):
+            boxes[c, 0, i] = means[:count, i].min()
+            boxes[c, 1, i] = means[:count, i].max()
+            boxes[c, 2, i] = 0.0
+            for p in range(count):
+                boxes[c, 2, i] = max(boxes[c, 2, i], 1.0 + 2.0 * np.log(2.0) * covariances[p, i, i])

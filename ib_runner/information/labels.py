@@ -1,0 +1,19 @@
+"""X and Y as random variables: which of the N equally likely inputs share a value."""
+
+import numpy as np
+from torch import Tensor
+
+
+class Labels:
+    """The classes of N equally likely rows, ``values`` [N, …]: equal rows are one class.
+
+    ``classes`` [N] numbers them, ``sizes`` [N] counts the rows of each row's class, ``entropy`` is
+    that of the class in nats.
+    """
+
+    def __init__(self, values: Tensor):
+        rows = values.detach().cpu().numpy().reshape(len(values), -1)
+        _, classes, counts = np.unique(rows, axis=0, return_inverse=True, return_counts=True)
+        self.classes = classes.reshape(-1).astype(np.int64)
+        self.sizes = counts[self.classes]
+        self.entropy = float(-np.mean(np.log(self.sizes / len(rows))))
