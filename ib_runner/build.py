@@ -4,11 +4,9 @@ Every collaborator is a ``_target_`` entry. A run folder may come from a strange
 used only if it is one of ours or lies in a package named in ``allow_targets``.
 """
 
-import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import torch
 from hydra.errors import HydraException
 from hydra.utils import get_object, instantiate
@@ -17,6 +15,7 @@ from torch import nn
 
 from ib_runner.datasets import Dataset
 from ib_runner.errors import UsageError
+from ib_runner.seeds import stream_seed
 from ib_runner.training.schedule import schedule
 from ib_runner.training.targets import check_loss
 
@@ -41,7 +40,7 @@ def build_network(
     """
     noise = _target(config, "noise", allow_targets)
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(_stream(config.seed, "initial weights"))
+        torch.manual_seed(stream_seed(config.seed, "initial weights"))
         return _call(
             config,
             "network",
@@ -188,8 +187,3 @@ def _reason(error: BaseException) -> str:
     while error.__cause__ is not None:
         error = error.__cause__
     return str(error).strip().partition("\n")[0] or type(error).__name__
-
-
-def _stream(seed: int, purpose: str) -> int:
-    words = [seed, zlib.crc32(purpose.encode())]
-    return int(np.random.SeedSequence(words).generate_state(1, np.uint64)[0] >> np.uint64(1))

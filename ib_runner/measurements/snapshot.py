@@ -1,17 +1,16 @@
 """What a measurement gets to see: one checkpoint of one run."""
 
 import copy
-import zlib
 from dataclasses import dataclass
 from functools import cached_property
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from ib_runner.datasets import Split
 from ib_runner.networks import channels, hidden_layers
 from ib_runner.networks.noise import DropoutNoise, NoiseChannel
+from ib_runner.seeds import stream_seed
 
 
 @dataclass
@@ -27,9 +26,8 @@ class Snapshot:
     seed: int
 
     def stream(self, purpose: str) -> int:
-        """A 63-bit seed for ``purpose`` at this epoch."""
-        words = [self.seed, self.epoch, zlib.crc32(purpose.encode())]
-        return int(np.random.SeedSequence(words).generate_state(1, np.uint64)[0] >> 1)
+        """The seed for ``purpose`` at this epoch."""
+        return stream_seed(self.seed, purpose, self.epoch)
 
     @cached_property
     def channels(self) -> list[NoiseChannel]:

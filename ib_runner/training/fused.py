@@ -12,9 +12,10 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from ib_runner.networks import DropoutNoise, GaussianNoise, NoiseChannel, NoNoise
+from ib_runner.seeds import stream_seed
 from ib_runner.training import kernel
+from ib_runner.training.order import epoch_order
 from ib_runner.training.parseval import Parseval
-from ib_runner.training.streams import epoch_order, stream_seed
 from ib_runner.training.targets import Score
 from ib_runner.training.task import Part, Task
 
@@ -165,7 +166,7 @@ class FusedTrainer:
         Rows of units without noise are undefined.
         """
         n = len(self.task.train.x)
-        generator = torch.Generator().manual_seed(stream_seed(self.task.seed, epoch, "noise"))
+        generator = torch.Generator().manual_seed(stream_seed(self.task.seed, "noise", epoch))
         z = np.empty((int(self._layers.widths[1:].sum()), n), np.float32)
         row = 0
         for stage in self.stages:

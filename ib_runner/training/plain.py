@@ -6,8 +6,9 @@ import torch
 from torch import Tensor
 
 from ib_runner.errors import IbRunError
+from ib_runner.seeds import stream_seed
+from ib_runner.training.order import epoch_order
 from ib_runner.training.parseval import regularized_weights
-from ib_runner.training.streams import epoch_order, stream_seed
 from ib_runner.training.targets import Score, count_errors, mean_loss
 from ib_runner.training.task import Part, Task
 
@@ -34,7 +35,7 @@ class PlainTrainer:
         x, y = self.task.train
         order = torch.from_numpy(epoch_order(self.task.seed, epoch, len(x))).to(x.device)
         self.network.train()
-        torch.manual_seed(stream_seed(self.task.seed, epoch, "noise"))
+        torch.manual_seed(stream_seed(self.task.seed, "noise", epoch))
         for batch in order.split(self.task.batch_size):
             self._step(x[batch], y[batch])
 

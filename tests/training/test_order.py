@@ -1,9 +1,10 @@
-from ib_runner.training.streams import epoch_order, stream_seed
+from ib_runner.seeds import stream_seed
+from ib_runner.training.order import epoch_order
 
 
 def test_seeds_differ_in_every_respect():
     seeds = {
-        stream_seed(seed, epoch, purpose)
+        stream_seed(seed, purpose, epoch)
         for seed in (0, 1, 2**63 - 1)
         for epoch in range(100)
         for purpose in ("noise", "order")
@@ -14,8 +15,8 @@ def test_seeds_differ_in_every_respect():
 
 def test_seeds_never_change():
     """Runs that were begun must go on with the same numbers."""
-    assert stream_seed(0, 1, "noise") == stream_seed(0, 1, "noise")
-    assert [stream_seed(0, 1, "noise"), stream_seed(5, 300, "order")] == [
+    assert stream_seed(0, "noise", 1) == stream_seed(0, "noise", 1)
+    assert [stream_seed(0, "noise", 1), stream_seed(5, "order", 300)] == [
         1916264878383281852,
         4437433446502422000,
     ]
