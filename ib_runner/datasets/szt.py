@@ -49,8 +49,6 @@ def labels(active: np.ndarray) -> np.ndarray:
 def szt(train_fraction: float, seed: int) -> Dataset:
     """The 4096 patterns as 0/1 inputs, split at random (the paper's 80/20: 3277 and 819)."""
     active = patterns()
-    data = Split(
-        torch.from_numpy(active.astype(np.float32)), torch.from_numpy(labels(active))
-    )
+    data = Split(torch.from_numpy(active.astype(np.float32)), torch.from_numpy(labels(active)))
     train, test = random_split(data, train_fraction, seed)
     return Dataset(train=train, test=test, all=data, n_classes=2)
