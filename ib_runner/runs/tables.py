@@ -44,7 +44,7 @@ def write_table(
         raise ValueError(f"table {table}: rows with the same {', '.join(keys)}")
     arrow = pa.Table.from_pandas(frame, schema, preserve_index=False)
     arrow = arrow.replace_schema_metadata(
-        {**arrow.schema.metadata, "schema_version": str(SCHEMA_VERSION), **(metadata or {})}
+        {"schema_version": str(SCHEMA_VERSION), **(metadata or {})}
     )
     sink = pa.BufferOutputStream()
     pq.write_table(arrow, sink, compression="zstd", write_page_checksum=True)
@@ -52,7 +52,7 @@ def write_table(
 
 
 def read_table(path: Path) -> pd.DataFrame:
-    """Read a table; integers that may be missing come as pandas' ``Int64``.
+    """Read a table; a column of integers some of which are missing comes as pandas' ``Int64``.
 
     Raises ``FileNotFoundError``, or ``DamagedFileError`` naming the file and the remedy.
     """
@@ -71,12 +71,11 @@ def read_table(path: Path) -> pd.DataFrame:
             f"{path}: table schema version {version and version.decode()}, this program knows "
             f"versions up to {SCHEMA_VERSION}.\nUpdate ib-run, or measure again."
         )
-    return arrow.to_pandas(types_mapper=_nullable_integers)
-
-
-def _nullable_integers(kind: pa.DataType) -> object | None:
-    nullable = {pa.int64(): pd.Int64Dtype(), pa.int32(): pd.Int32Dtype()}
-    return nullable.get(kind)
+    frame = arrow.to_pandas(ignore_metadata=True)
+    for name, column in zip(arrow.column_names, arrow.columns, strict=True):
+        if column.null_count and pa.types.is_integer(column.type):
+            frame[name] = frame[name].astype("Int64")
+    return frame
 
 
 def replace_rows(old: pd.DataFrame, new: pd.DataFrame, table: str) -> pd.DataFrame:

@@ -39,6 +39,16 @@ def test_round_trip_keeps_types_units_and_metadata(tmp_path):
     back = read_table(path)
     assert back.epoch.tolist() == [0, 0, 0, 2, 2, 2]
     assert back.unit.isna().sum() == 2
+    # plain numbers where none is missing, also after a second trip: figures compute with them
+    write_table(path, back, "binned_entropy")
+    assert read_table(path).dtypes.astype(str).to_dict() == {
+        "epoch": "int32",
+        "layer": "int16",
+        "unit": "Int64",
+        "bin_width": "float64",
+        "noise": "bool",
+        "entropy": "float64",
+    }
 
 
 def test_epoch_and_layer_come_first_in_every_table():
