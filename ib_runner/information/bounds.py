@@ -33,9 +33,6 @@ from scipy import stats
 
 from ib_runner.information.conditional_densities import LN2, PRUNED, MixtureSums
 
-#: share of the uniform distribution in the guessed posterior
-DELTA = 1e-3
-
 
 @dataclass(frozen=True)
 class Points:
@@ -53,22 +50,21 @@ class Bound:
     lower: np.ndarray
 
 
-def bound_x(points: Points, sums: MixtureSums) -> Bound:
-    """Terms of the bounds on I(X;T)."""
-    n = len(points.t)
+def bound_x(points: Points, sums: MixtureSums, n: int, delta: float) -> Bound:
+    """Terms of the bounds on I(X;T) for ``n`` inputs; ``delta`` is the δ of the lower bound."""
     upper = (points.log2_own_cloud - sums.total) * LN2 + np.log(n)
     posterior = np.exp2(sums.own - sums.total)
-    lower = np.log((1.0 - DELTA) * posterior + DELTA / n) + np.log(n) - PRUNED
+    lower = np.log((1.0 - delta) * posterior + delta / n) + np.log(n) - PRUNED
     return Bound(upper, lower)
 
 
-def bound_y(points: Points, sums: MixtureSums, class_sizes: np.ndarray) -> Bound:
+def bound_y(points: Points, sums: MixtureSums, class_sizes: np.ndarray, delta: float) -> Bound:
     """Terms of the bounds on I(Y;T); ``class_sizes`` [N]: inputs that share the input's label."""
     sizes = class_sizes[:, None]
     ratio = np.log(len(sizes) / sizes)
     lower = (sums.same - sums.total) * LN2 + ratio - PRUNED
     posterior = np.exp2(sums.own - sums.same)
-    within = np.log((1.0 - DELTA) * posterior + DELTA / sizes) - PRUNED
+    within = np.log((1.0 - delta) * posterior + delta / sizes) - PRUNED
     upper = (points.log2_own_cloud - sums.total) * LN2 + ratio - within
     return Bound(upper, lower)
 

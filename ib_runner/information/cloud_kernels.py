@@ -27,6 +27,14 @@ def _sum_of_powers(q, reference):
 
 
 @numba.njit(cache=True, fastmath=True, error_model="numpy")
+def _highest(q):
+    highest = q[0]
+    for c in range(q.size):
+        highest = max(highest, q[c])
+    return highest
+
+
+@numba.njit(cache=True, fastmath=True, error_model="numpy")
 def _subtract_squares(u, coordinates, q):
     for k in range(q.size):
         difference = u - coordinates[k]
@@ -37,7 +45,8 @@ def _subtract_squares(u, coordinates, q):
 def _own_cloud_densities(points, references, cloud, out):
     q = np.empty(cloud.shape[1], np.float32)
     for j in range(points.shape[1]):
-        q[:] = -references[j]
+        for k in range(q.size):
+            q[k] = -references[j]
         for i in range(points.shape[0]):
             _subtract_squares(points[i, j], cloud[i], q)
         out[j] = np.log2(_sum_of_powers(q, _f(0.0)) / q.size) + references[j]
@@ -82,7 +91,8 @@ def _exponents(rows, count, points, j, work):
         for c in range(count):
             difference[c] = u - mean[c]
         row = 1 + dim + i * (i + 1) // 2
-        y[:] = _f(0.0)
+        for c in range(count):
+            y[c] = _f(0.0)
         for k in range(i):
             factor = rows[row + k, :count]
             moved = work[2 + k, :count]
@@ -102,7 +112,7 @@ def _add_chunk(rows, count, points, work, reference, total):
         q = _exponents(rows, count, points, j, work)
         added = _sum_of_powers(q, _f(reference[j]))
         if added > _OVERFLOWING:
-            highest = np.float64(q.max())
+            highest = np.float64(_highest(q))
             total[j] *= 2.0 ** (reference[j] - highest)
             reference[j] = highest
             added = _sum_of_powers(q, _f(highest))
@@ -124,13 +134,19 @@ def _find_near(points, centre, low, high, inverse_width, slack, threshold, near)
     box_low = np.empty(points.shape[0], np.float32)
     box_high = np.empty(points.shape[0], np.float32)
     for i in range(points.shape[0]):
-        box_low[i] = centre[i] + points[i].min() - slack
-        box_high[i] = centre[i] + points[i].max() + slack
+        lowest = points[i, 0]
+        highest = points[i, 0]
+        for j in range(points.shape[1]):
+            lowest = min(lowest, points[i, j])
+            highest = max(highest, points[i, j])
+        box_low[i] = centre[i] + lowest - slack
+        box_high[i] = centre[i] + highest + slack
     distance = np.empty(_BLOCK, np.float32)
     n_near = 0
     for begin in range(0, low.shape[1], _BLOCK):
         end = min(begin + _BLOCK, low.shape[1])
-        distance[:] = _f(0.0)
+        for j in range(_BLOCK):
+            distance[j] = _f(0.0)
         for i in range(points.shape[0]):
             _raise_distances(
                 low[i, begin:end],
@@ -150,7 +166,8 @@ def _find_near(points, centre, low, high, inverse_width, slack, threshold, near)
 def _own_mixture(points, records, rows, work, reference, own):
     """log2 of one mixture at ``points`` [d, m]; its highest term is the first reference."""
     shift = np.zeros(points.shape[0], np.float32)
-    own[:] = 0.0
+    for j in range(own.size):
+        own[j] = 0.0
     count = 0
     for r in range(records.shape[0]):
         _gather(records, r, shift, rows, count)
@@ -158,7 +175,7 @@ def _own_mixture(points, records, rows, work, reference, own):
         if count == rows.shape[1] or r + 1 == records.shape[0]:
             if r < rows.shape[1]:
                 for j in range(own.size):
-                    reference[j] = _exponents(rows, count, points, j, work).max()
+                    reference[j] = _highest(_exponents(rows, count, points, j, work))
             _add_chunk(rows, count, points, work, reference, own)
             count = 0
     for j in range(own.size):
@@ -217,10 +234,14 @@ def _add_at(
     own_records = records[offsets[owner] : offsets[owner + 1]]
     _own_mixture(points, own_records, rows, work, reference, own)
     near = np.empty(centres.shape[0] + 1, np.int64)
-    threshold = _f(bits - own.min())
+    lowest = np.inf
+    for j in range(own.size):
+        lowest = min(lowest, own[j])
+    threshold = _f(bits - lowest)
     n_near = _find_near(points, centres[owner], low, high, inverse_width, slack, threshold, near)
-    reference[:] = own
-    total[:] = 1.0
+    for j in range(own.size):
+        reference[j] = own[j]
+        total[j] = 1.0
     evaluations = 0
     for of_own_class in (True, False):
         evaluations += own.size * _add_others(

@@ -26,18 +26,11 @@ BLOCK = 256
 #: names of the independent sets of draws
 CLOUD_A, CLOUD_B, PILOT_A, PILOT_B, POINTS, PILOT_POINTS = 1, 2, 3, 4, 100, 200
 _PILOT_INPUTS = 128
+_PILOT_POINTS = 32
+_GROUP = 16
 #: how many components a mixture may have; more are taken if they gain this many nats
 COMPONENTS = (1, 4, 16)
 _WORTHWHILE = 0.004
-
-
-@dataclass(frozen=True)
-class Sizes:
-    """Draws per input in clouds A and B, and evaluation points per input."""
-
-    n_x: int
-    n_o: int
-    n_mc: int
 
 
 def _in_noise_units(s: np.ndarray, centres: np.ndarray, layer: Layer) -> np.ndarray:
@@ -66,43 +59,41 @@ def draw_points(
     return Points(t, log2_density)
 
 
+def pilot_groups(sampler: Sampler, rng: np.random.Generator) -> list[tuple[int, int]]:
+    """A random choice of inputs for the pilot: ranges of up to 16 neighbours."""
+    n_groups = -(-len(sampler) // _GROUP)
+    chosen = np.sort(rng.permutation(n_groups)[: _PILOT_INPUTS // _GROUP])
+    return [(_GROUP * g, min(_GROUP * (g + 1), len(sampler))) for g in chosen.tolist()]
+
+
 def choose_components(
-    sampler: Sampler, layers: list[Layer], sizes: Sizes, rng: np.random.Generator
+    sampler: Sampler, layers: list[Layer], n_x: int, n_o: int, groups: list[tuple[int, int]]
 ) -> dict[int, int]:
     """The number of Gaussians a cloud needs in each layer, from pilot draws.
 
     The distance between the bounds is E ln p̂(t|x) − ln q(t|x), which needs no sums over inputs.
     """
-    n_groups = -(-len(sampler) // 16)
-    groups = rng.permutation(n_groups)[: _PILOT_INPUTS // 16]
-    keep = [layer.number for layer in layers if not layer.exact]
+    chosen = {layer.number: 1 for layer in layers}
+    layers = [layer for layer in layers if not layer.exact]
+    keep = [layer.number for layer in layers]
     gaps = {number: np.zeros(len(COMPONENTS)) for number in keep}
-    for first in 16 * np.sort(groups) if keep else []:
-        last = min(first + 16, len(sampler))
-        a = sampler.draw(first, last, sizes.n_x, PILOT_A, keep)
-        b = sampler.draw(first, last, sizes.n_o, PILOT_B, keep)
+    for first, last in groups if keep else []:
+        a = sampler.draw(first, last, n_x, PILOT_A, keep)
+        b = sampler.draw(first, last, n_o, PILOT_B, keep)
         owners = np.arange(last - first)
         for layer in layers:
-            if layer.exact:
-                continue
             centres = b[layer.number][:, :, 0]
             cloud = _in_noise_units(a[layer.number], centres, layer)
-            n_mc = min(32, sizes.n_x)
+            n_mc = min(_PILOT_POINTS, n_x)
             points = draw_points(sampler, layer, first, cloud, n_mc, PILOT_POINTS)
             clouds = _in_noise_units(b[layer.number], centres, layer)
             for k, n_components in enumerate(COMPONENTS):
-                sums = mixture_sums(
-                    points.t,
-                    owners,
-                    centres / unit(layer.beta),
-                    fit(clouds, n_components),
-                    owners,
-                )
-                gaps[layer.number][k] += np.sum(points.log2_own_cloud - sums.own)
-    chosen = {layer.number: 1 for layer in layers}
+                mixtures = fit(clouds, n_components)
+                sums = mixture_sums(points.t, owners, centres / unit(layer.beta), mixtures, owners)
+                gaps[layer.number][k] += np.mean(points.log2_own_cloud - sums.own) / len(groups)
     for number, gap in gaps.items():
-        worthwhile = gap - gap.min() < _WORTHWHILE / LN2 * n_mc * len(groups) * 16
-        chosen[number] = COMPONENTS[int(np.argmax(worthwhile))]
+        good = gap - gap.min() < _WORTHWHILE / LN2
+        chosen[number] = COMPONENTS[int(np.argmax(good))]
     return chosen
 
 
@@ -121,8 +112,8 @@ def fit_densities(
     keep = [layer.number for layer in layers]
     centres = {number: [] for number in keep}
     parts = {number: [] for number in keep}
-    for first in range(0, len(sampler), BLOCK):
-        s = sampler.draw(first, min(first + BLOCK, len(sampler)), n_o, CLOUD_B, keep)
+    for first, last in blocks_of(len(sampler)):
+        s = sampler.draw(first, last, n_o, CLOUD_B, keep)
         for layer in layers:
             k = layer.number
             centres[k].append(s[k][:, :, 0].copy())
@@ -131,18 +122,27 @@ def fit_densities(
 
 
 def evaluation_points(
-    sampler: Sampler, layers: list[Layer], densities: dict[int, Densities], sizes: Sizes
+    sampler: Sampler,
+    layers: list[Layer],
+    densities: dict[int, Densities],
+    n_x: int,
+    n_mc: dict[int, int],
+    blocks: list[tuple[int, int]],
+    purposes: tuple[int, int],
 ) -> dict[int, Points]:
-    """Fresh points of every input and layer, from cloud A."""
+    """Points of every layer for the inputs of ``blocks``, about the centres of ``densities``.
+
+    ``n_x``: draws in each cloud; ``n_mc``: points per input, by layer; ``purposes``: the names of
+    the draws of the clouds and of the points.
+    """
     keep = [layer.number for layer in layers]
     parts = {number: [] for number in keep}
-    for first in range(0, len(sampler), BLOCK):
-        last = min(first + BLOCK, len(sampler))
-        s = sampler.draw(first, last, sizes.n_x, CLOUD_A, keep)
+    for first, last in blocks:
+        s = sampler.draw(first, last, n_x, purposes[0], keep)
         for layer in layers:
             k = layer.number
             cloud = _in_noise_units(s[k], densities[k].centres[first:last], layer)
-            parts[k].append(draw_points(sampler, layer, first, cloud, sizes.n_mc, POINTS))
+            parts[k].append(draw_points(sampler, layer, first, cloud, n_mc[k], purposes[1]))
     return {
         k: Points(
             np.concatenate([part.t for part in parts[k]]),
@@ -152,12 +152,23 @@ def evaluation_points(
     }
 
 
-def sums_at(layer: Layer, points: Points, densities: Densities, classes: np.ndarray) -> MixtureSums:
-    """q(t|x), its sum over the class and over all inputs, at every point."""
+def blocks_of(n: int) -> list[tuple[int, int]]:
+    """All of ``n`` inputs in blocks small enough for memory."""
+    return [(first, min(first + BLOCK, n)) for first in range(0, n, BLOCK)]
+
+
+def sums_at(
+    layer: Layer,
+    points: Points,
+    blocks: list[tuple[int, int]],
+    densities: Densities,
+    classes: np.ndarray,
+) -> MixtureSums:
+    """q(t|x), its sum over the class and over all inputs, at the points of ``blocks``."""
     centres = densities.centres.astype(np.float64)
     return mixture_sums(
         points.t,
-        np.arange(len(centres)),
+        np.concatenate([np.arange(*block) for block in blocks]),
         (centres - centres.mean(0)) / unit(layer.beta),
         densities.mixtures,
         classes,

@@ -41,7 +41,7 @@ def fit(clouds: np.ndarray, n_components: int) -> Mixtures:
     records = np.empty((n, n_components, record_length(dim)), np.float32)
     counts = np.empty(n, np.int64)
     boxes = np.empty((n, 3, dim), np.float32)
-    fit_gaussian_mixtures(clouds, n_components, 0.5 / LN2, records, counts, boxes)
+    fit_gaussian_mixtures(clouds, 0.5 / LN2, records, counts, boxes)
     used = np.arange(n_components) < counts[:, None]
     return Mixtures(records[used], np.concatenate([[0], np.cumsum(counts)]), boxes)
 

@@ -4,18 +4,26 @@ What it computes and why that is an interval: see ``bounds``.
 """
 
 import time
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ib_runner.information.bounds import Bound, Interval, bound_x, bound_y, interval
+from ib_runner.information.adaptive import Plan, plan
+from ib_runner.information.bounds import Interval, Points, bound_x, bound_y, interval
 from ib_runner.information.clouds import (
-    Sizes,
+    CLOUD_A,
+    PILOT_A,
+    PILOT_POINTS,
+    POINTS,
+    Densities,
+    blocks_of,
     choose_components,
     evaluation_points,
     fit_densities,
+    pilot_groups,
     sums_at,
 )
-from ib_runner.information.conditional_densities import LN2
+from ib_runner.information.conditional_densities import LN2, MixtureSums
 from ib_runner.information.estimate import Estimate, Status
 from ib_runner.information.labels import Labels
 from ib_runner.information.sample_propagation import Layer, Sampler
@@ -24,19 +32,40 @@ from ib_runner.information.sample_propagation import Layer, Sampler
 SATURATED = 0.01
 
 
-def default_sizes(n: int, n_x: int | None, n_o: int | None, n_mc: int | None) -> Sizes:
-    """What is not given: enough for an interval of some 0.05 nats with ``n`` inputs."""
-    n_x = n_x or int(np.clip(65536 // n, 1024, 8192))
-    n_o = n_o or n_x // 2
-    n_mc = n_mc or int(np.clip(65536 // n, 16, n_x))
-    return Sizes(n_x, n_o, n_mc)
+@dataclass(frozen=True)
+class Settings:
+    """What the caller asks for; ``n_x``, ``n_o``, ``n_mc`` None: to be chosen."""
+
+    target_width: float
+    n_x: int | None
+    n_o: int | None
+    n_mc: int | None
+    budget: int | None
+
+
+@dataclass(frozen=True)
+class _Sizes:
+    """Draws per input in clouds A and B, and evaluation points per input."""
+
+    n_x: int
+    n_o: int
+    n_mc: int
+
+
+def _cloud_sizes(n: int, settings: Settings) -> tuple[int, int]:
+    """n_x and n_o: about 1000 draws keep the bias of either bound near 0.01 nats.
+
+    With few inputs many points are wanted, each made of another draw: the cloud is larger.
+    """
+    n_x = settings.n_x or int(np.clip(65536 // n, 1024, 8192))
+    n_x = max(n_x, settings.n_mc or 0)
+    return n_x, settings.n_o or max(n_x // 2, 1)
 
 
 def estimates(
     sampler: Sampler,
     layers: list[Layer],
-    sizes: Sizes,
-    target_width: float,
+    settings: Settings,
     inputs: Labels,
     labels: Labels | None,
 ) -> list[Estimate]:
@@ -47,45 +76,74 @@ def estimates(
     if not layers:
         return []
     started = time.perf_counter()
-    rng = np.random.default_rng(sampler.seed)
-    components = choose_components(sampler, layers, sizes, rng)
-    densities = fit_densities(sampler, layers, sizes.n_o, components)
-    points = evaluation_points(sampler, layers, densities, sizes)
-    shared = (time.perf_counter() - started) / len(layers)
+    n = len(sampler)
+    n_x, n_o = _cloud_sizes(n, settings)
     classes = inputs.classes if labels is None else labels.classes
+    pilot = pilot_groups(sampler, np.random.default_rng(sampler.seed))
+    components = choose_components(sampler, layers, n_x, n_o, pilot)
+    densities = fit_densities(sampler, layers, n_o, components)
+    plans = _plans(sampler, layers, densities, n_x, pilot, classes, settings)
+    n_mc = {number: plan.n_mc for number, plan in plans.items()}
+    blocks = blocks_of(n)
+    points = evaluation_points(sampler, layers, densities, n_x, n_mc, blocks, (CLOUD_A, POINTS))
+    shared = (time.perf_counter() - started) / len(layers)
     found = []
     for layer in layers:
         started = time.perf_counter()
-        here = points[layer.number]
-        sums = sums_at(layer, here, densities[layer.number], classes)
-        own = -float(np.mean(here.log2_own_cloud + sums.own)) * LN2 / 2
-        h_t_given_x = layer.dim / 2 * np.log(2 * np.pi * layer.beta**2) + own
-        if layer.exact:
-            h_t_given_x = layer.noise_entropy
-        bounds = [("x", bound_x(here, sums), inputs)]
+        here, delta = points[layer.number], plans[layer.number].delta
+        sums = sums_at(layer, here, blocks, densities[layer.number], classes)
+        bounds = [("x", bound_x(here, sums, n, delta), inputs)]
         if labels is not None:
-            bounds.append(("y", bound_y(here, sums, labels.sizes), labels))
+            bounds.append(("y", bound_y(here, sums, labels.sizes, delta), labels))
+        h_t_given_x = _conditional_entropy(layer, here, sums)
+        sizes = _Sizes(n_x, n_o, n_mc[layer.number])
         for target, bound, of in bounds:
             seconds = (shared + time.perf_counter() - started) / len(bounds)
-            found.append(
-                _estimate(
-                    layer, target, bound, of.entropy, h_t_given_x, sizes, target_width, seconds
-                )
-            )
+            interval_ = interval(bound, of.entropy)
+            status = _status(interval_, of.entropy, settings.target_width)
+            found.append(_estimate(layer, target, interval_, status, h_t_given_x, sizes, seconds))
     return found
+
+
+def _plans(
+    sampler: Sampler,
+    layers: list[Layer],
+    densities: dict[int, Densities],
+    n_x: int,
+    pilot: list[tuple[int, int]],
+    classes: np.ndarray,
+    settings: Settings,
+) -> dict[int, Plan]:
+    """For each layer, from the pilot's points; a given n_mc stands."""
+    n = len(sampler)
+    few = dict.fromkeys((layer.number for layer in layers), min(32, n_x))
+    points = evaluation_points(sampler, layers, densities, n_x, few, pilot, (PILOT_A, PILOT_POINTS))
+    plans = {}
+    for layer in layers:
+        k = layer.number
+        sums = sums_at(layer, points[k], pilot, densities[k], classes)
+        found = plan(points[k], sums, n, n_x, n_x, settings.target_width, settings.budget)
+        plans[k] = replace(found, n_mc=settings.n_mc or found.n_mc)
+    return plans
+
+
+def _conditional_entropy(layer: Layer, points: Points, sums: MixtureSums) -> float:
+    """h(T|X): between −E ln p̂(t|x), which is too low, and −E ln q(t|x), which is too high."""
+    if layer.exact:
+        return layer.noise_entropy
+    middle = float(np.mean(points.log2_own_cloud + sums.own)) / 2
+    return layer.dim / 2 * float(np.log(2 * np.pi * layer.beta**2)) - middle * LN2
 
 
 def _estimate(
     layer: Layer,
     target: str,
-    bound: Bound,
-    highest: float,
+    found: Interval,
+    status: Status,
     h_t_given_x: float,
-    sizes: Sizes,
-    target_width: float,
+    sizes: _Sizes,
     seconds: float,
 ) -> Estimate:
-    found = interval(bound, highest)
     return Estimate(
         layer=layer.number,
         dim=layer.dim,
@@ -101,7 +159,7 @@ def _estimate(
         n_x=sizes.n_x,
         n_o=sizes.n_o,
         n_mc=sizes.n_mc,
-        status=_status(found, highest, target_width),
+        status=status,
         seconds=seconds,
     )
 

@@ -1,7 +1,7 @@
 """A small Gaussian mixture for every cloud: the densities q(t|x) of the certified interval.
 
 A cloud is split in two at its mean along its principal axis, then the part with the most weight
-and spread again, until no part is wide against the noise or there are ``n_components``. Every
+and spread again, until no part is wide against the noise or there are enough. Every
 part becomes one Gaussian with its mean and its covariance + β²I; beside several parts stands one
 for the whole cloud, for the tails. Any such q gives valid bounds; a good one makes them tight.
 
@@ -56,16 +56,24 @@ def _principal_axis(covariance, axis):
     for i in range(dim):
         if covariance[i, i] > covariance[widest, widest]:
             widest = i
-    axis[:] = covariance[widest]
+    image = np.empty(dim)
+    for i in range(dim):
+        image[i] = covariance[widest, i]
     variance = 0.0
     for _ in range(_POWER_STEPS):
-        norm = np.sqrt((axis * axis).sum())
+        norm = 0.0
+        for i in range(dim):
+            norm += image[i] * image[i]
         if norm == 0.0:
             return 0.0
-        axis /= norm
-        image = covariance @ axis
-        variance = (axis * image).sum()
-        axis[:] = image
+        for i in range(dim):
+            axis[i] = image[i] / np.sqrt(norm)
+        variance = 0.0
+        for i in range(dim):
+            image[i] = 0.0
+            for j in range(dim):
+                image[i] += covariance[i, j] * axis[j]
+            variance += axis[i] * image[i]
     return variance
 
 
@@ -116,67 +124,80 @@ def _split(cloud, order, begin, end, mean, axis):
     return front
 
 
+@numba.njit(cache=True, error_model="numpy")
+def _widest_part(begins, ends, spreads, count, noise_variance):
+    """The part that is most worth splitting, or −1."""
+    worst = -1
+    highest = 0.0
+    for p in range(count):
+        size = ends[p] - begins[p]
+        if size >= 2 * _FEWEST and spreads[p] > _WIDE * noise_variance:
+            score = size * np.log1p(spreads[p] / noise_variance)
+            if score > highest:
+                worst = p
+                highest = score
+    return worst
+
+
+@numba.njit(cache=True, error_model="numpy")
+def _write_box(means, covariances, count, box):
+    for i in range(means.shape[1]):
+        box[0, i] = means[0, i]
+        box[1, i] = means[0, i]
+        box[2, i] = 1.0
+        for p in range(count):
+            box[0, i] = min(box[0, i], means[p, i])
+            box[1, i] = max(box[1, i], means[p, i])
+            box[2, i] = max(box[2, i], 1.0 + 2.0 * np.log(2.0) * covariances[p, i, i])
+
+
+@numba.njit(cache=True, error_model="numpy")
+def _fit(cloud, noise_variance, records, box):
+    """Fit one cloud [d, n]; returns the number of components used."""
+    dim, n_draws = cloud.shape
+    most = records.shape[0]
+    order = np.arange(n_draws)
+    begins = np.zeros(most + 1, np.int64)
+    ends = np.zeros(most + 1, np.int64)
+    spreads = np.zeros(most + 1)
+    means = np.zeros((most + 1, dim))
+    covariances = np.zeros((most + 1, dim, dim))
+    axes = np.zeros((most + 1, dim))
+    ends[0] = n_draws
+    _moments(cloud, order, 0, n_draws, means[0], covariances[0])
+    spreads[0] = _principal_axis(covariances[0], axes[0])
+    count = 1
+    while count < most - 1:
+        p = _widest_part(begins, ends, spreads, count, noise_variance)
+        if p < 0:
+            break
+        middle = _split(cloud, order, begins[p], ends[p], means[p], axes[p])
+        begins[count] = middle
+        ends[count] = ends[p]
+        ends[p] = middle
+        for part in (p, count):
+            _moments(cloud, order, begins[part], ends[part], means[part], covariances[part])
+            spreads[part] = _principal_axis(covariances[part], axes[part])
+        count += 1
+    share = 1.0 if count == 1 else 1.0 - _WHOLE
+    for p in range(count):
+        weight = share * (ends[p] - begins[p]) / n_draws
+        _write_record(means[p], covariances[p], weight, records[p])
+    if count > 1:
+        _moments(cloud, order, 0, n_draws, means[count], covariances[count])
+        _write_record(means[count], covariances[count], _WHOLE, records[count])
+        count += 1
+    _write_box(means, covariances, count, box)
+    return count
+
+
 @numba.njit(cache=True, parallel=True, error_model="numpy")
-def fit_gaussian_mixtures(clouds, n_components, noise_variance, records, counts, boxes):
+def fit_gaussian_mixtures(clouds, noise_variance, records, counts, boxes):
     """Fit every cloud of ``clouds`` [N, d, n] (float32, units of β·√(2 ln 2)).
 
-    Writes ``records`` [N, n_components, record_length(d)], ``counts`` [N] of components used, and
-    ``boxes`` [N, 3, d]: per coordinate, the lowest and the highest mean of any component and the
-    largest 1 + 2 ln 2·variance.
+    ``noise_variance``: that of the noise in these units. Writes ``records`` [N, most components,
+    record_length(d)], ``counts`` [N] of components used, and ``boxes`` [N, 3, d]: per coordinate,
+    the lowest and the highest mean of any component and the largest 1 + 2 ln 2·variance.
     """
-    n_clouds, dim, n_draws = clouds.shape
-    for c in numba.prange(n_clouds):
-        cloud = clouds[c]
-        order = np.arange(n_draws)
-        begins = np.zeros(n_components, np.int64)
-        ends = np.zeros(n_components, np.int64)
-        spreads = np.zeros(n_components)
-        means = np.zeros((n_components, dim))
-        covariances = np.zeros((n_components, dim, dim))
-        axes = np.zeros((n_components, dim))
-        ends[0] = n_draws
-        _moments(cloud, order, 0, n_draws, means[0], covariances[0])
-        spreads[0] = _principal_axis(covariances[0], axes[0])
-        whole_mean = means[0].copy()
-        whole_covariance = covariances[0].copy()
-        count = 1
-        while count < n_components - 1:
-            worst = -1
-            score = 0.0
-            for p in range(count):
-                size = ends[p] - begins[p]
-                if (
-                    size >= 2 * _FEWEST
-                    and spreads[p] > _WIDE * noise_variance
-                    and size * np.log1p(spreads[p] / noise_variance) > score
-                ):
-                    worst = p
-                    score = size * np.log1p(spreads[p] / noise_variance)
-            if worst < 0:
-                break
-            middle = _split(cloud, order, begins[worst], ends[worst], means[worst], axes[worst])
-            begins[count] = middle
-            ends[count] = ends[worst]
-            ends[worst] = middle
-            for p in (worst, count):
-                _moments(cloud, order, begins[p], ends[p], means[p], covariances[p])
-                spreads[p] = _principal_axis(covariances[p], axes[p])
-            count += 1
-        parts_weight = 1.0
-        if count > 1:
-            parts_weight = 1.0 - _WHOLE
-            means[count] = whole_mean
-            covariances[count] = whole_covariance
-            _write_record(whole_mean, whole_covariance, _WHOLE, records[c, count])
-        for p in range(count):
-            weight = parts_weight * (ends[p] - begins[p]) / n_draws
-            _write_record(means[p], covariances[p], weight, records[c, p])
-        if count > 1:
-            count += 1
-        counts[c] = count
-        for i in range(dim):
-            boxes[c, 0, i] = means[:count, i].min()
-            boxes[c, 1, i] = means[:count, i].max()
-            boxes[c, 2, i] = 0.0
-            for p in range(count):
-                boxes[c, 2, i] = max(boxes[c, 2, i], 1.0 + 2.0 * np.log(2.0) * covariances[p, i, i])
+    for c in numba.prange(clouds.shape[0]):
+        counts[c] = _fit(clouds[c], noise_variance, records[c], boxes[c])

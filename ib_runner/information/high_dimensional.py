@@ -12,7 +12,6 @@ import numpy as np
 from scipy import stats
 from scipy.special import logsumexp
 
-from ib_runner.information.bounds import DELTA
 from ib_runner.information.coupled import SATURATED
 from ib_runner.information.estimate import Estimate, Status
 from ib_runner.information.normal_numbers import normals
@@ -26,6 +25,8 @@ N_O = 8
 _EVALUATED = 256
 #: numbers in the cloud means of one block
 _BLOCK_VALUES = 2**24
+#: share of the uniform distribution in the guessed posterior
+_DELTA = 1e-3
 _CLOUD, _POINT, _NOISE = 6, 7, 500
 
 
@@ -73,7 +74,7 @@ def _terms(squared: np.ndarray, owners: np.ndarray, variance: float) -> np.ndarr
     log_own = exponents[np.arange(len(owners)), owners]
     posterior = np.exp(log_own - logsumexp(exponents, axis=1))
     n = squared.shape[1]
-    return np.log((1.0 - DELTA) * posterior + DELTA / n) + np.log(n)
+    return np.log((1.0 - _DELTA) * posterior + _DELTA / n) + np.log(n)
 
 
 def certified_lower_bound(terms: np.ndarray) -> tuple[float, float, float]:

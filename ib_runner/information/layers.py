@@ -79,8 +79,8 @@ def estimate_layers(
         labels = None if y is None else Labels(y)
         few = [layer for layer in noisy if layer.dim <= high_dimensional.MANY_UNITS]
         many = [layer for layer in noisy if layer.dim > high_dimensional.MANY_UNITS]
-        sizes = coupled.default_sizes(len(x), n_x, n_o, n_mc)
-        found = coupled.estimates(sampler, few, sizes, target_width, inputs, labels)
+        settings = coupled.Settings(target_width, n_x, n_o, n_mc, budget)
+        found = coupled.estimates(sampler, few, settings, inputs, labels)
         found += high_dimensional.estimates(sampler, many, n_mc or 2, inputs.entropy)
     targets = ("x",) if y is None or method == "paper" else ("x", "y")
     found += [_vacuous(a, target, method) for a in chosen if a.beta == 0 for target in targets]

@@ -119,6 +119,29 @@ def _add_noise(s, beta, state, bits, z, t):
                 t[unit, j] = s[unit, j]
 
 
+@numba.njit(cache=True, fastmath=True, error_model="numpy")
+def _propagate(x, widths, weights, biases, activations, slopes, betas, state, s, t, z, bits):
+    """DRAWS draws of S of one input ``x`` [d] into ``s`` [Σ widths, DRAWS]."""
+    for unit in range(widths[1]):  # the first S is a function of x: the same in every draw
+        value = biases[unit]
+        for i in range(widths[0]):
+            value += weights[unit * widths[0] + i] * x[i]
+        for j in range(DRAWS):
+            s[unit, j] = value
+        _activate(activations[0], slopes[0], s[unit])
+    first_weight = widths[0] * widths[1]
+    first_unit = widths[1]
+    for layer in range(1, activations.size):
+        n_in = widths[layer]
+        _add_noise(s[first_unit - n_in : first_unit], betas[layer - 1], state, bits, z, t)
+        for unit in range(widths[layer + 1]):
+            row = s[first_unit + unit]
+            _affine(weights, biases, first_weight, first_unit, unit, t, n_in, row)
+            _activate(activations[layer], slopes[layer], row)
+        first_weight += n_in * widths[layer + 1]
+        first_unit += widths[layer + 1]
+
+
 @numba.njit(cache=True, parallel=True, fastmath=True, error_model="numpy")
 def fused_propagation(
     x, first, widths, weights, biases, activations, slopes, betas, seed, purpose, s
@@ -128,37 +151,28 @@ def fused_propagation(
     ``x`` [n, d] holds inputs number ``first``, ``first`` + 1, …; the noise of an input is a
     function of (``seed``, ``purpose``, its number). ``n_draws`` is a multiple of 256.
     """
-    n_layers = activations.size
     for k in numba.prange(x.shape[0]):
         state = np.empty((4, DRAWS // 2), np.uint32)
         bits = np.empty((2, DRAWS // 2), np.uint32)
         z = np.empty(DRAWS, np.float32)
-        t = np.empty((widths.max(), DRAWS), np.float32)
+        t = np.empty((s.shape[1], DRAWS), np.float32)
+        rows = np.empty((s.shape[1], DRAWS), np.float32)
         seed_lanes(state, stream(seed, purpose, first + k))
         for begin in range(0, s.shape[2], DRAWS):
-            for unit in range(widths[1]):  # the first S is a function of x: the same in every draw
-                value = t[0, :1]
-                value[0] = biases[unit]
-                for i in range(widths[0]):
-                    value[0] += weights[unit * widths[0] + i] * x[k, i]
-                _activate(activations[0], slopes[0], value)
-                s[k, unit, begin : begin + DRAWS] = value[0]
-            first_weight = widths[0] * widths[1]
-            first_unit = widths[1]
-            for layer in range(1, n_layers):
-                n_in = widths[layer]
-                n_out = widths[layer + 1]
-                _add_noise(
-                    s[k, first_unit - n_in : first_unit, begin : begin + DRAWS],
-                    betas[layer - 1],
-                    state,
-                    bits,
-                    z,
-                    t,
-                )
-                for unit in range(n_out):
-                    row = s[k, first_unit + unit, begin : begin + DRAWS]
-                    _affine(weights, biases, first_weight, first_unit, unit, t, n_in, row)
-                    _activate(activations[layer], slopes[layer], row)
-                first_weight += n_in * n_out
-                first_unit += n_out
+            _propagate(
+                x[k],
+                widths,
+                weights,
+                biases,
+                activations,
+                slopes,
+                betas,
+                state,
+                rows,
+                t,
+                z,
+                bits,
+            )
+            for i in range(s.shape[1]):
+                for j in range(DRAWS):
+                    s[k, i, begin + j] = rows[i, j]
