@@ -236,7 +236,12 @@ def test_interruptions(number, status, asked, capsys, monkeypatch):
         os.kill(os.getpid(), number)
 
     monkeypatch.setattr("ib_runner.stages.train.train", interrupted)
-    assert run_cli(capsys, "train")[0] == status
+    # a shell starts background jobs with SIGINT ignored, and we inherit that
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        assert run_cli(capsys, "train")[0] == status
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_a_saved_target_is_used_only_when_allowed(asked, capsys, tmp_path, monkeypatch):
