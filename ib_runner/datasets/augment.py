@@ -7,8 +7,6 @@ interpolation.
 """
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numba
@@ -17,19 +15,8 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional
 
-from ib_runner.datasets.dataset import Dataset
-
 MOST_PIXELS = 2
 MOST_DEGREES = 10.0
-
-
-@dataclass(frozen=True)
-class AugmentedDataset(Dataset):
-    """``augment`` makes new inputs from a batch [n, …] of training inputs when it is selected;
-    its random numbers come from the generator.
-    """
-
-    augment: Callable[[Tensor, Generator], Tensor]
 
 
 class Distortion(NamedTuple):

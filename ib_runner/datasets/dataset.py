@@ -1,10 +1,11 @@
 """What every data set is: inputs and targets, split once and for all."""
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Generator, Tensor
 
 
 @dataclass(frozen=True)
@@ -25,13 +26,16 @@ class Split:
 class Dataset:
     """``all`` holds every input in its canonical order; ``train`` and ``test`` are parts of it.
 
-    ``n_classes`` is None for regression.
+    ``n_classes`` is None for regression. ``augment`` makes new inputs from a batch [n, …] of
+    training inputs each time it is selected; its random numbers come from the generator, on the
+    CPU.
     """
 
     train: Split
     test: Split
     all: Split
     n_classes: int | None
+    augment: Callable[[Tensor, Generator], Tensor] | None = None
 
     @property
     def fingerprint(self) -> str:

@@ -13,8 +13,8 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from ib_runner.datasets.augment import AugmentedDataset, augment
-from ib_runner.datasets.dataset import Split
+from ib_runner.datasets.augment import augment
+from ib_runner.datasets.dataset import Dataset, Split
 from ib_runner.datasets.download import fetch
 from ib_runner.datasets.idx import read_idx
 from ib_runner.errors import DamagedFileError
@@ -49,7 +49,7 @@ def published() -> Files:
     return Files(Path(os.environ.get("IB_DATA") or "data") / "mnist", SHA256, MIRRORS)
 
 
-def mnist(seed: int, files: Callable[[], Files] = published) -> AugmentedDataset:
+def mnist(seed: int, files: Callable[[], Files] = published) -> Dataset:
     """x [n, 1, 28, 28] in [0, 1], y in 0…9; ``test`` are the validation images, all of them.
 
     The same data for every ``seed``. Training draws a new distortion of an image each time it is
@@ -66,7 +66,7 @@ def mnist(seed: int, files: Callable[[], Files] = published) -> AugmentedDataset
     n = len(train)
     index = slice(None, n), slice(n, None)
     train, test = (Split(both.x[part], both.y[part]) for part in index)
-    return AugmentedDataset(train=train, test=test, all=both, n_classes=10, augment=augment)
+    return Dataset(train=train, test=test, all=both, n_classes=10, augment=augment)
 
 
 def _split(files: Files, images: str, labels: str) -> Split:

@@ -18,6 +18,7 @@ def reproducible(network: nn.Module, device: torch.device) -> Iterator[None]:
     The random numbers that are drawn meanwhile leave the caller's generators as they were.
     """
     before = torch.get_num_threads(), torch.get_deterministic_debug_mode()
+    filled = torch.utils.deterministic.fill_uninitialized_memory
     if device.type == "cuda":
         # cuBLAS reads it when it is first used
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
@@ -27,7 +28,10 @@ def reproducible(network: nn.Module, device: torch.device) -> Iterator[None]:
                 torch.set_num_threads(1)
             # use_deterministic_algorithms does the same and imports half of torch's compiler
             torch.set_deterministic_debug_mode("error")
+            # every tensor is written before it is read: filling it first only takes time
+            torch.utils.deterministic.fill_uninitialized_memory = False
             yield
         finally:
             torch.set_num_threads(before[0])
             torch.set_deterministic_debug_mode(before[1])
+            torch.utils.deterministic.fill_uninitialized_memory = filled

@@ -71,8 +71,10 @@ def train(
         regularizer=regularizer,
         schedule=schedule,
         seed=seed,
+        augment=dataset.augment,
     )
-    trainer = FusedTrainer(task) if is_fusible(task) else PlainTrainer(task)
+    fused = is_fusible(task) and task.augment is None
+    trainer = FusedTrainer(task) if fused else PlainTrainer(task)
     record = Record(trainer, checkpoints, History(dataset), checkpoint_every, on_commit)
     done = record.resume(history, epochs)
     bar = tqdm(total=epochs, initial=max(done, 0), unit="epoch", disable=not progress)

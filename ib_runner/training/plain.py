@@ -7,13 +7,14 @@ from torch import Tensor
 
 from ib_runner.errors import IbRunError
 from ib_runner.seeds import stream_seed
+from ib_runner.training.cnn_forward import forward_of
 from ib_runner.training.order import epoch_order
 from ib_runner.training.parseval import regularized_weights
 from ib_runner.training.targets import Score, count_errors, mean_loss
 from ib_runner.training.task import Part, Task
 
-#: inputs that are scored at a time
-_BLOCK = 1024
+#: inputs that are scored at a time: vectors, and images, whose maps are to stay in the cache
+_BLOCK, _IMAGES = 1024, 128
 
 
 class PlainTrainer:
@@ -23,25 +24,31 @@ class PlainTrainer:
         self.task = task
         self.network = task.network
         self.optimizer = task.optimizer
+        self._forward = forward_of(task.network)
         self._rates = [group["lr"] for group in task.optimizer.param_groups]
         self._regularized = []
         if task.regularizer is not None:
             self._regularized = regularized_weights(task.network, task.train.x[:2])
 
     def run_epoch(self, epoch: int) -> None:
-        """One pass through the data, in the order and with the noise of (seed, ``epoch``)."""
+        """One pass through the data, with the order, distortions and noise of (seed, ``epoch``)."""
         for group, rate in zip(self.optimizer.param_groups, self._rates, strict=True):
             group["lr"] = rate * self.task.schedule(epoch)
         x, y = self.task.train
         order = torch.from_numpy(epoch_order(self.task.seed, epoch, len(x))).to(x.device)
         self.network.train()
         torch.manual_seed(stream_seed(self.task.seed, "noise", epoch))
+        generator = torch.Generator()
+        generator.manual_seed(stream_seed(self.task.seed, "augmentation", epoch))
         for batch in order.split(self.task.batch_size):
-            self._step(x[batch], y[batch])
+            inputs = x[batch]
+            if self.task.augment is not None:
+                inputs = self.task.augment(inputs, generator)
+            self._step(inputs, y[batch])
 
     def _step(self, x: Tensor, y: Tensor) -> None:
         self.optimizer.zero_grad()
-        mean_loss(self.task.loss, self.network(x), y).backward()
+        mean_loss(self.task.loss, self._forward(x), y).backward()
         self.optimizer.step()
         if self.task.regularizer is not None:
             self.task.regularizer(self._regularized)
@@ -51,8 +58,9 @@ class PlainTrainer:
         """Mean loss and errors on ``data``; noise off, batch norm and the like in eval mode."""
         self.network.eval()
         total, errors = 0.0, 0
-        for x, y in zip(data.x.split(_BLOCK), data.y.split(_BLOCK), strict=True):
-            outputs = self.network(x).double()
+        block = _BLOCK if data.x.ndim == 2 else _IMAGES
+        for x, y in zip(data.x.split(block), data.y.split(block), strict=True):
+            outputs = self._forward(x).double()
             total += mean_loss(self.task.loss, outputs, y.double()).item() * len(x)
             if self.task.classes:
                 errors += count_errors(outputs, y)

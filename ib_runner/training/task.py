@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
 from torch.optim import Optimizer
 
 from ib_runner.datasets import Dataset, Split
@@ -25,6 +25,7 @@ class Task:
     """``network``, ``train``, ``test`` and ``optimizer`` live on one device.
 
     ``classes``: whether there are classes to mistake. ``regularizer`` gets a list of matrices.
+    ``augment`` makes the inputs of a step from those of the data, by a generator on the CPU.
     """
 
     network: nn.Module
@@ -37,6 +38,7 @@ class Task:
     regularizer: Callable[[Sequence[Tensor]], None] | None
     schedule: Schedule
     seed: int
+    augment: Callable[[Tensor, Generator], Tensor] | None = None
 
 
 def part(split: Split, dataset: Dataset, device: torch.device) -> Part:

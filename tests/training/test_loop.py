@@ -84,10 +84,18 @@ def test_the_same_again(tmp_path, network):
 
 def test_the_callers_settings_are_left(tmp_path, network):
     torch.manual_seed(0)
-    before = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+
+    def settings():
+        return (
+            torch.get_num_threads(),
+            torch.are_deterministic_algorithms_enabled(),
+            torch.utils.deterministic.fill_uninitialized_memory,
+        )
+
+    before = settings()
     state = torch.get_rng_state()
     train_into(tmp_path, network(), 3)
-    assert (torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()) == before
+    assert settings() == before
     assert torch.equal(torch.get_rng_state(), state)
 
 
