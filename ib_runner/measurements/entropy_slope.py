@@ -1,22 +1,29 @@
 """How fast the binned entropy of single units falls over training (section 5.2).
 
-Linear regressions of H(Bin(T_ℓ(k))) on the epoch, one for each unit k and bin width. The rows are
-derived from those of ``binned_entropy``, of all epochs together.
+Linear regressions of H(Bin(T_ℓ(k))) on the epoch, one for each unit k and bin width.
 """
+
+from collections.abc import Callable
 
 import pandas as pd
 
 
 class EntropySlope:
-    """Epoch 0, the untrained network, is left out, as in the paper."""
+    """From the table ``binned_entropy``, of all epochs together.
+
+    Epoch 0, the untrained network, is left out, as in the paper.
+    """
 
     table = "entropy_slope"
-    source = "binned_entropy"
+    tables_needed = ("binned_entropy",)
 
-    def __call__(self, binned: pd.DataFrame) -> pd.DataFrame:
-        """From rows of ``binned_entropy`` to ``layer``, ``unit``, ``bin_width``, ``slope``
-        (nats/epoch) and ``intercept`` (nats); units with fewer than two epochs give none.
+    def summarise(
+        self, tables: Callable[[str], pd.DataFrame], n_inputs: int, beta: float
+    ) -> pd.DataFrame:
+        """``layer``, ``unit``, ``bin_width``, ``slope`` (nats/epoch) and ``intercept`` (nats);
+        units with fewer than two epochs give none.
         """
+        binned = tables("binned_entropy")
         keys = ["layer", "unit", "bin_width"]
         units = binned[binned["unit"].notna() & (binned["epoch"] > 0)]
         units = units[[*keys, "epoch", "entropy"]].astype({"epoch": "float64"})

@@ -1,4 +1,9 @@
-"""What a measurement gets to see: one checkpoint of one run."""
+"""What a measurement gets to see: one checkpoint of one run.
+
+Most networks are measured where their noise is: layer k is T of the k-th channel. A network with
+a method ``representations`` (x [n, …] to a list of layers [n, d], here in eval mode) says itself
+what its layers are, as the CNN does for the figures' layers, which lie behind pooling.
+"""
 
 import copy
 from dataclasses import dataclass
@@ -36,8 +41,11 @@ class Snapshot:
 
     @property
     def noisy(self) -> bool:
-        """Whether any channel adds noise: representations are then noisy ones."""
-        return any(
+        """Whether representations are noisy ones: any channel adds noise, and they are taken there.
+
+        A network's own ``representations`` are without noise.
+        """
+        return not hasattr(self.network, "representations") and any(
             channel.beta > 0 or (isinstance(channel, DropoutNoise) and channel.p > 0)
             for channel in self.channels
         )
@@ -49,14 +57,15 @@ class Snapshot:
 
     @cached_property
     def representations(self) -> list[Tensor]:
-        """Layer 0 (the input) and T of every layer, [N, d] float64, one pass for each input.
+        """Layer 0 (the input) and every layer, [N, d] float64, one pass for each input.
 
         In float64, because saturated units differ by less than float32 resolves.
         """
-        noisy = self.noisy
         network = copy.deepcopy(self.network).double()
         x = self.inputs.x.double()
+        if hasattr(network, "representations"):
+            return [x.flatten(1), *network.representations(x)]
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.stream("representations"))
-            hidden = hidden_layers(network, x, noise=noisy)
+            hidden = hidden_layers(network, x, noise=self.noisy)
         return [t.flatten(1) for t in (x, *(layer.t for layer in hidden))]

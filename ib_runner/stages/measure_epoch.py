@@ -9,9 +9,11 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 
 from ib_runner.build import build_measurements
+from ib_runner.errors import UsageError
 from ib_runner.measurements.measurement import Measurement
 from ib_runner.measurements.snapshot import Snapshot
 from ib_runner.runs.folder import Run
+from ib_runner.runs.schema import key_columns
 
 
 @lru_cache(maxsize=4)
@@ -45,9 +47,22 @@ def measure_epoch(
         inputs=getattr(run.dataset(), config.measure.inputs),
         seed=config.seed,
     )
-    tables = {}
+    tables: dict[str, list[pd.DataFrame]] = {}
     for name in names:
         measurement = measurements[name]
         if epoch in set(measurement.select(epochs)):
-            tables[measurement.table] = measurement(snapshot)
-    return epoch, tables
+            frame = measurement(snapshot)
+            if len(frame):
+                tables.setdefault(measurement.table, []).append(frame)
+    return epoch, {table: _together(table, frames) for table, frames in tables.items()}
+
+
+def _together(table: str, frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """One frame of those that several entries made for ``table``."""
+    rows = pd.concat(frames, ignore_index=True)
+    if len(frames) > 1 and rows.duplicated(key_columns(table)).any():
+        raise UsageError(
+            f"measure.measurements: two of its entries make the same rows of {table}.\n"
+            "Let each have layers, units or widths of its own."
+        )
+    return rows

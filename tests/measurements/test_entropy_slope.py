@@ -14,6 +14,10 @@ def binned(epochs, entropies, unit=0, width=0.1, layer=3) -> pd.DataFrame:
     return frame.astype({"unit": "Int32"})
 
 
+def slopes(table: pd.DataFrame) -> pd.DataFrame:
+    return EntropySlope().summarise({"binned_entropy": table}.__getitem__, 10, 0.1)
+
+
 def test_lines_are_found_exactly_and_kept_apart():
     epochs = [1, 2, 4, 32, 128]
     lines = {(0, 0.1): (-0.002, 6.0), (0, 0.01): (-0.003, 8.0), (1, 0.1): (0.0, 5.0)}
@@ -21,7 +25,7 @@ def test_lines_are_found_exactly_and_kept_apart():
         binned(epochs, intercept + slope * np.array(epochs), unit, width)
         for (unit, width), (slope, intercept) in lines.items()
     )
-    fits = EntropySlope()(table).set_index(["unit", "bin_width"])
+    fits = slopes(table).set_index(["unit", "bin_width"])
     assert len(fits) == 3
     for key, (slope, intercept) in lines.items():
         assert fits.loc[key, "slope"] == pytest.approx(slope, abs=1e-12)
@@ -31,7 +35,7 @@ def test_lines_are_found_exactly_and_kept_apart():
 def test_as_numpy_fits():
     random = np.random.default_rng(0)
     epochs, entropies = np.arange(1, 129), random.normal(size=128)
-    (fit,) = EntropySlope()(binned(epochs, entropies)).itertuples()
+    (fit,) = slopes(binned(epochs, entropies)).itertuples()
     slope, intercept = np.polyfit(epochs, entropies, 1)
     assert fit.slope == pytest.approx(slope, rel=1e-9)
     assert fit.intercept == pytest.approx(intercept, rel=1e-9)
@@ -40,15 +44,15 @@ def test_as_numpy_fits():
 def test_whole_layers_and_epoch_0_are_left_out():
     table = binned([0, 1, 2], [100.0, 3.0, 2.0])
     whole = binned([1, 2], [9.0, 8.0], unit=pd.NA)
-    fits = EntropySlope()(pd.concat([table, whole]))
+    fits = slopes(pd.concat([table, whole]))
     assert fits["slope"].tolist() == [-1.0]
     assert fits["intercept"].tolist() == [4.0]
 
 
 def test_one_epoch_gives_no_line():
-    assert EntropySlope()(binned([0, 1], [1.0, 2.0])).empty
+    assert slopes(binned([0, 1], [1.0, 2.0])).empty
 
 
 def test_columns_are_the_tables():
-    fits = EntropySlope()(binned([1, 2], [1.0, 2.0]))
+    fits = slopes(binned([1, 2], [1.0, 2.0]))
     assert set(fits.columns) == set(TABLES["entropy_slope"])

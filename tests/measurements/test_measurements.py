@@ -1,6 +1,7 @@
 """Each measurement on a small network: right rows, right values, in any order."""
 
 import math
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -9,13 +10,15 @@ import torch
 from torch import nn
 
 from ib_runner.datasets import Split
+from ib_runner.errors import UsageError
 from ib_runner.measurements.activation_histogram import ActivationHistogram
 from ib_runner.measurements.binned_entropy import BinnedEntropy
 from ib_runner.measurements.distance_histogram import DistanceHistogram
 from ib_runner.measurements.mutual_information import MutualInformation
 from ib_runner.measurements.representation import Representation
 from ib_runner.measurements.snapshot import Snapshot
-from ib_runner.networks import GaussianNoise, NoNoise
+from ib_runner.networks import DropoutNoise, GaussianNoise, NoNoise
+from ib_runner.networks.cnn import CNN
 from ib_runner.runs.schema import TABLES
 from ib_runner.runs.tables import write_table
 
@@ -84,6 +87,40 @@ def test_binned_entropy_by_hand_and_default_width():
     measured = rows[(rows.layer == 2) & rows.unit.isna()].entropy.item()
     assert measured == pytest.approx(by_hand, abs=1e-12)
     assert sorted(rows[rows.layer == 1].unit.dropna()) == [0, 1, 2]
+
+
+def test_chosen_layers_and_either_whole_layers_or_units():
+    one = snapshot()
+    every = BinnedEntropy([0.5], "tanh")(one)
+    whole = BinnedEntropy([0.5], "tanh", layers=[2], units=False)(one)
+    units = BinnedEntropy([0.5], "tanh", layers=[1], whole=False)(one)
+    assert whole.entropy.tolist() == every[(every.layer == 2) & every.unit.isna()].entropy.tolist()
+    expected = every[(every.layer == 1) & every.unit.notna()]
+    assert units.entropy.tolist() == expected.entropy.tolist()
+    assert units.unit.tolist() == expected.unit.tolist() == [0, 1, 2]
+    with pytest.raises(UsageError, match="layers 1 to 2"):
+        BinnedEntropy([0.5], layers=[3])(one)
+    with pytest.raises(ValueError, match="nothing is left"):
+        BinnedEntropy([0.5], whole=False, units=False)
+
+
+def test_a_network_that_names_its_layers_is_measured_there_without_noise():
+    torch.manual_seed(0)
+    network = CNN(1, 10, partial(DropoutNoise, 0.5)).eval()
+    x = torch.rand(8, 1, 28, 28)
+    one = Snapshot(1, network, Split(x, torch.arange(8) % 2), 0)
+    layers = one.representations
+    assert [layer.shape[1] for layer in layers] == [784, 3136, 1568, 128, 10]
+    assert {layer.dtype for layer in layers} == {torch.float64}
+    torch.testing.assert_close(layers[4].float(), network(x).detach(), atol=1e-5, rtol=0)
+    assert not BinnedEntropy([1.0], "tanh")(one).noise.any()
+    assert not DistanceHistogram(bins=5)(one).noise.any()
+
+
+def test_distances_at_chosen_epochs_only():
+    measurement = DistanceHistogram(epochs=[8, 1, 500])
+    assert measurement.select([0, 1, 2, 8, 9]) == [1, 8]
+    assert DistanceHistogram().select([0, 1]) == [0, 1]
 
 
 def test_histograms_count_everything_once():
