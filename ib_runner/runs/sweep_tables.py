@@ -5,23 +5,30 @@ from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
-from omegaconf import OmegaConf
+from omegaconf import ListConfig, OmegaConf
 
 from ib_runner.runs.folder import Run
 from ib_runner.runs.schema import TABLES, Column
+from ib_runner.runs.sweep import read_sweep
 from ib_runner.runs.tables import write_table
 
 _ARROW = {bool: pa.bool_(), int: pa.int64(), float: pa.float64(), str: pa.string()}
 
 
-def swept_values(run: Run, keys: list[str]) -> dict[str, object]:
-    """The values of the swept ``keys`` in ``run``; what is no plain value comes as text."""
+def swept_values(run: Run, keys: list[str], overrides: list[str]) -> dict[str, object]:
+    """The values of the swept ``keys`` in ``run``; what is no plain value comes as text.
+
+    A chosen entry of a group (condition, exp, noise, …) is its name, known from the job's
+    ``overrides`` only: the configuration has what the entry holds.
+    """
+    given = dict(one.lstrip("+~").partition("=")[::2] for one in overrides)
     values = {}
     for key in keys:
-        # +exp=… and group choices are no key of the configuration; the folder's name tells them
         value = OmegaConf.select(run.config, key)
-        if OmegaConf.is_config(value):
+        if isinstance(value, ListConfig):
             value = str(OmegaConf.to_container(value, resolve=True))
+        elif OmegaConf.is_config(value) or (value is None and given.get(key) != "null"):
+            value = given.get(key)
         values[key] = value
     return values
 
@@ -41,7 +48,8 @@ def collect_table(folder: Path, runs: list[Run], keys: list[str], table: str) ->
     holders = [run for run in runs if run.table_path(table).is_file()]
     if not holders:
         return False
-    values = [swept_values(run, keys) for run in holders]
+    jobs = read_sweep(folder).jobs
+    values = [swept_values(run, keys, jobs[run.path.name]) for run in holders]
     columns = sweep_columns(values)
     frames = [_over_runs(holders)] if table == "findings" else []
     for run, value in zip(holders, values, strict=True):

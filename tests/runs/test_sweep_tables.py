@@ -5,7 +5,8 @@ import pytest
 from omegaconf import OmegaConf
 
 from ib_runner.runs.folder import Run
-from ib_runner.runs.sweep_tables import ALL_RUNS, collect_tables
+from ib_runner.runs.sweep import Sweep, write_sweep
+from ib_runner.runs.sweep_tables import ALL_RUNS, collect_tables, swept_values
 from ib_runner.runs.tables import read_table, write_table
 
 
@@ -27,6 +28,8 @@ def runs(tmp_path):
         rows = [finding("compression", holds), finding("accuracy", "yes")]
         write_table(run.table_path("findings"), pd.DataFrame(rows), "findings")
         made.append(run)
+    jobs = {run.path.name: ["+exp=e", f"condition=c{k}"] for k, run in enumerate(made)}
+    write_sweep(tmp_path, Sweep("train", [], [], jobs))
     return made
 
 
@@ -39,6 +42,18 @@ def test_rows_carry_run_and_swept_values_verbatim(runs, tmp_path):
     assert one["noise.beta"].tolist() == [1.0, 1.0]
     assert one["seed"].tolist() == [1, 1]
     assert one["network.widths"].tolist() == ["[1, 2]"] * 2
+
+
+def test_chosen_entries_of_groups_come_by_name(runs, tmp_path):
+    """``noise`` is a group whose entry is in the configuration, ``condition`` and ``exp`` not."""
+    overrides = ["+exp=e", "condition=c1", "noise=gaussian", "trainer.batch_size=null"]
+    keys = ["exp", "condition", "noise", "seed", "trainer.batch_size"]
+    expected = ["e", "c1", "gaussian", 1, None]
+    assert list(swept_values(runs[1], keys, overrides).values()) == expected
+    collect_tables(tmp_path, runs, ["condition", "exp"])
+    table = read_table(tmp_path / "measurements" / "findings.parquet")
+    assert table[table.run == "job-2"].condition.tolist() == ["c2", "c2"]
+    assert set(table.exp.dropna()) == {"e"}
 
 
 def test_findings_over_runs_count_those_that_can_tell(runs, tmp_path):
