@@ -21,6 +21,8 @@ LEAF_SIZE = 400
 TREE_DIMENSIONS = 48
 #: below this tolerance float32 is not enough
 FLOAT32_TOLERANCE = 2e-4
+#: outside these, coordinates in units of beta may overflow in float32
+FLOAT32_BETA = (1e-20, 1e20)
 
 
 def log_mixture_density(
@@ -51,6 +53,8 @@ def _tree_log_kernel_sums(points: Tensor, centres: Tensor, beta: float, toleranc
     """ln of sum_j exp(−|t − c_j|²/2beta²) for every point t; [m] float64."""
     scale = 1.0 / (beta * math.sqrt(2.0 * math.log(2.0)))
     dtype = torch.promote_types(points.dtype, centres.dtype)
+    if not FLOAT32_BETA[0] < beta < FLOAT32_BETA[1]:
+        dtype = torch.float64
     rows, bounds = group_points(points.to(dtype).numpy(), scale)
     # a copy: the tree reorders its rows
     tree = build_tree(np.array(centres.to(dtype).numpy(), order="C"), centres.shape[1], LEAF_SIZE)

@@ -21,7 +21,9 @@ def group_points(points: np.ndarray, scale: float) -> tuple[np.ndarray, np.ndarr
     """
     m, d = points.shape
     dtype = points.dtype if m <= 1 << 24 else np.float64
-    rows = np.column_stack([points, np.arange(m)]).astype(dtype)
+    rows = np.empty((m, d + 1), dtype)
+    rows[:, :d] = points
+    rows[:, d] = np.arange(m)
     tree = build_tree(rows, d, GROUP_SIZE)
     first = np.zeros(m + 1, np.bool_)
     diagonal = GROUP_DIAGONAL / scale

@@ -16,6 +16,8 @@ from ib_runner.information.vector_math import exp2_coarse
 _f = np.float32
 #: what an unrolled vector loop takes at a time; a remainder would be summed ten times slower
 LANES = 32
+#: coordinates are held within this, so that no square overflows
+FARTHEST = 1e15
 #: an exponent whose power of two counts as zero
 NOTHING = _f(-1e6)
 
@@ -31,6 +33,8 @@ def centre_block(blocks, start, count, origin, scale, local, minus_square):
     precision, so float64 inputs lose nothing before it. Returns ``count`` rounded up to a multiple
     of ``LANES``; the filling adds nothing to a sum.
     """
+    dtype = blocks.dtype.type
+    scale, farthest = dtype(scale), dtype(FARTHEST)
     padded = (count + LANES - 1) // LANES * LANES
     for j in range(count):
         minus_square[j] = _f(0.0)
@@ -40,7 +44,7 @@ def centre_block(blocks, start, count, origin, scale, local, minus_square):
         o = origin[k]
         at = start + k * count
         for j in range(count):
-            u = _f((blocks[at + j] - o) * scale)
+            u = _f(min(max((blocks[at + j] - o) * scale, -farthest), farthest))
             local[k, j] = u
             minus_square[j] -= u * u
         for j in range(count, padded):

@@ -31,8 +31,10 @@ SMALLEST_SUM = 2.0**-60
 FIRST_SUM = 2.0**-20
 #: shells of width 1 in q; the walk never looks further than this
 SHELLS = 128
+#: a squared distance above all others
+LARGEST = np.finfo(np.float64).max
 #: groups that share scratch space
-GROUPS_PER_TASK = 64
+GROUPS_PER_TASK = 16
 
 
 @numba.njit(cache=True, inline="always")
@@ -90,8 +92,8 @@ def _group_sums(points, blocks, tree, scale, tolerance, scratch, out):
     local, minus_square, buffer, stack, found, shell_of = scratch
     m, d = points.shape
     n = tree.stops[0]
-    box_low = np.empty(d, points.dtype)
-    box_high = np.empty(d, points.dtype)
+    box_low = np.empty(d)
+    box_high = np.empty(d)
     for k in range(d):
         box_low[k] = points[:, k].min()
         box_high[k] = points[:, k].max()
@@ -214,9 +216,10 @@ def _add_leaf(
 @numba.njit(cache=True)
 def _point_sum(point, blocks, tree, scale, tolerance, stack):
     """The log2 sum of one point in float64, relative to its nearest centre."""
+    point = point.astype(np.float64)
     d = point.size
     n = tree.stops[0]
-    reference, total = np.inf, 0.0
+    reference, total = LARGEST, 0.0
     margin = np.log2(n / ((WALK_SHARE + SHELL_SHARE) * tolerance))
     top = 0
     stack[0] = 0
