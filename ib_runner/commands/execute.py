@@ -3,14 +3,14 @@
 import logging
 import os
 import sys
-from collections.abc import Sequence
-from pathlib import Path
 
 from hydra._internal.hydra import Hydra
 from omegaconf import DictConfig
 
 from ib_runner.commands.arguments import Command
-from ib_runner.config.compose import compose, open_hydra, parse, settings, with_experiment
+from ib_runner.commands.report import collect, report_failures, say_path
+from ib_runner.commands.targets import given, given_targets, trust_own
+from ib_runner.config.compose import compose, open_hydra, settings, with_experiment
 from ib_runner.config.saved import compose_saved
 from ib_runner.config.validate import validate
 from ib_runner.errors import IbRunError, UsageError
@@ -43,34 +43,6 @@ def execute(command: Command) -> int:
     if command.run is None and command.stage in MAKES_RUNS:
         return _new_run(hydra, command)
     return _on_runs(hydra, command)
-
-
-def given(hydra: Hydra, overrides: Sequence[str], key: str, default: object) -> object:
-    """The value of ``key`` in the overrides themselves."""
-    values = [one.value() for one in parse(hydra, overrides) if one.key_or_group == key]
-    return values[-1] if values else default
-
-
-def given_targets(hydra: Hydra, overrides: Sequence[str]) -> tuple[str, ...]:
-    """``allow_targets`` of the command line: what a saved configuration says does not count."""
-    value = given(hydra, overrides, "allow_targets", [])
-    if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
-        raise UsageError(f"allow_targets={value}: needs a list of packages, [mine].")
-    return tuple(value)
-
-
-def trust_own(config: DictConfig) -> tuple[str, ...]:
-    """A configuration the user has just composed vouches for its targets; says so in it."""
-    from ib_runner.build import packages_of
-
-    config.allow_targets = sorted({*config.allow_targets, *packages_of(config)})
-    return tuple(config.allow_targets)
-
-
-def say_path(path: Path) -> None:
-    """The last line on standard output."""
-    sys.stdout.flush()
-    print(path, flush=True)
 
 
 def _new_run(hydra: Hydra, command: Command) -> int:
@@ -150,28 +122,6 @@ def _work(stage: str, config: DictConfig, run, alone: bool) -> str | None:
     except IbRunError as error:
         return str(error)
     return None
-
-
-def collect(stage: str, path: Path) -> None:
-    """Write the sweep's own tables from those of its runs."""
-    from ib_runner.runs.find import open_found
-    from ib_runner.runs.sweep import read_sweep
-    from ib_runner.runs.sweep_tables import collect_tables
-
-    collect_tables(path, list(open_found(path).runs), read_sweep(path).keys)
-    if stage in ("check", "all"):
-        from ib_runner.stages.check import print_over_runs
-
-        print_over_runs(path)
-
-
-def report_failures(failed: dict[str, str], total: int) -> int:
-    """List what failed and why on standard error; returns the exit status."""
-    if not failed:
-        return 0
-    lines = [f"  {name}: {why}" for name, why in failed.items()]
-    print("\n".join([f"ib-run: {len(failed)} of {total} failed:", *lines]), file=sys.stderr)
-    return 1
 
 
 def _list(hydra: Hydra, command: Command) -> int:

@@ -8,15 +8,10 @@ from omegaconf import DictConfig, OmegaConf
 
 from ib_runner.build import try_out
 from ib_runner.commands.arguments import Command
-from ib_runner.commands.execute import (
-    collect,
-    given_targets,
-    report_failures,
-    say_path,
-    trust_own,
-)
 from ib_runner.commands.jobs import check_resumable, is_done, new_folder
 from ib_runner.commands.launch import job_config, launch, plan
+from ib_runner.commands.report import collect, report_failures, say_path
+from ib_runner.commands.targets import given_targets, trust_own
 from ib_runner.config.compose import with_experiment
 from ib_runner.config.validate import validate
 from ib_runner.runs.folder import STATE_NAME, Run
