@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ib_runner.information.bounds import Points, bound_x
+from ib_runner.information.bounds import RARE, Points, bound_x
 from ib_runner.information.conditional_densities import MixtureSums
 
 #: shares of the uniform distribution in the guessed posterior that are tried
@@ -17,7 +17,9 @@ DELTAS = (1e-4, 1e-3, 1e-2)
 _CAUTION = 0.85
 #: noise is not pushed below this share of the width asked for: the bounds' distance remains
 _LEAST_ROOM = 0.2
+#: points per input, and points in all: fewer would miss rare ones
 _FEWEST = 4
+_FEWEST_IN_ALL = 2**14
 #: kernel evaluations for one layer, unless a budget is given
 BUDGET = 10**9
 _QUANTILE = 1.96
@@ -39,7 +41,7 @@ class _Forecast:
     spread: float
 
     def width(self, n_points: float) -> float:
-        return self.gap + _QUANTILE * self.spread / np.sqrt(n_points)
+        return self.gap + _QUANTILE * self.spread / np.sqrt(n_points) + RARE / n_points
 
 
 def _forecast(points: Points, sums: MixtureSums, n: int, delta: float) -> _Forecast:
@@ -63,7 +65,7 @@ def plan(
 
     ``points`` and ``sums`` are the pilot's, of some of the ``n`` inputs. Where the budget of kernel
     evaluations (of draws, ``n_x`` for each point, and of components) or ``most`` points do not
-    suffice, as many as they allow; at least 4.
+    suffice, as many as they allow; at least 4, and 2^14 in all.
     """
     pilot_points = points.log2_own_cloud.size
     forecasts = [_forecast(points, sums, n, delta) for delta in DELTAS]
@@ -73,5 +75,6 @@ def plan(
     wanted = (_QUANTILE * forecast.spread / room) ** 2 / n
     evaluations = n_x + sums.evaluations / pilot_points
     affordable = (budget or BUDGET) / (n * evaluations)
-    n_mc = int(np.clip(np.ceil(min(wanted, affordable)), min(_FEWEST, most), most))
+    fewest = min(max(_FEWEST, -(-_FEWEST_IN_ALL // n)), most)
+    n_mc = int(np.clip(np.ceil(min(wanted, affordable)), fewest, most))
     return Plan(n_mc, DELTAS[best])

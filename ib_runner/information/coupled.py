@@ -57,7 +57,7 @@ def _cloud_sizes(n: int, settings: Settings) -> tuple[int, int]:
 
     With few inputs many points are wanted, each made of another draw: the cloud is larger.
     """
-    n_x = settings.n_x or int(np.clip(65536 // n, 1024, 8192))
+    n_x = settings.n_x or int(np.clip(2**16 // n, 1024, 8192))
     n_x = max(n_x, settings.n_mc or 0)
     return n_x, settings.n_o or max(n_x // 2, 1)
 
@@ -99,9 +99,9 @@ def estimates(
         sizes = _Sizes(n_x, n_o, n_mc[layer.number])
         for target, bound, of in bounds:
             seconds = (shared + time.perf_counter() - started) / len(bounds)
-            interval_ = interval(bound, of.entropy)
-            status = _status(interval_, of.entropy, settings.target_width)
-            found.append(_estimate(layer, target, interval_, status, h_t_given_x, sizes, seconds))
+            certified = interval(bound, of.entropy)
+            status = _status(certified, of.entropy, settings.target_width)
+            found.append(_estimate(layer, target, certified, status, h_t_given_x, sizes, seconds))
     return found
 
 
@@ -116,7 +116,7 @@ def _plans(
 ) -> dict[int, Plan]:
     """For each layer, from the pilot's points; a given n_mc stands."""
     n = len(sampler)
-    few = dict.fromkeys((layer.number for layer in layers), min(32, n_x))
+    few = dict.fromkeys((layer.number for layer in layers), min(max(32, 4096 // n), n_x))
     points = evaluation_points(sampler, layers, densities, n_x, few, pilot, (PILOT_A, PILOT_POINTS))
     plans = {}
     for layer in layers:

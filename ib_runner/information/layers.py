@@ -81,7 +81,7 @@ def estimate_layers(
         many = [layer for layer in noisy if layer.dim > high_dimensional.MANY_UNITS]
         settings = coupled.Settings(target_width, n_x, n_o, n_mc, budget)
         found = coupled.estimates(sampler, few, settings, inputs, labels)
-        found += high_dimensional.estimates(sampler, many, n_mc or 2, inputs.entropy)
+        found += high_dimensional.estimates(sampler, many, n_mc, inputs.entropy)
     targets = ("x",) if y is None or method == "paper" else ("x", "y")
     found += [_vacuous(a, target, method) for a in chosen if a.beta == 0 for target in targets]
     return sorted(found, key=lambda e: (e.layer, e.target))

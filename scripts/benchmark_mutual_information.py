@@ -1,0 +1,155 @@
+"""One point of I(X;T): the certified interval against the authors' procedure, and how cost grows.
+
+The authors' procedure is eq. (1) by scikit-learn's ``KernelDensity`` (a k-d tree, rtol 1e-3) with
+n_x = 1000 draws for each of the N inputs and n_mc points: a part is timed and scaled up. The
+network is that of a checkpoint file or, by default, an untrained tanh network on SZT.
+
+    python scripts/benchmark_mutual_information.py [--weights FILE ...] [--peer] [--growth]
+
+Weights are state dictionaries of FCN 12–10–7–5–4–3–2, one file for each epoch. Install the extra
+``peers`` for the comparison.
+"""
+
+import argparse
+import resource
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import load_file
+
+from ib_runner.datasets.szt import szt
+from ib_runner.information import Estimate, estimate_layers, mutual_information
+from ib_runner.information.sample_propagation import Sampler
+from ib_runner.networks import FCN, GaussianNoise
+
+WIDTHS = (10, 7, 5, 4, 3)
+N_X = 1000
+_PEER_POINTS = 200
+
+
+def szt_network(weights: Path | None, beta: float, activation: str) -> FCN:
+    """The SZT network with the weights of a file, or new ones."""
+    torch.manual_seed(0)
+    network = FCN(12, 2, WIDTHS, activation, lambda: GaussianNoise(beta)).eval()
+    if weights is not None:
+        network.load_state_dict(load_file(weights))
+    return network
+
+
+def timed(function):
+    """The result of ``function()`` and its wall-clock seconds."""
+    started = time.perf_counter()
+    result = function()
+    return result, time.perf_counter() - started
+
+
+def table(network: FCN, x: torch.Tensor, name: str) -> None:
+    """Every layer's interval, its width, and the seconds of the whole network."""
+    estimates, seconds = timed(lambda: estimate_layers(network, x))
+    for e in estimates:
+        print(
+            f"{name:>12} {e.layer:>5} {e.mi:>8.4f} {e.stderr:>8.4f} [{e.lower:.4f}, {e.upper:.4f}]"
+            f" {e.upper - e.lower:>7.4f} {e.n_mc:>5} {e.status.value}"
+        )
+    print(f"{name:>12}       {seconds / len(estimates):.2f} s a layer")
+
+
+def peer_seconds(network: FCN, x: torch.Tensor, layer: int, target: Estimate) -> tuple[float, int]:
+    """Seconds of the authors' procedure at ``target``'s standard error, and its points in all.
+
+    Its terms are not coupled: the error is that of h(T) and of h(T|X) added up.
+    """
+    from sklearn.neighbors import KernelDensity
+
+    sampler = Sampler(network, x, seed=1)
+    rng = np.random.default_rng(0)
+    s = [
+        sampler.draw(first, min(first + 256, len(x)), N_X, 1, [layer])[layer]
+        for first in range(0, len(x), 256)
+    ]
+    clouds = np.concatenate(s).transpose(0, 2, 1).astype(np.float64)
+    chosen = rng.integers(len(x), size=_PEER_POINTS)
+    points = clouds[chosen, rng.integers(N_X, size=_PEER_POINTS)]
+    points = points + target.beta * rng.standard_normal(points.shape)
+
+    def density(centres):
+        return KernelDensity(bandwidth=target.beta, rtol=1e-3).fit(centres)
+
+    of_all, building = timed(lambda: density(clouds.reshape(-1, clouds.shape[2])))
+    h_t, whole = timed(lambda: -of_all.score_samples(points))
+    h_own, own = timed(
+        lambda: np.array(
+            [
+                -density(clouds[k]).score_samples(t[None])[0]
+                for k, t in zip(chosen, points, strict=True)
+            ]
+        )
+    )
+    variance = h_t.var(ddof=1) + h_own.var(ddof=1)
+    n_points = int(np.ceil(variance / max(target.stderr, 1e-4) ** 2))
+    return building + (whole + own) * n_points / _PEER_POINTS, n_points
+
+
+def compare(network: FCN, x: torch.Tensor, name: str) -> None:
+    """Ours against the authors' procedure, for every noisy layer above the first."""
+    for layer in range(2, len(WIDTHS) + 1):
+        mutual_information(network, x[:64], layer)  # compiled code is loaded
+        ours, seconds = timed(lambda layer=layer: mutual_information(network, x, layer))
+        peer, n_points = peer_seconds(network, x, layer, ours)
+        print(
+            f"{name:>12} {layer:>5} {seconds:>8.2f} s {peer:>12.0f} s {peer / seconds:>9.0f}x"
+            f"   stderr {ours.stderr:.4f}, {n_points} points",
+            flush=True,
+        )
+
+
+def growth(network: FCN, x: torch.Tensor) -> None:
+    """Seconds and peak memory against n_x, N and d, the rest fixed."""
+    rng = torch.Generator().manual_seed(0)
+    print("\nseconds for one layer, n_mc = 8, and peak memory so far")
+    for n_x in (256, 1024, 4096):
+        report("n_x", n_x, network, x, 5, n_x)
+    for n in (256, 1024, 4096):
+        report("N", n, network, x[torch.randperm(len(x), generator=rng)[:n]], 5, 1024)
+    for d in (2, 4, 8, 16):
+        torch.manual_seed(0)
+        wide = FCN(12, 2, (10, d), "tanh", lambda: GaussianNoise(0.05)).eval()
+        report("d", d, wide, x, 2, 1024)
+
+
+def report(name: str, value: int, network: FCN, x: torch.Tensor, layer: int, n_x: int) -> None:
+    """One line of ``growth``."""
+    _, seconds = timed(lambda: mutual_information(network, x, layer, n_x=n_x, n_o=n_x // 2, n_mc=8))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    print(f"{name:>5} = {value:<6} {seconds:>7.2f} s {peak:>6.2f} GiB", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--weights", type=Path, nargs="*", default=[None])
+    parser.add_argument("--beta", type=float, default=0.005)
+    parser.add_argument("--activation", default="tanh")
+    parser.add_argument("--peer", action="store_true", help="compare with scikit-learn")
+    parser.add_argument("--growth", action="store_true")
+    options = parser.parse_args()
+    x = szt(0.8, 0).all.x
+    networks = {
+        "new" if path is None else path.stem: szt_network(path, options.beta, options.activation)
+        for path in options.weights
+    }
+    estimate_layers(next(iter(networks.values())), x[:64])  # compiled code is loaded
+    print(f"{'weights':>12} layer       mi   stderr   interval           width  n_mc status")
+    for name, network in networks.items():
+        table(network, x, name)
+    if options.peer:
+        print(f"\n{'weights':>12} layer     ours      scikit-learn    ratio")
+        for name, network in networks.items():
+            compare(network, x, name)
+    if options.growth:
+        growth(next(iter(networks.values())), x)
+
+
+if __name__ == "__main__":
+    main()
