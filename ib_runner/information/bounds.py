@@ -37,6 +37,8 @@ from scipy import stats
 
 from ib_runner.information.conditional_densities import LN2, PRUNED, MixtureSums
 
+#: what rounding in float32 may do to a mean of logarithms, nats
+ROUNDING = 1e-5
 #: nats times points: what unseen rare points may cost the lower bound
 RARE = 11.0
 
@@ -101,8 +103,8 @@ def interval(bound: Bound, highest: float) -> Interval:
     quantile = stats.t.ppf(0.975, n * (m - 1))
     upper = bound.upper.mean() + quantile * stratified_stderr(bound.upper)
     lower = bound.lower.mean() - quantile * stratified_stderr(bound.lower) - RARE / (n * m)
-    lower, upper = (float(np.clip(value, 0.0, highest)) for value in (lower, upper))
-    upper = max(lower, upper)
+    lower = float(np.clip(lower - ROUNDING, 0.0, highest))
+    upper = float(np.clip(upper + ROUNDING, lower, highest))
     middle = (np.minimum(bound.upper.mean(), highest) + bound.lower.mean()) / 2
     stderr = stratified_stderr((bound.upper + bound.lower) / 2)
     return Interval(float(np.clip(middle, lower, upper)), stderr, lower, upper)

@@ -25,7 +25,7 @@ class Status(Enum):
         "The layer has no Gaussian noise (beta = 0, or dropout): for almost all weights the mutual "
         "information is H(X) or infinite and says nothing about the network.",
     )
-    FAILED = "failed", "The representations are not finite, so that nothing can be estimated."
+    FAILED = "failed", "Weights are not finite numbers, so that nothing can be estimated."
 
     sentence: str
 

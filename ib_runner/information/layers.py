@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor, nn
 
 from ib_runner.information import coupled, high_dimensional, paper
@@ -71,6 +72,9 @@ def estimate_layers(
     _check(x, y, method, n_x=n_x, n_o=n_o, n_mc=n_mc, budget=budget)
     sampler = Sampler(network, x, seed)
     chosen = _chosen_layers(sampler, layers)
+    targets = ("x",) if y is None or method == "paper" else ("x", "y")
+    if not _finite(network):
+        return [_without_value(a, b, method, Status.FAILED) for a in chosen for b in targets]
     noisy = [layer for layer in chosen if layer.beta > 0]
     inputs = Labels(x)
     if method == "paper":
@@ -82,8 +86,8 @@ def estimate_layers(
         settings = coupled.Settings(target_width, n_x, n_o, n_mc, budget)
         found = coupled.estimates(sampler, few, settings, inputs, labels)
         found += high_dimensional.estimates(sampler, many, n_mc, inputs.entropy)
-    targets = ("x",) if y is None or method == "paper" else ("x", "y")
-    found += [_vacuous(a, target, method) for a in chosen if a.beta == 0 for target in targets]
+    vacuous = [layer for layer in chosen if layer.beta == 0]
+    found += [_without_value(a, b, method, Status.VACUOUS) for a in vacuous for b in targets]
     return sorted(found, key=lambda e: (e.layer, e.target))
 
 
@@ -107,7 +111,12 @@ def _chosen_layers(sampler: Sampler, numbers: Sequence[int] | None) -> list[Laye
     return [sampler.layers[number - 1] for number in numbers]
 
 
-def _vacuous(layer: Layer, target: str, method: str) -> Estimate:
+def _finite(network: nn.Module) -> bool:
+    tensors = (*network.parameters(), *network.buffers())
+    return all(bool(torch.isfinite(tensor).all()) for tensor in tensors)
+
+
+def _without_value(layer: Layer, target: str, method: str, status: Status) -> Estimate:
     return Estimate(
         layer=layer.number,
         dim=layer.dim,
@@ -123,6 +132,6 @@ def _vacuous(layer: Layer, target: str, method: str) -> Estimate:
         n_x=None,
         n_o=None,
         n_mc=None,
-        status=Status.VACUOUS,
+        status=status,
         seconds=0.0,
     )

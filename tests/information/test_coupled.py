@@ -7,12 +7,13 @@ import pytest
 import torch
 from torch import nn
 
-from ib_runner.information import Status, estimate_layers, mutual_information
+from ib_runner.information import Status, estimate_layers, mutual_information, quadrature
 from ib_runner.information.linear_network import (
     gaussian_layer,
     points_in_unit_noise,
     whitened,
 )
+from ib_runner.information.quadrature import next_layer
 from ib_runner.networks import FCN, DropoutNoise, GaussianNoise, NoNoise
 
 
@@ -177,6 +178,39 @@ def test_no_gaussian_noise_is_vacuous():
         assert estimate.status is Status.VACUOUS
         assert estimate.mi is None
         assert estimate.lower is None
+
+
+def test_weights_that_are_not_numbers_fail():
+    network = tanh_network()
+    with torch.no_grad():
+        network[3].weight[0, 0] = float("nan")
+    for estimate in estimate_layers(network, inputs(16)):
+        assert estimate.status is Status.FAILED
+        assert estimate.mi is None
+
+
+def test_holds_the_integral_of_two_neurons():
+    x = torch.arange(1.0, 9.0)[:, None]
+    beta = 0.05
+    network = FCN(1, 1, [1, 1], "leaky_relu", lambda: GaussianNoise(beta)).eval()
+    with torch.no_grad():
+        for module, (w, b) in zip(
+            (network[0], network[3]), [(0.3, -1.0), (-1.5, 0.4)], strict=True
+        ):
+            module.weight.fill_(w)
+            module.bias.fill_(b)
+
+    def neuron(t, w, b):
+        return np.maximum(w * t + b, 0.1 * (w * t + b))
+
+    first = neuron(x[:, 0].double().numpy(), 0.3, -1.0)
+    kink = 0.4 / 1.5
+    second = next_layer(first, beta, lambda t: neuron(t, -1.5, 0.4), panel=0.5, kinks=[kink])
+    layers = [(first, None), second]
+    for (centres, weights), estimate in zip(layers, estimate_layers(network, x), strict=True):
+        truth = quadrature.mutual_information(centres, beta, weights).value
+        assert estimate.lower <= truth <= estimate.upper
+        assert estimate.upper - estimate.lower < 0.05
 
 
 def test_unreached_width_is_said():
