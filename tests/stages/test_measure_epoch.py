@@ -1,0 +1,23 @@
+"""Several entries of one table in one epoch."""
+
+import pandas as pd
+import pytest
+
+from ib_runner.errors import UsageError
+from ib_runner.stages.measure_epoch import _together
+
+
+def entropies(unit, width):
+    row = {"epoch": 1, "layer": 3, "unit": unit, "bin_width": width, "noise": False}
+    return pd.DataFrame([{**row, "entropy": 0.5}])
+
+
+def test_rows_of_two_entries_are_all_kept():
+    rows = _together("binned_entropy", [entropies(None, 1.0), entropies(0, 0.1)])
+    assert rows.bin_width.tolist() == [1.0, 0.1]
+    assert rows.unit.isna().tolist() == [True, False]
+
+
+def test_two_entries_that_make_the_same_rows_are_named():
+    with pytest.raises(UsageError, match="the same rows of binned_entropy"):
+        _together("binned_entropy", [entropies(None, 1.0), entropies(None, 1.0)])
