@@ -21,7 +21,7 @@ class BinnedEntropy:
     @styled
     def __call__(self, tables: Tables, context: Context) -> Figure:
         table = tables("binned_entropy")
-        widths = np.unique(table["bin_width"])
+        widths = np.unique(table.loc[table["unit"].isna(), "bin_width"])
         figure = new_figure(COLUMN, 0.4 + 1.6 * len(widths))
         panels = figure.subplots(len(widths), sharex=True, squeeze=False)[:, 0]
         for axes, width in zip(panels, widths, strict=True):

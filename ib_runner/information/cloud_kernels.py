@@ -8,7 +8,7 @@ are taken in coordinates centred near the cloud, never by the matrix-product tri
 import numba
 import numpy as np
 
-from ib_runner.information.vector_math import exp2
+from ib_runner.vector_math import exp2
 
 #: a term is held at 2 to this power, and a sum that has reached it is taken again, rescaled
 _HIGHEST_EXPONENT = 64.0

@@ -11,7 +11,7 @@ small; what is lost is of order 6e-8·|c|², and the c that count are a few unit
 import numba
 import numpy as np
 
-from ib_runner.information.vector_math import exp2_coarse
+from ib_runner.vector_math import exp2_coarse
 
 _f = np.float32
 #: what an unrolled vector loop takes at a time; a remainder would be summed ten times slower

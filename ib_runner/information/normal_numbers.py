@@ -8,7 +8,7 @@ which thread asks for them. 32 bits go into each radius: the tails reach 6.7 sta
 import numba
 import numpy as np
 
-from ib_runner.information.vector_math import LOG2E
+from ib_runner.vector_math import LOG2E
 
 _f = np.float32
 _SPLITMIX_STEP = np.uint64(0x9E3779B97F4A7C15)

@@ -11,8 +11,8 @@ import numpy as np
 from torch import Tensor, nn
 
 from ib_runner.information.normal_numbers import fill_normals, seed_lanes, stream
-from ib_runner.information.vector_math import tanh
 from ib_runner.networks.noise import GaussianNoise, NoNoise
+from ib_runner.vector_math import tanh
 
 #: draws that are propagated together: 16 rows of them fit the first cache
 DRAWS = 256

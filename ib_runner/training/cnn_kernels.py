@@ -10,7 +10,7 @@ import numba
 import numpy as np
 
 from ib_runner.information.normal_numbers import fill_normals, seed_lanes, splitmix64
-from ib_runner.information.vector_math import tanh
+from ib_runner.vector_math import tanh
 
 _f = np.float32
 

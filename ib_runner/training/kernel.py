@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numba
 import numpy as np
 
-from ib_runner.information.vector_math import LOG2E, exp2, tanh
+from ib_runner.vector_math import LOG2E, exp2, tanh
 
 _f = np.float32
 IDENTITY, TANH, RELU, LEAKY_RELU = range(4)

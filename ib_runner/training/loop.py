@@ -10,11 +10,11 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
-from tqdm import tqdm
 
 from ib_runner.datasets import Dataset
 from ib_runner.errors import Interrupted, TrainingFailedError
 from ib_runner.runs.checkpoints import Checkpoints
+from ib_runner.runs.log import progress
 from ib_runner.training.conditions import reproducible
 from ib_runner.training.fused import FusedTrainer, is_fusible
 from ib_runner.training.history import History
@@ -41,7 +41,6 @@ def train(
     checkpoint_every: int = 1,
     history: pd.DataFrame | None = None,
     on_commit: Callable[[pd.DataFrame], None] = lambda rows: None,
-    progress: bool = True,
 ) -> pd.DataFrame:
     """Train ``network`` up to epoch ``epochs`` and return the rows of the ``training`` table.
 
@@ -77,7 +76,7 @@ def train(
     trainer = FusedTrainer(task) if fused else PlainTrainer(task)
     record = Record(trainer, checkpoints, History(dataset), checkpoint_every, on_commit)
     done = record.resume(history, epochs)
-    bar = tqdm(total=epochs, initial=max(done, 0), unit="epoch", disable=not progress)
+    bar = progress(epochs, "train", "epoch", max(done, 0))
     with bar, reproducible(network, device):
         try:
             for epoch in range(done + 1, epochs + 1):
