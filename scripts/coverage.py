@@ -62,8 +62,9 @@ def main() -> None:
             n_mc=options.n_mc,
             seed=case,
         )
-        above = found.upper >= truth.value - truth.stderr
-        below = found.lower <= truth.value + truth.stderr
+        room = truth.stderr + 1e-9
+        above = found.upper >= truth.value - room
+        below = found.lower <= truth.value + room
         rows.append((len(x), above, below, found.upper - found.lower, found.mi - truth.value))
         if not (above and below):
             print(

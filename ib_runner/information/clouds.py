@@ -21,8 +21,8 @@ from ib_runner.information.conditional_densities import (
 from ib_runner.information.normal_numbers import normals
 from ib_runner.information.sample_propagation import Layer, Sampler
 
-#: inputs whose clouds are in memory at a time
-BLOCK = 256
+#: draws, of groups of 16 inputs, that are in memory at a time
+_BLOCK_DRAWS = 2**14
 #: names of the independent sets of draws
 CLOUD_A, CLOUD_B, PILOT_A, PILOT_B, POINTS, PILOT_POINTS = 1, 2, 3, 4, 100, 200
 _PILOT_INPUTS = 128
@@ -36,7 +36,8 @@ _WORTHWHILE = 0.004
 def _in_noise_units(s: np.ndarray, centres: np.ndarray, layer: Layer) -> np.ndarray:
     """Draws [n, d, m] about their input's centre; one draw where all are the same."""
     s = s[:, :, :1] if layer.exact else s
-    return (s - centres[:, :, None]) / np.float32(unit(layer.beta))
+    moved = (s - centres[:, :, None]) / np.float32(unit(layer.beta))
+    return np.ascontiguousarray(moved)
 
 
 def draw_points(
@@ -52,10 +53,10 @@ def draw_points(
     normals(sampler.seed, purpose + layer.number, first, z)
     z = z[:, :, :n_mc] / np.float32(np.sqrt(2.0 * LN2))
     s = cloud[:, :, :n_mc] if n_x > 1 else cloud
-    t = s + z
+    t = np.ascontiguousarray(s + z)
     log2_density = np.empty((n, n_mc))
-    reference = -np.square(t - s).sum(1)
-    own_cloud_densities(t, reference, np.ascontiguousarray(cloud), log2_density)
+    reference = np.ascontiguousarray(-np.square(t - s).sum(1))
+    own_cloud_densities(t, reference, cloud, log2_density)
     return Points(t, log2_density)
 
 
@@ -112,7 +113,7 @@ def fit_densities(
     keep = [layer.number for layer in layers]
     centres = {number: [] for number in keep}
     parts = {number: [] for number in keep}
-    for first, last in blocks_of(len(sampler)):
+    for first, last in blocks_of(len(sampler), n_o):
         s = sampler.draw(first, last, n_o, CLOUD_B, keep)
         for layer in layers:
             k = layer.number
@@ -152,9 +153,10 @@ def evaluation_points(
     }
 
 
-def blocks_of(n: int) -> list[tuple[int, int]]:
-    """All of ``n`` inputs in blocks small enough for memory."""
-    return [(first, min(first + BLOCK, n)) for first in range(0, n, BLOCK)]
+def blocks_of(n: int, n_draws: int) -> list[tuple[int, int]]:
+    """All of ``n`` inputs in blocks whose clouds of ``n_draws`` fit in memory."""
+    step = int(np.clip(_BLOCK_DRAWS // n_draws, 1, 16)) * _GROUP
+    return [(first, min(first + step, n)) for first in range(0, n, step)]
 
 
 def sums_at(

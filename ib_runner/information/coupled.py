@@ -84,7 +84,7 @@ def estimates(
     densities = fit_densities(sampler, layers, n_o, components)
     plans = _plans(sampler, layers, densities, n_x, pilot, classes, settings)
     n_mc = {number: plan.n_mc for number, plan in plans.items()}
-    blocks = blocks_of(n)
+    blocks = blocks_of(n, n_x)
     points = evaluation_points(sampler, layers, densities, n_x, n_mc, blocks, (CLOUD_A, POINTS))
     shared = (time.perf_counter() - started) / len(layers)
     found = []

@@ -16,4 +16,4 @@ class Labels:
         _, classes, counts = np.unique(rows, axis=0, return_inverse=True, return_counts=True)
         self.classes = classes.reshape(-1).astype(np.int64)
         self.sizes = counts[self.classes]
-        self.entropy = float(-np.mean(np.log(self.sizes / len(rows))))
+        self.entropy = float(np.log(len(rows)) - np.mean(np.log(self.sizes)))

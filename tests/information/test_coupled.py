@@ -219,6 +219,16 @@ def test_unreached_width_is_said():
     assert estimate.status is Status.WIDTH_NOT_REACHED
 
 
+def test_a_small_budget_buys_fewer_points():
+    x = inputs(300)
+    free, bound = (
+        mutual_information(tanh_network(0.2), x, 3, target_width=4e-3, budget=budget)
+        for budget in (None, 10**7)
+    )
+    assert bound.n_mc < free.n_mc
+    assert bound.upper - bound.lower > free.upper - free.lower
+
+
 def test_duplicate_inputs_count_once_in_the_entropy():
     x = inputs(8).repeat_interleave(2, 0)
     estimate = mutual_information(linear_network([3, 3], 1e-3, 1.0, 0), x, 1)
