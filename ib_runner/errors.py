@@ -28,5 +28,5 @@ class TrainingFailedError(IbRunError):
     """The loss stopped being a number; everything up to there is kept."""
 
 
-class Interrupted(BaseException):  # noqa: N818 - like KeyboardInterrupt, it is no error
+class Interrupted(BaseException):
     """A SIGTERM, raised where a KeyboardInterrupt would be: exit status 143."""
