@@ -7,6 +7,10 @@ often the 95 % interval and each of its sides (97.5 %) hold the exact value, and
     python scripts/coverage.py [--cases 200] [--target-width 0.05] [--n-mc N] [--seed 0]
 """
 
+if __name__ != "__main__":
+    # numba looks for the package of this name, and beside other scripts finds this file
+    raise ImportError("scripts/coverage.py is a script, not the package coverage")
+
 import argparse
 import math
 
