@@ -120,7 +120,6 @@ def train_into(folder, network, epochs, **settings):
         "seed": 3,
         "history": read_table(path) if path.exists() else None,
         "on_commit": lambda rows: write_table(path, rows, "training"),
-        "progress": False,
     }
     data = settings.pop("data", None) or small_data()
     return train(network, data, epochs=epochs, **{**defaults, **settings})
