@@ -4,6 +4,7 @@ Every collaborator is a ``_target_`` entry. A run folder may come from a strange
 used only if it is one of ours or lies in a package named in ``allow_targets``.
 """
 
+import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -51,6 +52,16 @@ def build_network(
         )
 
 
+def for_runs(entries: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of the built ``entries`` that are for a single run."""
+    return {name: one for name, one in entries.items() if not hasattr(one, "over_runs")}
+
+
+def for_sweeps(entries: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of the built ``entries`` that are for all runs of a sweep together."""
+    return {name: one for name, one in entries.items() if hasattr(one, "over_runs")}
+
+
 def build_measurements(config: DictConfig, allow_targets: Sequence[str] = ()) -> dict[str, Any]:
     """The measurements that ``config.measure.measurements`` names, in that order."""
     return {
@@ -96,6 +107,7 @@ def try_out(config: DictConfig, allow_targets: Sequence[str] = ()) -> tuple[Data
     dataset = build_dataset(config, allow_targets)
     check_loss(config.trainer.loss, dataset)
     network = build_network(config, dataset, allow_targets)
+    _try_pass(config, dataset, network)
     optimizer = build_training(config, allow_targets)["optimizer"]
     try:
         optimizer(network.parameters())
@@ -105,6 +117,26 @@ def try_out(config: DictConfig, allow_targets: Sequence[str] = ()) -> tuple[Data
     build_figures(config, allow_targets)
     build_findings(config, allow_targets)
     return dataset, network
+
+
+def _try_pass(config: DictConfig, dataset: Dataset, network: nn.Module) -> None:
+    """A pass of as few inputs as the smallest batch has, two at most, on a copy of ``network``.
+
+    Raises ``UsageError`` where the network does not take them: inputs of another shape, or, with
+    batch norm, a batch of one.
+    """
+    n = len(dataset.train)
+    batch = min(config.trainer.batch_size or n, n)
+    x = dataset.train.x[: min(n % batch or batch, 2)]
+    try:
+        with torch.random.fork_rng(devices=[]), torch.no_grad():
+            copy.deepcopy(network).train()(x)
+    except (RuntimeError, TypeError, ValueError, IndexError) as error:
+        raise UsageError(
+            f"network={type(network).__name__}: it does not take inputs of shape {list(x.shape)}, "
+            f"as dataset has them and trainer.batch_size={config.trainer.batch_size} leaves them:\n"
+            f"{_reason(error)[:200]}"
+        ) from error
 
 
 def resolve_device(device: str) -> torch.device:

@@ -1,41 +1,40 @@
 """One point of I(X;T): the certified interval against the authors' procedure, and how cost grows.
 
-The authors' procedure is eq. (1) by scikit-learn's ``KernelDensity`` (a k-d tree, rtol 1e-3) with
-n_x = 1000 draws for each of the N inputs and n_mc points: a part is timed and scaled up. The
-network is that of a checkpoint file or, by default, an untrained tanh network on SZT.
+    python scripts/benchmark_mutual_information.py [run=FOLDER] [--epochs E …] [--peer]
+                                                   [--footnote-4] [--growth]
 
-    python scripts/benchmark_mutual_information.py [--weights FILE ...] [--peer] [--growth]
-
-Weights are state dictionaries of FCN 12–10–7–5–4–3–2, one file for each epoch. Install the extra
-``peers`` for the comparison.
+FOLDER is a finished run with Gaussian noise, the newest under outputs/ if none is named; the epochs
+are its first and its last unless given. The authors' procedure is eq. (1) by scikit-learn's
+``KernelDensity`` (a k-d tree, rtol 1e-3) with n_x = 1000 draws for each of the N inputs and n_mc
+points: a part is timed and scaled up. It needs the extra ``peers``. Footnote 4 says that Monte
+Carlo integration is the fastest way to the entropy of a mixture that the authors know of: here it
+is beside the pairwise bounds of Kolchinsky & Tracey (2017), at the same centres.
 """
 
 import argparse
+import math
 import resource
 import time
-from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import load_file
+from torch import nn
 
-from ib_runner.datasets.szt import szt
-from ib_runner.information import Estimate, estimate_layers, mutual_information
+import ib_runner
+from ib_runner.information import (
+    Estimate,
+    estimate_layers,
+    log_mixture_density,
+    mutual_information,
+)
+from ib_runner.information.pairwise_bounds import pairwise_bounds
 from ib_runner.information.sample_propagation import Sampler
 from ib_runner.networks import FCN, GaussianNoise
 
-WIDTHS = (10, 7, 5, 4, 3)
 N_X = 1000
 _PEER_POINTS = 200
-
-
-def szt_network(weights: Path | None, beta: float, activation: str) -> FCN:
-    """The SZT network with the weights of a file, or new ones."""
-    torch.manual_seed(0)
-    network = FCN(12, 2, WIDTHS, activation, lambda: GaussianNoise(beta)).eval()
-    if weights is not None:
-        network.load_state_dict(load_file(weights))
-    return network
+#: points of the Monte Carlo integration in footnote 4's comparison
+_POINTS = 4096
 
 
 def timed(function):
@@ -45,7 +44,7 @@ def timed(function):
     return result, time.perf_counter() - started
 
 
-def table(network: FCN, x: torch.Tensor, name: str) -> None:
+def table(network: nn.Module, x: torch.Tensor, name: str) -> None:
     """Every layer's interval, its width, and the seconds of the whole network."""
     estimates, seconds = timed(lambda: estimate_layers(network, x))
     for e in estimates:
@@ -56,7 +55,9 @@ def table(network: FCN, x: torch.Tensor, name: str) -> None:
     print(f"{name:>12}       {seconds / len(estimates):.2f} s a layer")
 
 
-def peer_seconds(network: FCN, x: torch.Tensor, layer: int, target: Estimate) -> tuple[float, int]:
+def peer_seconds(
+    network: nn.Module, x: torch.Tensor, layer: int, target: Estimate
+) -> tuple[float, int]:
     """Seconds of the authors' procedure at ``target``'s standard error, and its points in all.
 
     Its terms are not coupled: the error is that of h(T) and of h(T|X) added up.
@@ -92,9 +93,9 @@ def peer_seconds(network: FCN, x: torch.Tensor, layer: int, target: Estimate) ->
     return building + (whole + own) * n_points / _PEER_POINTS, n_points
 
 
-def compare(network: FCN, x: torch.Tensor, name: str) -> None:
+def compare(network: nn.Module, x: torch.Tensor, name: str) -> None:
     """Ours against the authors' procedure, for every noisy layer above the first."""
-    for layer in range(2, len(WIDTHS) + 1):
+    for layer in [one.number for one in Sampler(network, x, seed=0).layers if not one.exact]:
         mutual_information(network, x[:64], layer)  # compiled code is loaded
         ours, seconds = timed(lambda layer=layer: mutual_information(network, x, layer))
         peer, n_points = peer_seconds(network, x, layer, ours)
@@ -105,21 +106,51 @@ def compare(network: FCN, x: torch.Tensor, name: str) -> None:
         )
 
 
-def growth(network: FCN, x: torch.Tensor) -> None:
+def footnote_4(network: nn.Module, x: torch.Tensor, name: str) -> None:
+    """h(p̂_S ∗ φ_β) of one draw for each input: Monte Carlo against the pairwise bounds."""
+    sampler = Sampler(network, x, seed=2)
+    generator = torch.Generator().manual_seed(0)
+    for layer in sampler.layers:
+        draw = sampler.draw(0, len(x), 1, 1, [layer.number])[layer.number][:, :, 0]
+        centres = torch.from_numpy(draw)
+        chosen = centres[torch.randint(len(centres), (_POINTS,), generator=generator)]
+        points = chosen + layer.beta * torch.randn(chosen.shape, generator=generator)
+        log_p, monte_carlo = timed(
+            lambda points=points, centres=centres, layer=layer: log_mixture_density(
+                points, centres, layer.beta
+            )
+        )
+        bounds, pairwise = timed(
+            lambda centres=centres, layer=layer: pairwise_bounds(centres, layer.beta)
+        )
+        # the bounds are on I = h − h(Z)
+        lower, upper = (bound + layer.noise_entropy for bound in bounds)
+        stderr = float(log_p.std()) / math.sqrt(_POINTS)
+        print(
+            f"{name:>12} {layer.number:>5} {-float(log_p.mean()):>9.4f} ± {stderr:.4f} "
+            f"{monte_carlo:>7.3f} s   [{lower:.4f}, {upper:.4f}] {pairwise:>7.3f} s",
+            flush=True,
+        )
+
+
+def growth(network: nn.Module, x: torch.Tensor) -> None:
     """Seconds and peak memory against n_x, N and d, the rest fixed."""
     rng = torch.Generator().manual_seed(0)
+    last = len(Sampler(network, x, seed=0).layers)
     print("\nseconds for one layer, n_mc = 8, and peak memory so far")
     for n_x in (256, 1024, 4096):
-        report("n_x", n_x, network, x, 5, n_x)
+        report("n_x", n_x, network, x, last, n_x)
     for n in (256, 1024, 4096):
-        report("N", n, network, x[torch.randperm(len(x), generator=rng)[:n]], 5, 1024)
+        report("N", n, network, x[torch.randperm(len(x), generator=rng)[:n]], last, 1024)
     for d in (2, 4, 8, 16):
         torch.manual_seed(0)
-        wide = FCN(12, 2, (10, d), "tanh", lambda: GaussianNoise(0.05)).eval()
+        wide = FCN(x.shape[1], 2, (10, d), "tanh", lambda: GaussianNoise(0.05)).eval()
         report("d", d, wide, x, 2, 1024)
 
 
-def report(name: str, value: int, network: FCN, x: torch.Tensor, layer: int, n_x: int) -> None:
+def report(
+    name: str, value: int, network: nn.Module, x: torch.Tensor, layer: int, n_x: int
+) -> None:
     """One line of ``growth``."""
     _, seconds = timed(lambda: mutual_information(network, x, layer, n_x=n_x, n_o=n_x // 2, n_mc=8))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
@@ -128,25 +159,29 @@ def report(name: str, value: int, network: FCN, x: torch.Tensor, layer: int, n_x
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--weights", type=Path, nargs="*", default=[None])
-    parser.add_argument("--beta", type=float, default=0.005)
-    parser.add_argument("--activation", default="tanh")
+    parser.add_argument("run", nargs="?", default="run=", help="run=FOLDER, the newest if none")
+    parser.add_argument("--epochs", type=int, nargs="*")
     parser.add_argument("--peer", action="store_true", help="compare with scikit-learn")
+    parser.add_argument("--footnote-4", action="store_true", help="compare with pairwise bounds")
     parser.add_argument("--growth", action="store_true")
     options = parser.parse_args()
-    x = szt(0.8, 0).all.x
-    networks = {
-        "new" if path is None else path.stem: szt_network(path, options.beta, options.activation)
-        for path in options.weights
-    }
+    run = ib_runner.open_run(options.run.removeprefix("run=") or None)
+    x = run.dataset().all.x
+    epochs = options.epochs or [run.epochs[0], run.epochs[-1]]
+    networks = {f"epoch {epoch}": run.network(epoch) for epoch in epochs}
     estimate_layers(next(iter(networks.values())), x[:64])  # compiled code is loaded
-    print(f"{'weights':>12} layer       mi   stderr   interval           width  n_mc status")
+    print(f"{run.path}: N = {len(x)}, {torch.get_num_threads()} threads")
+    print(f"{'':>12} layer       mi   stderr   interval           width  n_mc status")
     for name, network in networks.items():
         table(network, x, name)
     if options.peer:
-        print(f"\n{'weights':>12} layer     ours      scikit-learn    ratio")
+        print(f"\n{'':>12} layer     ours      scikit-learn    ratio")
         for name, network in networks.items():
             compare(network, x, name)
+    if options.footnote_4:
+        print(f"\n{'':>12} layer Monte Carlo, {_POINTS} points          pairwise bounds")
+        for name, network in networks.items():
+            footnote_4(network, x, name)
     if options.growth:
         growth(next(iter(networks.values())), x)
 

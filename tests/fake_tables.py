@@ -7,6 +7,8 @@ at last; ``compresses=False`` leaves the saturation out. Everything is a functio
 import numpy as np
 import pandas as pd
 
+from ib_runner.findings.context import Context, Runs
+
 BETA = 0.005
 WIDTHS = (10, 7, 5, 4, 3)
 N_SAMPLES = 256
@@ -34,7 +36,38 @@ def fake_tables(last: int = 10_000, compresses: bool = True) -> FakeTables:
         activation_histogram=_activation_histogram(values),
         distance_histogram=_distance_histogram(values),
         representation=_representation(values),
+        density=_density(epochs),
+        parameter=_parameter(epochs),
     )
+
+
+def fake_experiments(
+    experiments: dict[str, bool], n_seeds: int = 3, last: int = 10_000
+) -> tuple[FakeTables, Runs]:
+    """Curves of a sweep over ``exp`` and ``seed``: for each experiment, whether it compresses.
+
+    Seed k has all of I(X;T_ℓ) and H(Bin(T_ℓ)) lower by 0.1·k nats, and its losses higher by 0.01·k.
+    """
+    shifts = {"mutual_information": ("mi", "lower", "upper"), "binned_entropy": ("entropy",)}
+    frames: dict[str, list[pd.DataFrame]] = {"training": [], **{name: [] for name in shifts}}
+    contexts = {}
+    epochs = fake_epochs(last)
+    for name, compresses in experiments.items():
+        tables = {
+            "training": _training(last, compresses),
+            "mutual_information": _mutual_information(epochs, compresses),
+            "binned_entropy": _binned_entropy(epochs, compresses),
+        }
+        for seed in range(n_seeds):
+            run = f"exp-{name}_seed-{seed}"
+            contexts[run] = Context(experiment=name, beta=BETA, h_x=H_X, bounds=(-1.0, 1.0))
+            for table, rows in tables.items():
+                shifted = {c: rows[c] - 0.1 * seed for c in shifts.get(table, ())}
+                if table == "training":
+                    shifted = {"loss": rows["loss"] + 0.01 * seed}
+                frames[table].append(rows.assign(run=run, exp=name, seed=seed, **shifted))
+    together = {table: pd.concat(rows, ignore_index=True) for table, rows in frames.items()}
+    return FakeTables(together), Runs(("exp", "seed"), contexts)
 
 
 def fake_epochs(last: int) -> list[int]:
@@ -163,18 +196,45 @@ def _histograms(rows) -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True)
 
 
+def _density(epochs: list[int]) -> pd.DataFrame:
+    """Two layers of one unit: two Gaussians that part, and two that merge, on a grid."""
+    frames = []
+    for epoch in epochs:
+        progress = np.log1p(epoch) / np.log1p(10_000)
+        for layer, distance in ((1, progress), (2, 1 - progress)):
+            t = np.arange(-300, 301) * BETA / 2
+            p = sum(np.exp(-0.5 * ((t - c) / BETA) ** 2) for c in (-distance / 2, distance / 2))
+            p /= 2 * np.sqrt(2 * np.pi) * BETA
+            kept = p * BETA > 1e-9
+            rows = {"epoch": epoch, "layer": layer, "t": t[kept], "density": p[kept]}
+            frames.append(pd.DataFrame(rows))
+    return pd.concat(frames, ignore_index=True)
+
+
+def _parameter(epochs: list[int]) -> pd.DataFrame:
+    rows = [
+        {"epoch": epoch, "name": name, "value": end * np.log1p(epoch)}
+        for epoch in epochs
+        for name, end in (("w_1", -0.1), ("b_1", 0.2), ("w_2", 0.3), ("b_2", -0.05))
+    ]
+    return pd.DataFrame(rows)
+
+
 def _representation(values: dict[int, list[np.ndarray]]) -> pd.DataFrame:
+    """Layer 5 at every epoch, and two inputs a sample at epoch 0."""
+    clouds = [(epoch, 5, layers[5]) for epoch, layers in values.items()]
+    clouds.append((0, 0, np.random.default_rng(0).standard_normal((N_SAMPLES, 2))))
     frames = [
         pd.DataFrame(
             {
                 "epoch": epoch,
-                "layer": 5,
+                "layer": layer,
                 "sample": np.arange(N_SAMPLES),
                 "label": labels(),
-                "noise": True,
-                "value": list(layers[5].astype(np.float32)),
+                "noise": layer > 0,
+                "value": list(cloud.astype(np.float32)),
             }
         )
-        for epoch, layers in values.items()
+        for epoch, layer, cloud in clouds
     ]
     return pd.concat(frames, ignore_index=True)

@@ -110,6 +110,20 @@ def test_a_stage_starts_from_the_saved_configuration(asked, capsys):
     assert OmegaConf.load(path / "config.yaml").noise.beta == 0.02
 
 
+def test_a_run_gets_the_findings_that_its_experiment_has_gained(asked, capsys):
+    run_cli(capsys, "train", "+exp=szt_linear")
+    run = Run(asked[-1][2])
+    known = {**run.config.findings.test_accuracy, "at_least": 0.5}
+    run.save_config(OmegaConf.merge(run.config, {"findings": None}))
+    run.save_config(OmegaConf.merge(run.config, {"findings": {"test_accuracy": known}}))
+    assert run_cli(capsys, "check")[0] == 0
+    findings = asked[-1][1].findings
+    assert findings.compression.at_least == 0.25
+    assert findings.test_accuracy.at_least == 0.5
+    assert run_cli(capsys, "check", "findings=szt_relu")[0] == 0
+    assert asked[-1][1].findings.growth_layer_5.at_least == 1.5
+
+
 def test_overrides_of_measure_reach_the_measurements(asked, capsys):
     run_cli(capsys, "train")
     run_cli(capsys, "measure", "measure.bin_widths=[0.25]")
@@ -215,6 +229,18 @@ def test_dry_run_makes_nothing(words, asked, capsys, tmp_path):
     assert any("100 epochs of 13 steps" in line for line in out)
     assert asked == []
     assert list(tmp_path.iterdir()) == []
+
+
+def test_dry_run_times_configurations_that_differ_in_their_seed_once(asked, capsys, monkeypatch):
+    timed = []
+    monkeypatch.setattr("ib_runner.commands.timing._fastest", lambda *a: timed.append(a) or 0.5)
+    words = ["train", "-m", "seed=0,1", "trainer.epochs=2", "--dry-run"]
+    status, out, _ = run_cli(capsys, *words, "network.widths=[7],[6]")
+    assert status == 0
+    assert len(timed) == 4  # a step and scoring, of two networks
+    # 2 epochs of 13 steps, each half a second, and scoring 256 inputs in as long
+    seconds = 2 * (13 * 0.5 + 4096 * 0.5 / 256)
+    assert sum(f"{seconds:.2g} s (timed just now" in line for line in out) == 4
 
 
 def test_a_failure_while_running_is_status_1(asked, capsys, monkeypatch):

@@ -121,7 +121,7 @@ def _limits() -> Iterator[Truth]:
         ("inputs in clusters", list(clusters), -float((share * np.log(share)).sum())),
     ):
         network, _ = Chain("identity", (0.0,), (1.0, 1.0), (0.0, 0.0), 0.005).copies(3)
-        inputs = torch.tensor(x)[:, None].expand(-1, 3)
+        inputs = torch.tensor(x, dtype=torch.float32)[:, None].expand(-1, 3)
         for layer in (1, 2):
             yield Truth(name, network, inputs, layer, lambda value=value: value)
 

@@ -1,23 +1,20 @@
 """``--dry-run``: what would run, what is done, and what it needs."""
 
 import os
-import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-import torch
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from torch import nn
 
-from ib_runner.build import build_training, try_out
+from ib_runner.build import try_out
 from ib_runner.commands.jobs import VERBS
+from ib_runner.commands.timing import time_pass, time_training
 from ib_runner.datasets import Dataset
-from ib_runner.measurements.epochs import measured_epochs
 from ib_runner.networks import channels
 from ib_runner.runs.folder import Run
-from ib_runner.training.targets import mean_loss, target_rows
+from ib_runner.stages.epochs import epochs_to_measure
 
-TIMED_STEPS = 20
 #: the rules behind the estimates of what is not timed
 SECONDS_A_POINT, BYTES_A_POINT = 1.0, 60e3
 SECONDS_A_FILE, BYTES_A_FILE = 2.0, 3e5
@@ -61,51 +58,37 @@ def _train(config: DictConfig, run: Run | None, dataset: Dataset, network: nn.Mo
         return Estimate(f"{done} epochs are done, nothing is left to do")
     batch = config.trainer.batch_size or len(dataset.train)
     steps = -(-len(dataset.train) // batch)
-    step = time_step(config, dataset, network)
+    times = time_training(config)
+    scored = len(dataset.train) + len(dataset.test)
+    seconds = left * (steps * times.step + scored * times.score)
     weights = sum(
         tensor.numel() * tensor.element_size() for tensor in network.state_dict().values()
     )
     size = weights * (left // config.trainer.checkpoint_every + 1)
     return Estimate(
         f"{left} epochs of {steps} steps to do, {done} are done; at most about "
-        f"{_duration(left * steps * step)} (timed just now: a plain step takes {step * 1e3:.2g} "
-        f"ms), {_size(size)} of checkpoints",
-        left * steps * step,
+        f"{_duration(seconds)} (timed just now: a step of the plain trainer takes "
+        f"{times.step * 1e3:.2g} ms, scoring an epoch {_duration(scored * times.score)}), "
+        f"{_size(size)} of checkpoints",
+        seconds,
         size,
     )
-
-
-def time_step(config: DictConfig, dataset: Dataset, network: nn.Module) -> float:
-    """Seconds of one plain training step on one thread, the fastest of a few."""
-    optimizer = build_training(config, config.allow_targets)["optimizer"](network.parameters())
-    n = config.trainer.batch_size or len(dataset.train)
-    batch = dataset.train[torch.arange(n) % len(dataset.train)]
-    targets = target_rows(batch, dataset.n_classes)
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    network.train()
-    times = []
-    for _ in range(TIMED_STEPS):
-        start = time.perf_counter()
-        optimizer.zero_grad()
-        mean_loss(config.trainer.loss, network(batch.x), targets).backward()
-        optimizer.step()
-        times.append(time.perf_counter() - start)
-    torch.set_num_threads(threads)
-    return min(times)
 
 
 def _measure(config: DictConfig, run: Run | None, dataset: Dataset, network: nn.Module) -> Estimate:
     last, every = config.trainer.epochs, config.trainer.checkpoint_every
     checkpointed = run.epochs if run is not None else [*range(0, last, every), last]
-    wanted = OmegaConf.to_container(config.measure).get("epochs")
-    epochs = measured_epochs(wanted, checkpointed)
+    epochs = epochs_to_measure(config, checkpointed)
     points = len(epochs) * len(channels(network.eval(), dataset.all.x[:2]))
     workers = os.cpu_count() or 1 if config.measure.n_jobs == -1 else config.measure.n_jobs
-    seconds, size = points * SECONDS_A_POINT / workers, points * BYTES_A_POINT
+    n_inputs = len(getattr(dataset, config.measure.inputs))
+    passes = len(epochs) * n_inputs * time_pass(config)
+    seconds = (passes + points * SECONDS_A_POINT) / workers
+    size = points * BYTES_A_POINT
     return Estimate(
         f"{', '.join(config.measure.measurements) or 'nothing'} at {len(epochs)} epochs, {points} "
-        f"points; about {_duration(seconds)} (at {SECONDS_A_POINT:g} s a point and process), "
+        f"points; about {_duration(seconds)} (at {SECONDS_A_POINT:g} s a point and process, passes "
+        f"through the network {_duration(passes)}), "
         f"{_size(size)} of tables{_tables(run)}",
         seconds,
         size,

@@ -3,17 +3,22 @@
 import logging
 import os
 import sys
+from typing import TYPE_CHECKING
 
 from hydra._internal.hydra import Hydra
 from omegaconf import DictConfig
 
 from ib_runner.commands.arguments import Command
-from ib_runner.commands.report import collect, report_failures, say_path
+from ib_runner.commands.report import finish_sweep, report_findings, say_path
 from ib_runner.commands.targets import given, given_targets, trust_own
 from ib_runner.config.compose import compose, open_hydra, settings, with_experiment
 from ib_runner.config.saved import compose_saved
 from ib_runner.config.validate import validate
 from ib_runner.errors import IbRunError, UsageError
+
+if TYPE_CHECKING:  # they import torch, which takes seconds
+    from ib_runner.runs.find import Found
+    from ib_runner.runs.folder import Run
 
 MAKES_RUNS = ("train", "all")
 
@@ -62,7 +67,9 @@ def _new_run(hydra: Hydra, command: Command) -> int:
     from ib_runner.commands.jobs import new_folder, open_or_create, work
 
     path = new_folder(config)
-    work(stage, config, open_or_create(stage, config, path, allow_targets))
+    run = open_or_create(stage, config, path, allow_targets)
+    work(stage, config, run)
+    report_findings(stage, config, run)
     say_path(path)
     return 0
 
@@ -97,31 +104,35 @@ def _on_runs(hydra: Hydra, command: Command) -> int:
         ]
         print(*estimates, total(estimates), sep="\n")
         return 0
-    failed = {}
-    for run, config in zip(found.runs, configs, strict=True):
-        why = _work(stage, config, run, alone=not found.is_sweep)
-        if why is not None:
-            failed[run.path.name] = why
     if found.is_sweep:
-        collect(stage, found.path)
-    if stage != "check":
-        say_path(found.path)
-    return report_failures(failed, len(found.runs))
+        return _on_sweep(stage, found, dict(zip(found.runs, configs, strict=True)), allow_targets)
 
-
-def _work(stage: str, config: DictConfig, run, alone: bool) -> str | None:
     from ib_runner.commands.jobs import open_or_create, work
 
+    (run,), (config,) = found.runs, configs
     if stage in MAKES_RUNS:
         run = open_or_create(stage, config, run.path, run.allow_targets)
-    if alone:
-        work(stage, config, run)
-        return None
-    try:
-        work(stage, config, run)
-    except IbRunError as error:
-        return str(error)
-    return None
+    work(stage, config, run)
+    report_findings(stage, config, run)
+    if stage != "check":
+        say_path(found.path)
+    return 0
+
+
+def _on_sweep(
+    stage: str, found: "Found", configs: dict["Run", DictConfig], allow_targets: tuple[str, ...]
+) -> int:
+    """A stage on every run of a sweep; one failure does not stop the others."""
+    from ib_runner.commands.jobs import work
+
+    failed = {}
+    for run, config in configs.items():
+        try:
+            work(stage, config, run)
+        except IbRunError as error:
+            failed[run.path.name] = str(error)
+    by_name = {run.path.name: config for run, config in configs.items()}
+    return finish_sweep(stage, found.path, by_name, failed, allow_targets)
 
 
 def _list(hydra: Hydra, command: Command) -> int:

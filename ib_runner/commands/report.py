@@ -1,23 +1,62 @@
-"""What a command leaves behind when its runs are through: a sweep's tables, failures, the path."""
+"""What a command does when its runs are through: a sweep's own work, failures, the path."""
 
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from omegaconf import DictConfig
+
+from ib_runner.errors import IbRunError
+
+if TYPE_CHECKING:  # it imports torch, which takes seconds
+    from ib_runner.runs.folder import Run
 
 
-def collect(stage: str, path: Path) -> None:
-    """Write the sweep's own tables from those of its runs."""
+def finish_sweep(
+    stage: str,
+    path: Path,
+    configs: Mapping[str, DictConfig],
+    failed: Mapping[str, str],
+    allow_targets: Sequence[str],
+) -> int:
+    """What ``stage`` does to a sweep's runs together, and its report; returns the exit status.
+
+    ``configs`` are the jobs' own by name, and ``failed`` says why some of them did.
+    """
+    from ib_runner.commands.jobs import VERBS
     from ib_runner.runs.find import open_found
     from ib_runner.runs.sweep import read_sweep
-    from ib_runner.runs.sweep_tables import collect_tables
+    from ib_runner.stages.sweep import AFTER, SweepOfRuns
 
-    collect_tables(path, list(open_found(path).runs), read_sweep(path).keys)
-    if stage in ("check", "all"):
-        from ib_runner.stages.check import print_over_runs
+    runs = [run for run in open_found(path, allow_targets).runs if run.path.name in configs]
+    sweep = SweepOfRuns(
+        path,
+        tuple(read_sweep(path).keys),
+        tuple(runs),
+        tuple(configs[run.path.name] for run in runs),
+    )
+    problems = dict(failed)
+    for verb in VERBS[stage] if runs else ():
+        try:
+            AFTER[verb](sweep)
+        except IbRunError as error:
+            problems[f"{verb} over the runs"] = str(error)
+    if stage != "check":
+        say_path(path)
+    return report_failures(problems, len(configs))
 
-        print_over_runs(path)
+
+def report_findings(stage: str, config: DictConfig, run: "Run") -> None:
+    """Print the verdicts about a run, where ``stage`` has come to some."""
+    from ib_runner.commands.jobs import VERBS
+    from ib_runner.stages.check import report
+
+    if "check" in VERBS[stage]:
+        report(config, run)
 
 
-def report_failures(failed: dict[str, str], total: int) -> int:
+def report_failures(failed: Mapping[str, str], total: int) -> int:
     """List what failed and why on standard error; returns the exit status."""
     if not failed:
         return 0

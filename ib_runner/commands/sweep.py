@@ -10,7 +10,7 @@ from ib_runner.build import try_out
 from ib_runner.commands.arguments import Command
 from ib_runner.commands.jobs import check_resumable, is_done, new_folder
 from ib_runner.commands.launch import job_config, launch, plan
-from ib_runner.commands.report import collect, report_failures, say_path
+from ib_runner.commands.report import finish_sweep
 from ib_runner.commands.targets import given_targets, trust_own
 from ib_runner.config.compose import with_experiment
 from ib_runner.config.validate import validate
@@ -46,9 +46,7 @@ def sweep(hydra: Hydra, command: Command) -> int:
     logger.info("sweep %s: %d jobs, %d done", path, len(configs), len(done))
     write_sweep(path, planned)
     failed = launch(hydra, command.stage, path, todo, launcher_overrides, allow_targets)
-    collect(command.stage, path)
-    say_path(path)
-    return report_failures(failed, len(configs))
+    return finish_sweep(command.stage, path, configs, failed, allow_targets)
 
 
 def _try_out(configs: dict[str, DictConfig], allow_targets: tuple[str, ...]) -> None:

@@ -26,7 +26,7 @@ def explain(error: Exception, hydra: Hydra, name: str, overrides: Sequence[str])
                 f"{line}: cannot be read; write key=value, a list as 'key=[1,2]',\n"
                 "and quote a value with blanks or special characters: 'key=\"a b\"'."
             )
-    groups = [one for one in parsed if _options(hydra, one.key_or_group)]
+    groups = [one for one in parsed if group_options(hydra, one.key_or_group)]
     for one in parsed:
         why = _why_sweep(one) or (_why_group(hydra, one) if one in groups else None)
         if why:
@@ -41,7 +41,8 @@ def explain(error: Exception, hydra: Hydra, name: str, overrides: Sequence[str])
     return _shortened(error)
 
 
-def _options(hydra: Hydra, group: str) -> list[str]:
+def group_options(hydra: Hydra, group: str) -> list[str]:
+    """The entries of ``group``; none where there is no such group."""
     return hydra.config_loader.get_group_options(group, ObjectType.CONFIG)
 
 
@@ -54,7 +55,7 @@ def _why_sweep(one: Override) -> str | None:
 
 def _why_group(hydra: Hydra, one: Override) -> str | None:
     group, value = one.key_or_group, one.value()
-    options = _options(hydra, group)
+    options = group_options(hydra, group)
     if not isinstance(value, str | list):
         return f"{one.input_line}: {group} needs an entry, {one_of(sorted(options))}."
     for choice in value if isinstance(value, list) else [value]:
@@ -82,7 +83,7 @@ def _why_key(hydra: Hydra, one: Override, base: DictConfig) -> str | None:
     parent = key.rpartition(".")[0]
     while parent and parent not in set(_parents(known)):
         if parent in known:
-            entries = _options(hydra, parent)
+            entries = group_options(hydra, parent)
             if entries and OmegaConf.select(base, parent) is None:
                 return (
                     f"{one.input_line}: {parent} is none here.\n"

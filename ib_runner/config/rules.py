@@ -82,10 +82,26 @@ def text(pattern: str, needs: str) -> Rule:
 
 POSITIVE = number(lambda value: value > 0, "a number > 0")
 NOT_NEGATIVE = number(lambda value: value >= 0, "a finite number ≥ 0")
+FRACTION = number(lambda value: 0 < value < 1, "a number between 0 and 1")
+NUMBERS = each(number(lambda value: True, "a number"), "a list of finite numbers", repeated=True)
+ACTIVATION = choice("tanh", "relu", "leaky_relu", "identity")
 ANY_LIST = Rule(lambda value: isinstance(value, list), "a list of names")
+EPOCHS = each(whole(0), "a list of different epochs ≥ 0")
+LAYERS = each(whole(1), "a list of different layers ≥ 1")
+YES_OR_NO = Rule(lambda value: isinstance(value, bool), "true or false")
 ENTRIES = Rule(
     lambda value: isinstance(value, dict) and all(isinstance(v, dict) for v in value.values()),
     "named entries, each with its keys",
+)
+
+#: names of ``information.methods.METHODS``, which takes long to import
+METHODS = (
+    "coupled",
+    "paper",
+    "pairwise_lower",
+    "pairwise_upper",
+    "quadrature",
+    "nearest_neighbours",
 )
 
 #: nodes whose keys are all known
@@ -106,15 +122,11 @@ PLAIN: dict[str, Rule] = {
     "trainer.horizon": optional(whole(2), "none"),
     "trainer.checkpoint_every": whole(1),
     "trainer.shard_epochs": whole(1),
-    "measure.epochs": optional(
-        either("all", each(whole(0), "a list of different epochs ≥ 0")), "84 log-spaced epochs"
-    ),
+    "measure.epochs": optional(either("all", EPOCHS), "84 log-spaced epochs"),
+    "measure.further_epochs": each(whole(0), "a list of different epochs ≥ 0", least=0),
     "measure.inputs": choice("all", "train", "test"),
     "measure.measurements": ANY_LIST,
-    "measure.methods": each(
-        choice("coupled", "paper", "pairwise_lower", "pairwise_upper", "quadrature"),
-        "a list of different ones of coupled, paper, pairwise_lower, pairwise_upper, quadrature",
-    ),
+    "measure.methods": each(choice(*METHODS), f"a list of different ones of {', '.join(METHODS)}"),
     "measure.n_x": optional(whole(1), "as target_width needs"),
     "measure.n_o": optional(whole(1), "as target_width needs"),
     "measure.n_mc": optional(whole(2), "as target_width needs"),
@@ -128,22 +140,32 @@ PLAIN: dict[str, Rule] = {
         "a whole number ≥ 1, or -1 for every processor",
     ),
     "plot.figures": ANY_LIST,
-    "plot.epochs": optional(
-        each(whole(0), "a list of different epochs ≥ 0"), "what the figures choose"
-    ),
+    "plot.epochs": optional(EPOCHS, "what the figures choose"),
     "plot.formats": each(choice("png", "pdf"), "a list of png, pdf or both"),
     "plot.unit": choice("nats", "bits"),
 }
 
 #: keys of our own entries, by their target; a user's own targets check themselves
 ENTRY: dict[str, dict[str, Rule]] = {
-    "ib_runner.datasets.szt.szt": {
-        "train_fraction": number(lambda value: 0 < value < 1, "a number between 0 and 1"),
+    "ib_runner.datasets.szt.szt": {"train_fraction": FRACTION},
+    "ib_runner.datasets.spiral.spiral": {
+        "n": Rule(lambda n: is_whole(n) and n >= 4 and n % 2 == 0, "an even whole number ≥ 4"),
+        "turns": POSITIVE,
+        "radius": POSITIVE,
+        "train_fraction": FRACTION,
     },
+    "ib_runner.datasets.points.points": {"x": NUMBERS, "y": NUMBERS},
     "ib_runner.networks.fcn.FCN": {
         "widths": each(whole(1), "a list of whole numbers ≥ 1", repeated=True),
-        "activation": choice("tanh", "relu", "leaky_relu", "identity"),
+        "activation": ACTIVATION,
     },
+    "ib_runner.networks.neurons.Neurons": {
+        "weights": NUMBERS,
+        "biases": NUMBERS,
+        "activation": ACTIVATION,
+    },
+    "ib_runner.datasets.mnist.mnist": {},
+    "ib_runner.networks.cnn.CNN": {},
     "ib_runner.networks.noise.GaussianNoise": {"beta": NOT_NEGATIVE},
     "ib_runner.networks.noise.DropoutNoise": {
         "p": number(lambda value: 0 <= value < 1, "a number ≥ 0 and < 1"),
@@ -152,4 +174,42 @@ ENTRY: dict[str, dict[str, Rule]] = {
     "ib_runner.training.parseval.Parseval": {"alpha": NOT_NEGATIVE},
     "torch.optim.Adam": {"lr": POSITIVE},
     "torch.optim.SGD": {"lr": POSITIVE},
+}
+
+FIGURE_EPOCHS = {"epochs": optional(EPOCHS, "what the figure chooses")}
+#: keys of our own measurements and figures, where they are given
+NAMED_ENTRY: dict[str, dict[str, Rule]] = {
+    "ib_runner.measurements.binned_entropy.BinnedEntropy": {
+        "bin_widths": optional(
+            each(POSITIVE, "a list of different widths > 0"), "10 times noise.beta"
+        ),
+        "layers": optional(LAYERS, "all hidden layers"),
+        "whole": YES_OR_NO,
+        "units": YES_OR_NO,
+    },
+    "ib_runner.measurements.binned_information.BinnedInformation": {"bin_width": POSITIVE},
+    "ib_runner.measurements.distance_histogram.DistanceHistogram": {
+        "bins": whole(1),
+        "epochs": optional(EPOCHS, "all that are measured"),
+    },
+    "ib_runner.measurements.activation_histogram.ActivationHistogram": {"bins": whole(1)},
+    "ib_runner.measurements.cosine_similarity.CosineSimilarity": {"bins": whole(1)},
+    "ib_runner.measurements.density.Density": {
+        "spacing": number(lambda value: 0 < value <= 1, "a number > 0 and ≤ 1, in units of beta"),
+    },
+    "ib_runner.measurements.mutual_information.MutualInformation": {
+        "betas": optional(
+            each(POSITIVE, "a list of different noise levels > 0"), "the network's own"
+        ),
+    },
+    "ib_runner.measurements.representation.Representation": {
+        "layers": each(Rule(is_whole, "a whole number"), "a list of different layers"),
+        "epochs": optional(EPOCHS, "all that are measured"),
+    },
+    "ib_runner.figures.binned_entropy.BinnedEntropy": {"from_zero": YES_OR_NO},
+    "ib_runner.figures.density.DensityAtEpochs": FIGURE_EPOCHS,
+    "ib_runner.figures.fig4.Fig4": FIGURE_EPOCHS,
+    "ib_runner.figures.fig5.Fig5": FIGURE_EPOCHS,
+    "ib_runner.figures.fig6.Fig6": FIGURE_EPOCHS,
+    "ib_runner.figures.representation.Representation": FIGURE_EPOCHS,
 }

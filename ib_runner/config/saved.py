@@ -10,6 +10,7 @@ from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 
 from ib_runner.config.compose import LATE_NODES, compose, parse, settings
+from ib_runner.config.explain import group_options
 from ib_runner.config.validate import TOP_LEVEL, show
 from ib_runner.errors import DamagedFileError, UsageError
 
@@ -63,17 +64,21 @@ def compose_saved(
 def register(hydra: Hydra, saved: DictConfig, path: object) -> DictConfig:
     """Make ``saved`` known to Hydra as the primary configuration ``SAVED``, and return that.
 
-    Entries and keys that came into the program after the run was made are taken from ``conf/``.
+    Entries and keys that came into the program after the run was made are taken from ``conf/``,
+    the experiment's findings among them.
     """
     check_saved(saved, path)
-    base = OmegaConf.to_container(settings(compose(hydra, "base", [])))
+    known = saved.experiment in group_options(hydra, "exp")
+    base = compose(hydra, "base", [f"+exp={saved.experiment}"] if known else [])
+    new = OmegaConf.to_container(settings(base))
     ours = OmegaConf.to_container(saved)
-    for node in ("measurement", "figure", "measure", "plot"):
-        ours[node] = {**base[node], **(ours.get(node) or {})}
+    for node in ("measurement", "figure", "measure", "plot", "findings"):
+        ours[node] = {**new[node], **(ours.get(node) or {})}
     quiet = {"help": "stages", "hydra_logging": "none", "job_logging": "none"}
     defaults = [
         "_self_",
-        *({group: None} for group in ("measure", "plot")),  # measure=quick may choose an entry
+        # measure=quick may choose an entry
+        *({group: None} for group in ("measure", "plot", "findings")),
         *({f"override /hydra/{key}": entry} for key, entry in quiet.items()),
     ]
     ConfigStore.instance().store(SAVED, {"defaults": defaults, **ours}, provider="ib_runner")

@@ -7,7 +7,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from ib_runner.config.rules import ENTRY, PLAIN, Rule
+from ib_runner.config.rules import ENTRY, NAMED_ENTRY, PLAIN, Rule
 from ib_runner.config.suggest import near_miss
 from ib_runner.errors import UsageError
 
@@ -31,6 +31,9 @@ def validate(config: DictConfig, stage: str) -> None:
         _check_collaborator(node, tree.get(node))
     for name, node in _named_entries(tree):
         _check_target(name, node)
+        for key, rule in NAMED_ENTRY.get(node["_target_"], {}).items():
+            if key in node:
+                _check(f"{name}.{key}", node[key], rule)
     _check_combinations(tree, stage)
 
 

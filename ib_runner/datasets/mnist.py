@@ -7,6 +7,7 @@ beyond that the scale hardly matters, as batch norm follows the first convolutio
 
 import os
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -58,6 +59,24 @@ def mnist(seed: int, files: Callable[[], Files] = published) -> Dataset:
     """
     del seed
     found = files()
+    return _load(found.folder, tuple(found.sha256.items()), found.mirrors, _stamps(found.folder))
+
+
+def _stamps(folder: Path) -> tuple[tuple[str, int, int], ...]:
+    """Name, size and time of the files there: whether they are still the same."""
+    files = sorted(folder.glob("*-ubyte*")) if folder.is_dir() else []
+    return tuple((one.name, one.stat().st_size, one.stat().st_mtime_ns) for one in files)
+
+
+@lru_cache(maxsize=1)  # all runs of a process share one copy, of 220 MB
+def _load(
+    folder: Path,
+    sha256: tuple[tuple[str, str], ...],
+    mirrors: tuple[str, ...],
+    stamps: tuple[tuple[str, int, int], ...],
+) -> Dataset:
+    del stamps  # they tell one reading from another
+    found = Files(folder, dict(sha256), mirrors)
     train, test = (
         _split(found, f"{part}-images-idx3-ubyte", f"{part}-labels-idx1-ubyte")
         for part in ("train", "t10k")

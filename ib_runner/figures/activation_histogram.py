@@ -29,7 +29,7 @@ class ActivationHistogram:
         n_layers = table["layer"].nunique()
         figure = new_figure(COLUMN, 0.5 + 0.9 * n_layers)
         panels = figure.subplots(n_layers, sharex=True, squeeze=False)[:, 0]
-        mesh = draw_activations(panels, table)
+        mesh = draw_activations(panels, table, context)
         for axes in panels[:-1]:
             epoch_axis(axes, int(table["epoch"].max()), label=False)
         for axes in panels:
@@ -38,8 +38,11 @@ class ActivationHistogram:
         return figure
 
 
-def draw_activations(panels: Sequence[Axes], table: pd.DataFrame) -> QuadMesh:
-    """A heat map on each of ``panels``: share of the layer's values in a bin, over epochs."""
+def draw_activations(panels: Sequence[Axes], table: pd.DataFrame, context: Context) -> QuadMesh:
+    """A heat map on each of ``panels``: share of the layer's values in a bin, over epochs.
+
+    Where the activation is unbounded, the end bins hold all that is beyond, and say so.
+    """
     for axes, (layer, rows) in zip(panels, table.groupby("layer"), strict=True):
         counts = rows.pivot_table(index="left", columns="epoch", values="count").fillna(0.0)
         shares = (counts / counts.sum()).where(counts > 0)
@@ -53,7 +56,11 @@ def draw_activations(panels: Sequence[Axes], table: pd.DataFrame) -> QuadMesh:
             rasterized=True,
         )
         axes.set_title(layer_name(layer), pad=3)
-        axes.set_yticks([edges[0], (edges[0] + edges[-1]) / 2, edges[-1]])
+        ticks = [edges[0], (edges[0] + edges[-1]) / 2, edges[-1]]
+        names = [f"{tick:g}".replace("-", "−") for tick in ticks]
+        if context.bounds is None:
+            names = [f"≤ {names[0]}", names[1], f"≥ {names[2]}"]
+        axes.set_yticks(ticks, names)
         epoch_axis(axes, int(table["epoch"].max()))
     return mesh
 

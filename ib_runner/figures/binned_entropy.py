@@ -1,4 +1,4 @@
-"""H(Bin(T_ℓ)) of whole layers over epochs (bottom of Fig. 5)."""
+"""H(Bin(T_ℓ)) of whole layers over epochs (bottom of Fig. 5, and Fig. 7)."""
 
 import numpy as np
 import pandas as pd
@@ -14,9 +14,15 @@ from ib_runner.findings.context import Context, Tables
 
 
 class BinnedEntropy:
-    """One panel for each bin width that was measured, the widths written into them."""
+    """One panel for each bin width that was measured, the widths written into them.
+
+    ``from_zero`` false shows the range of the values only, however narrow.
+    """
 
     tables_needed = ("binned_entropy",)
+
+    def __init__(self, from_zero: bool = True):
+        self.from_zero = from_zero
 
     @styled
     def __call__(self, tables: Tables, context: Context) -> Figure:
@@ -25,20 +31,25 @@ class BinnedEntropy:
         figure = new_figure(COLUMN, 0.4 + 1.6 * len(widths))
         panels = figure.subplots(len(widths), sharex=True, squeeze=False)[:, 0]
         for axes, width in zip(panels, widths, strict=True):
-            draw_binned_entropy(axes, table, context, width)
+            draw_binned_entropy(axes, table, context, width, self.from_zero)
         for axes in panels[:-1]:
             epoch_axis(axes, int(table["epoch"].max()), label=False)
         layer_legend(panels[0])
         return figure
 
 
-def draw_binned_entropy(axes: Axes, table: pd.DataFrame, context: Context, width: float) -> None:
+def draw_binned_entropy(
+    axes: Axes, table: pd.DataFrame, context: Context, width: float, from_zero: bool = True
+) -> None:
     """H(Bin(T_ℓ)) for bins of ``width`` on ``axes``, with H(X) as a dotted line."""
+    n_layers = int(table["layer"].max())
     for layer, rows in whole_layers(table, width).groupby("layer"):
         entropy = convert(rows["entropy"], context.unit)
-        axes.plot(rows["epoch"], entropy, label=layer_name(layer), **layer_line(layer))
+        axes.plot(rows["epoch"], entropy, label=layer_name(layer), **layer_line(layer, n_layers))
     axes.axhline(convert(context.h_x, context.unit), color=GREY, linewidth=0.6, linestyle=":")
-    axes.set_ylim(bottom=0)
+    if from_zero:
+        axes.set_ylim(bottom=0)
     axes.set_ylabel(rf"$H(\mathrm{{Bin}}(T_\ell))$ [{context.unit}]")
-    axes.text(0.02, 0.04, f"bin width {width:g}", transform=axes.transAxes, fontsize=7)
+    name = f"bin width {width:g}"
+    axes.text(0.98, 0.04, name, transform=axes.transAxes, fontsize=7, ha="right")
     epoch_axis(axes, int(table["epoch"].max()))

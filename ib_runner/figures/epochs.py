@@ -1,5 +1,7 @@
 """The epoch axis, and the epochs that scatter plots and histograms show."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -27,9 +29,15 @@ def epoch_axis(axes: Axes, last: int, label: bool = True) -> None:
         axes.tick_params(labelbottom=False)
 
 
-def marked_epochs(tables: Tables, context: Context, table: pd.DataFrame, count: int) -> list[int]:
-    """Epochs of ``table`` worth a picture: ``context.epochs``, or the first turning points of the
-    last layer's I(X;T), the end, and what fills the gaps.
+def marked_epochs(
+    tables: Tables,
+    context: Context,
+    table: pd.DataFrame,
+    count: int,
+    near: Sequence[int] | None = None,
+) -> list[int]:
+    """Epochs of ``table`` worth a picture: ``context.epochs``; or those nearest to ``near``; or
+    ``count``: the first turning points of the last layer's I(X;T), the end, what fills the gaps.
 
     Raises ``ValueError`` naming an epoch of ``context.epochs`` that was not measured.
     """
@@ -42,8 +50,15 @@ def marked_epochs(tables: Tables, context: Context, table: pd.DataFrame, count: 
                 f"{len(available)} epochs from {available[0]} to {available[-1]} were"
             )
         return sorted(set(context.epochs))
+    if near is not None:
+        return sorted({_nearest(available, epoch) for epoch in near})
     turns = _turning_epochs(tables, context)
     return spread_epochs(available, count, [e for e in turns if e in available][: count - 1])
+
+
+def _nearest(available: np.ndarray, epoch: int) -> int:
+    """The one of ``available`` that is nearest to ``epoch`` on a logarithmic axis."""
+    return int(available[np.abs(np.log1p(available) - np.log1p(epoch)).argmin()])
 
 
 def _turning_epochs(tables: Tables, context: Context) -> list[int]:

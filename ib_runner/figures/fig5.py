@@ -1,4 +1,7 @@
-"""Fig. 5(a): values, information, losses, binned entropy and representations on one epoch axis."""
+"""Fig. 5, 10 and 12: values, information, losses, binned entropy and representations.
+
+The curves are one below the other, on one epoch axis.
+"""
 
 from collections.abc import Sequence
 
@@ -18,7 +21,10 @@ from ib_runner.findings.context import Context, Tables
 
 
 class Fig5:
-    """``layer``, counted from 1 or backwards from −1, is the one shown in the scatter plots."""
+    """``layer``, counted from 1 or backwards from −1, is the one shown in the scatter plots.
+
+    ``epochs``: the measured ones nearest to these are shown there; None: chosen from the tables.
+    """
 
     tables_needed = (
         "activation_histogram",
@@ -28,24 +34,25 @@ class Fig5:
         "representation",
     )
 
-    def __init__(self, layer: int = -1):
+    def __init__(self, layer: int = -1, epochs: Sequence[int] | None = None):
         self.layer = layer
+        self.epochs = epochs
 
     @styled
     def __call__(self, tables: Tables, context: Context) -> Figure:
-        epochs = marked_epochs(tables, context, tables("representation"), N_MARKS)
+        epochs = marked_epochs(tables, context, tables("representation"), N_MARKS, self.epochs)
         figure = new_figure(PAGE, 7.2)
         top, bottom = figure.subfigures(2, 1, height_ratios=(1.35, 5.85))
         left, right = bottom.subfigures(1, 2, width_ratios=(4.6, 2.15))
-        self._values(top, tables)
+        self._values(top, tables, context)
         self._curves(left, tables, context, epochs)
         self._scatters(right, tables, context, epochs)
         return figure
 
-    def _values(self, figure: SubFigure, tables: Tables) -> None:
+    def _values(self, figure: SubFigure, tables: Tables, context: Context) -> None:
         table = tables("activation_histogram")
         panels = figure.subplots(1, table["layer"].nunique(), sharey=True, squeeze=False)[0]
-        mesh = draw_activations(panels, table)
+        mesh = draw_activations(panels, table, context)
         panels[0].set_ylabel("value")
         share_bar(figure, mesh, panels)
 

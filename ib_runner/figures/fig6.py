@@ -1,8 +1,11 @@
-"""Fig. 6: within- and between-class distances, a column for each layer, a row for each epoch."""
+"""Fig. 6 and 8: within- and between-class distances, a column a layer and a row an epoch."""
 
+from collections.abc import Sequence
+
+import pandas as pd
 from matplotlib.figure import Figure
 
-from ib_runner.figures.distance_histogram import distance_labels, draw_distances
+from ib_runner.figures.distance_histogram import distance_labels, draw_distances, visible_end
 from ib_runner.figures.epochs import marked_epochs
 from ib_runner.figures.layers import layer_name
 from ib_runner.figures.style import PAGE, new_figure, styled
@@ -12,14 +15,21 @@ N_MARKS = 4
 
 
 class Fig6:
-    """The input is column 0; a column has one axis, so that rows compare."""
+    """The input is column 0; a column has one axis, so that rows compare.
+
+    ``epochs``: those to show, as far as they were measured; None: chosen from the tables.
+    """
 
     tables_needed = ("distance_histogram",)
+
+    def __init__(self, epochs: Sequence[int] | None = None):
+        self.epochs = epochs
 
     @styled
     def __call__(self, tables: Tables, context: Context) -> Figure:
         table = tables("distance_histogram")
-        epochs = marked_epochs(tables, context, table, N_MARKS)
+        epochs = self._measured(table) if context.epochs is None else None
+        epochs = epochs or marked_epochs(tables, context, table, N_MARKS)
         layers = sorted(table["layer"].unique())
         figure = new_figure(PAGE, 0.7 + 0.95 * len(epochs))
         panels = figure.subplots(len(epochs), len(layers), sharex="col", squeeze=False)
@@ -30,6 +40,10 @@ class Fig6:
         for column, layer in enumerate(layers):
             panels[0, column].set_title(layer_name(layer), pad=3)
             shown = table[(table["layer"] == layer) & table["epoch"].isin(epochs)]
-            panels[0, column].set_xlim(0, shown["right"].max())
+            panels[0, column].set_xlim(0, visible_end(shown))
         distance_labels(figure, "pairwise distance")
         return figure
+
+    def _measured(self, table: pd.DataFrame) -> list[int]:
+        """Those of ``self.epochs`` that ``table`` has."""
+        return sorted(set(self.epochs or ()) & set(table["epoch"]))

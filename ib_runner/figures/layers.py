@@ -8,9 +8,10 @@ from ib_runner.figures.style import colour
 WIDTHS = (4.2, 3.2, 2.2, 1.4, 0.9)
 
 
-def layer_line(layer: int) -> dict[str, object]:
-    """Line style of ``layer`` = 1, 2, …"""
-    return {"color": colour(layer - 1), "linewidth": WIDTHS[min(layer, len(WIDTHS)) - 1]}
+def layer_line(layer: int, n_layers: int = len(WIDTHS)) -> dict[str, object]:
+    """Line style of ``layer`` = 1, 2, …; the last of ``n_layers`` has the thinnest line."""
+    from_last = max(0, n_layers - layer)
+    return {"color": colour(layer - 1), "linewidth": WIDTHS[max(-len(WIDTHS), -1 - from_last)]}
 
 
 def layer_legend(axes: Axes) -> None:

@@ -28,12 +28,18 @@ class Losses:
 
 def draw_losses(axes: Axes, table: pd.DataFrame, context: Context) -> None:
     """Both losses on ``axes``; a cross-entropy is an information and follows ``context.unit``."""
-    information = context.loss == "cross_entropy"
     for split, colour in LINES.items():
         rows = table[table["split"] == split].sort_values("epoch")
-        loss = convert(rows["loss"], context.unit) if information else rows["loss"]
+        loss, label = loss_values(rows["loss"], context)
         axes.plot(rows["epoch"], loss, color=colour, linewidth=1.0, label=split)
     axes.set_ylim(bottom=0)
-    axes.set_ylabel(f"loss [{context.unit}]" if information else "loss (squared error)")
+    axes.set_ylabel(label)
     axes.legend(loc="upper right", borderaxespad=0.1)
     epoch_axis(axes, int(table["epoch"].max()))
+
+
+def loss_values(loss: pd.Series, context: Context) -> tuple[pd.Series, str]:
+    """The loss as it is drawn, and the axis's label."""
+    if context.loss == "cross_entropy":
+        return convert(loss, context.unit), f"loss [{context.unit}]"
+    return loss, "loss (squared error)"

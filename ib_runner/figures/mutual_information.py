@@ -13,16 +13,29 @@ from ib_runner.figures.layers import layer_legend, layer_line, layer_name
 from ib_runner.figures.style import COLUMN, GREY, new_figure, styled
 from ib_runner.figures.units import convert
 from ib_runner.findings.context import Context, Tables
-from ib_runner.findings.information import certified, of_layer, paper
+from ib_runner.findings.information import BINNED, certified, exact, of_layer, pairwise, paper
+from ib_runner.information.estimate import Status
 
 CROSS = {"marker": "x", "markersize": 4, "linestyle": "none", "zorder": 4}
-ENTROPY = {"color": GREY, "linewidth": 0.8, "linestyle": ":"}
+EXACT = {"color": "black", "linewidth": 0.8, "linestyle": (0, (4, 2)), "zorder": 3}
+PAIRWISE = {"linewidth": 0.8, "linestyle": "-.", "zorder": 3}
+ENTROPY = {"color": GREY, "linewidth": 0.8, "linestyle": ":", "zorder": 1}
+
+VACUOUS = str(Status.VACUOUS.value)
 
 
 class MutualInformation:
-    """A line and a band (the interval) for each layer; crosses are the paper's estimator."""
+    """A line and a band (the interval) for each layer; crosses are the paper's estimator.
+
+    Where they were measured: quadrature as a dashed line, the pairwise bounds as dotted ones.
+    """
 
     tables_needed = ("mutual_information",)
+
+    def applies(self, tables: Tables, context: Context) -> bool:
+        """Not to networks without Gaussian noise, whose information is vacuous."""
+        rows = tables("mutual_information")
+        return bool((rows[rows["method"] != BINNED]["status"] != VACUOUS).any())
 
     @styled
     def __call__(self, tables: Tables, context: Context) -> Figure:
@@ -36,35 +49,54 @@ class MutualInformation:
 
 def draw_information(axes: Axes, table: pd.DataFrame, context: Context) -> None:
     """I(X;T_ℓ) of every layer on ``axes``, with the epoch axis and H(X) as a dotted line."""
+    n_layers = int(table["layer"].max())
     for layer, rows in certified(table, context.beta).groupby("layer"):
-        style = layer_line(layer)
+        style = layer_line(layer, n_layers)
         mi, lower, upper = (convert(rows[name], context.unit) for name in ("mi", "lower", "upper"))
         axes.fill_between(rows["epoch"], lower, upper, color=style["color"], alpha=0.3, linewidth=0)
         axes.plot(rows["epoch"], mi, label=layer_name(layer), **style)
-    crosses = paper(table, context.beta)
-    for layer, rows in crosses.groupby("layer"):
-        values = convert(rows["mi"], context.unit)
-        axes.plot(rows["epoch"], values, color=layer_line(layer)["color"], **CROSS)
+    handles = _draw_other_methods(axes, table, context)
     axes.axhline(convert(context.h_x, context.unit), **ENTROPY)
     axes.set_ylim(bottom=0)
     axes.set_ylabel(rf"$I(X;T_\ell)$ [{context.unit}]")
     epoch_axis(axes, int(table["epoch"].max()))
     if axes.lines[:-1]:
-        _key(axes, with_crosses=not crosses.empty)
+        _key(axes, handles)
     else:
-        reasons = ", ".join(table["status"].unique())
+        reasons = ", ".join(table.loc[table["method"] != BINNED, "status"].unique())
         axes.text(0.5, 0.5, f"no estimate: {reasons}", transform=axes.transAxes, ha="center")
 
 
-def _key(axes: Axes, with_crosses: bool) -> None:
-    """What bands, crosses and the dotted line are; the colours have a legend of their own."""
+def _draw_other_methods(axes: Axes, table: pd.DataFrame, context: Context) -> list[Line2D]:
+    """What was found beside the certified values; a line of the key for each kind."""
+    handles = []
+    for label, found, style in (
+        ("paper's estimator", paper, CROSS),
+        ("quadrature", exact, EXACT),
+        ("pairwise bounds", pairwise, PAIRWISE),
+    ):
+        rows = found(table, context.beta)
+        for (layer, _), one in rows.groupby(["layer", "method"]):
+            values = convert(one["mi"], context.unit)
+            axes.plot(one["epoch"], values, **{"color": layer_line(layer)["color"], **style})
+        if len(rows):
+            handles.append(Line2D([], [], label=label, **{"color": GREY, **style}))
+    return handles
+
+
+def _key(axes: Axes, others: Sequence[Line2D]) -> None:
+    """What bands, other methods and the dotted line are; the colours have a legend of their own."""
     handles = [
         Patch(color=GREY, alpha=0.3, linewidth=0, label="certified 95 % interval"),
+        *others,
         Line2D([], [], label="$H(X)$", **ENTROPY),
     ]
-    if with_crosses:
-        handles.insert(1, Line2D([], [], color=GREY, label="paper's estimator", **CROSS))
-    axes.add_artist(axes.legend(handles=handles, loc="lower left", borderaxespad=0.2))
+    key = axes.legend(
+        handles=handles, loc="best", borderaxespad=0.2, labelspacing=0.2, frameon=True
+    )
+    key.get_frame().set(edgecolor="none", alpha=0.8)
+    key.set_zorder(1.5)  # above the line of H(X), below everything that was measured
+    axes.add_artist(key)
 
 
 def draw_marks(

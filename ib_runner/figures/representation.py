@@ -21,17 +21,21 @@ LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 class Representation:
-    """``layer`` counts from 1, or backwards from −1, the last one in the table."""
+    """``layer`` counts from 1, or backwards from −1, the last one in the table.
+
+    ``epochs``: the measured ones nearest to these are shown; None: chosen from the tables.
+    """
 
     tables_needed = ("representation",)
 
-    def __init__(self, layer: int = -1):
+    def __init__(self, layer: int = -1, epochs: Sequence[int] | None = None):
         self.layer = layer
+        self.epochs = epochs
 
     @styled
     def __call__(self, tables: Tables, context: Context) -> Figure:
         table = tables("representation")
-        epochs = marked_epochs(tables, context, table, N_MARKS)
+        epochs = marked_epochs(tables, context, table, N_MARKS, self.epochs)
         n_rows = -(-len(epochs) // 2)
         figure = new_figure(COLUMN, 0.3 + 1.75 * n_rows)
         places = figure.add_gridspec(n_rows, 2)
@@ -66,10 +70,11 @@ def draw_scatters(
         axes = _axes(figure, place, clouds[epoch].shape[1], limits, name)
         if axes.name == "3d":
             _tidy_cube(axes, zoom, azimuth)
-        _scatter(axes, clouds[epoch], classes[epoch])
+        draw_classes(axes, clouds[epoch], classes[epoch])
         axes.set_title(f"{letter}: epoch {epoch}", pad=0)
         panels.append(axes)
-    _legend(figure, np.unique(classes[epochs[-1]]), limits)
+    title = f"each axis from {limits[0]:.3g} to {limits[1]:.3g}"
+    class_legend(figure, np.unique(classes[epochs[-1]]), title)
     return panels
 
 
@@ -117,16 +122,21 @@ def _tidy_cube(axes: Axes, zoom: float, azimuth: float) -> None:
         axis._axinfo["grid"].update(color="#DDDDDD", linewidth=0.4)
 
 
-def _scatter(axes: Axes, cloud: np.ndarray, label: np.ndarray) -> None:
+def draw_classes(axes: Axes, cloud: np.ndarray, label: np.ndarray, size: float = 1.5) -> None:
+    """Points ``cloud`` [n, d] in the colours of their classes; ``size`` in square points.
+
+    Raises ``ValueError`` for d = 1.
+    """
     if cloud.shape[1] == 1:
         raise ValueError("a layer with one unit has a density, not a scatter plot")
     # drawn in one call and in the samples' order, so that no class covers the other
     colours = [colour(int(one), CLASSES) for one in label]
     flat = {"depthshade": False} if cloud.shape[1] == 3 else {}
-    axes.scatter(*cloud.T, c=colours, s=1.5, linewidths=0, alpha=0.6, rasterized=True, **flat)
+    axes.scatter(*cloud.T, c=colours, s=size, linewidths=0, alpha=0.6, rasterized=True, **flat)
 
 
-def _legend(figure: Figure | SubFigure, labels: np.ndarray, limits: tuple[float, float]) -> None:
+def class_legend(figure: Figure | SubFigure, labels: np.ndarray, title: str | None) -> None:
+    """The classes' colours, below everything in ``figure``."""
     handles = [
         Line2D(
             [], [], marker="o", markersize=3, linestyle="none", color=colour(int(label), CLASSES)
@@ -136,7 +146,7 @@ def _legend(figure: Figure | SubFigure, labels: np.ndarray, limits: tuple[float,
     figure.legend(
         handles,
         [f"class {label}" for label in labels],
-        title=f"each axis from {limits[0]:.3g} to {limits[1]:.3g}",
+        title=title,
         title_fontsize=7,
         loc="outside lower center",
         ncols=len(labels),

@@ -7,7 +7,7 @@ from typing import Any
 
 import matplotlib
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, SubFigure
 
 #: widths of the paper's column and page, inches
 COLUMN, PAGE = 3.25, 6.75
@@ -64,6 +64,11 @@ def new_figure(width: float, height: float) -> Figure:
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
     return figure
+
+
+def letter(figure: SubFigure, name: str) -> None:
+    """(a), (b), … in the upper left corner of a part of a composite figure."""
+    figure.suptitle(f"({name})", x=0.01, ha="left", fontsize=8, fontweight="bold")
 
 
 def encode(figure: Figure, kind: str) -> bytes:

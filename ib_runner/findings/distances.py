@@ -8,6 +8,7 @@ import pandas as pd
 
 from ib_runner.findings.context import Context, Tables
 from ib_runner.findings.finding import Finding, Quantity, Undecidable
+from ib_runner.findings.information import of_layer
 
 
 class ClassSeparation(Finding):
@@ -32,6 +33,33 @@ class ClassSeparation(Finding):
         text += f"{_listed(begin)} at epoch {epochs[0]}"
         largest = float(end[end.index.isin(self.layers)].max())
         return Quantity(text, largest, largest)
+
+
+class TightPairs(Finding):
+    """The share of within-class pairs closer than 10β at the end: pairs within one tight cluster.
+
+    Two samples of one centre are about β·√(2d) apart, and 10β is the bins' width of H(Bin(T_ℓ)).
+    ``layer`` counts from 1, or backwards from −1. Known up to the histogram's bin that holds 10β.
+    """
+
+    quantity = "the share of within-class pairs closer than 10 beta"
+
+    def __init__(self, layer: int, **bounds: Any):
+        super().__init__(**bounds)
+        self.layer = layer
+
+    def measure(self, tables: Tables, context: Context) -> Quantity:
+        if context.beta == 0:
+            raise Undecidable("without noise there is no scale to call tight")
+        rows = of_layer(self.table(tables, "distance_histogram"), self.layer)
+        last = rows[(rows["epoch"] == rows["epoch"].max()) & (rows["pairs"] == "within")]
+        shares = last["count"] / last["count"].sum()
+        tight = 10 * context.beta
+        low = float(shares[last["right"] <= tight].sum())
+        high = float(shares[last["left"] < tight].sum())
+        text = f"between {100 * low:.1f} and {100 * high:.1f} % of the within-class pairs"
+        text += f" closer than {tight:g} at epoch {rows['epoch'].max()}"
+        return Quantity(text, low, high)
 
 
 def _ratios(table: pd.DataFrame) -> pd.Series:

@@ -1,19 +1,28 @@
 """What a finding is: a quantity with its interval, held against what the paper lets one expect."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import NamedTuple
 
 import pandas as pd
 
-from ib_runner.findings.context import Context, Tables, read
+from ib_runner.findings.context import Context, Runs, Tables, read
+
+#: what was measured, where the tables do not tell
+NOTHING = "nothing"
 
 
 class Outcome(NamedTuple):
-    """``holds`` is yes, no or undecided; ``why`` is the rule, in numbers, and what it met."""
+    """``holds`` is yes, no or undecided; ``why`` is the rule, in numbers, and what it met.
+
+    The quantity is between ``low`` and ``high``; None where the tables do not tell.
+    """
 
     measured: str
     holds: str
     why: str
+    low: float | None = None
+    high: float | None = None
 
 
 class Quantity(NamedTuple):
@@ -28,7 +37,7 @@ class Undecidable(Exception):  # noqa: N818 - no error: the run is too short, or
     """The tables do not tell; the message says why."""
 
 
-class Finding(ABC):
+class Rule:
     """It holds if the quantity is certainly at least ``at_least`` and at most ``at_most``.
 
     ``expected`` says what the paper reports. A run that ends before ``min_epoch`` tells nothing
@@ -52,24 +61,21 @@ class Finding(ABC):
         self.at_most = at_most
         self.min_epoch = min_epoch
 
-    def __call__(self, tables: Tables, context: Context) -> Outcome:
+    def judge(self, measure: Callable[[], Quantity]) -> Outcome:
+        """Hold what ``measure`` finds against the bounds; ``Undecidable`` makes undecided."""
         try:
-            quantity = self.measure(tables, context)
+            quantity = measure()
         except Undecidable as reason:
-            return Outcome("nothing", "undecided", str(reason))
-        holds = self._verdict(quantity)
-        return Outcome(quantity.text, holds, f"{self._rule()}; {_met(quantity)}")
-
-    @abstractmethod
-    def measure(self, tables: Tables, context: Context) -> Quantity:
-        """The quantity, from the tables; raises ``Undecidable`` where they do not tell."""
+            return Outcome(NOTHING, "undecided", str(reason))
+        holds, why = self._verdict(quantity), f"{self._rule()}; {_met(quantity)}"
+        return Outcome(quantity.text, holds, why, quantity.low, quantity.high)
 
     def table(self, tables: Tables, name: str) -> pd.DataFrame:
         """Table ``name``; ``Undecidable`` where it is missing or ends before ``min_epoch``."""
         table = read(tables, name)
         if table is None or table.empty:
             raise Undecidable(f"there is no table {name}")
-        if table["epoch"].max() < self.min_epoch:
+        if "epoch" in table and table["epoch"].max() < self.min_epoch:
             raise Undecidable(
                 f"table {name} ends at epoch {table['epoch'].max()}, "
                 f"and this is about epoch {self.min_epoch} and later"
@@ -92,6 +98,29 @@ class Finding(ABC):
             if bound is not None
         ]
         return f"{self.quantity} must be {' and '.join(bounds)}"
+
+
+class Finding(Rule, ABC):
+    """A finding about one run."""
+
+    def __call__(self, tables: Tables, context: Context) -> Outcome:
+        return self.judge(lambda: self.measure(tables, context))
+
+    @abstractmethod
+    def measure(self, tables: Tables, context: Context) -> Quantity:
+        """The quantity, from the tables; raises ``Undecidable`` where they do not tell."""
+
+
+class FindingOverRuns(Rule, ABC):
+    """A finding about the runs of a sweep together, judged where the sweep is checked."""
+
+    def over_runs(self, tables: Tables, runs: Runs) -> Outcome:
+        """The verdict, from the sweep's tables."""
+        return self.judge(lambda: self.measure(tables, runs))
+
+    @abstractmethod
+    def measure(self, tables: Tables, runs: Runs) -> Quantity:
+        """The quantity, from the sweep's tables; ``Undecidable`` where they do not tell."""
 
 
 def _met(quantity: Quantity) -> str:

@@ -13,16 +13,19 @@ NEAR = 0.1
 
 
 class Saturation(Finding):
-    """By how much the share of values near the ends grew from ``since`` epochs of training on.
+    """The share of values near the ends of the range at the end of training.
 
-    ``layer`` counts from 1, or backwards from −1. For bounded activations only.
+    With ``since``, by how much it grew from that epoch on. ``layer`` counts from 1, or backwards
+    from −1. For bounded activations only.
     """
 
-    def __init__(self, layer: int, since: int, **bounds: Any):
+    def __init__(self, layer: int, since: int | None = None, **bounds: Any):
         super().__init__(**bounds)
         self.layer = layer
         self.since = since
-        self.quantity = f"the growth, since epoch {since}, of the share of values near the ends"
+        self.quantity = "the share of values near the ends"
+        if since is not None:
+            self.quantity = f"the growth, since epoch {since}, of {self.quantity}"
 
     def measure(self, tables: Tables, context: Context) -> Quantity:
         if context.bounds is None:
@@ -31,10 +34,14 @@ class Saturation(Finding):
         share = rows.groupby("epoch")[["left", "right", "count"]].apply(
             _share_near_ends, bounds=context.bounds
         )
+        end = share.iloc[-1]
+        if self.since is None:
+            text = f"{100 * end:.1f} % of the values near ±1 at epoch {share.index[-1]}"
+            return Quantity(text, end, end)
         early = share[share.index <= self.since]
         if early.empty:
             raise Undecidable(f"no epoch up to {self.since} was measured")
-        begin, end = early.iloc[-1], share.iloc[-1]
+        begin = early.iloc[-1]
         text = (
             f"{100 * begin:.1f} % of the values near ±1 at epoch {early.index[-1]}, "
             f"{100 * end:.1f} % at epoch {share.index[-1]}"

@@ -7,7 +7,7 @@ import pandas as pd
 
 from ib_runner.findings.context import Context, Tables
 from ib_runner.findings.finding import Finding, Quantity, Undecidable
-from ib_runner.findings.information import certified, of_layer
+from ib_runner.findings.information import best, of_layer
 from ib_runner.findings.turning import turning_points
 
 
@@ -18,23 +18,29 @@ class Trajectory(Finding):
         super().__init__(**bounds)
         self.layer = layer
 
-    def information(self, tables: Tables, context: Context) -> pd.DataFrame:
-        """The layer's certified rows; ``Undecidable`` without at least two of them."""
+    def information(self, tables: Tables, context: Context, since: int = 0) -> pd.DataFrame:
+        """The layer's rows from epoch ``since`` on; ``Undecidable`` without two intervals."""
         table = self.table(tables, "mutual_information")
-        rows = of_layer(certified(table, context.beta), self.layer).reset_index(drop=True)
+        rows = of_layer(best(table, context.beta), self.layer)
+        rows = rows[rows["epoch"] >= since].reset_index(drop=True)
         if len(rows) < 2:
-            raise Undecidable(f"I(X;T) of layer {self.layer} has intervals at {len(rows)} epochs")
+            from_then_on = f" from epoch {since} on" if since else ""
+            raise Undecidable(
+                f"I(X;T) of layer {self.layer} has intervals at {len(rows)} epochs{from_then_on}"
+            )
         return rows
 
 
 class Compression(Trajectory):
-    """The fall of I(X;T_ℓ) from its highest value to the end, nats."""
+    """The fall of I(X;T_ℓ) from its highest value, from epoch ``since`` on, to the end, nats."""
 
-    quantity = "the fall from the peak to the end (nats)"
+    def __init__(self, layer: int, since: int = 0, **bounds: Any):
+        super().__init__(layer, **bounds)
+        self.since = since
+        self.quantity = f"the fall from the peak{after(since)} to the end (nats)"
 
     def measure(self, tables: Tables, context: Context) -> Quantity:
-        rows = self.information(tables, context)
-        return _difference(rows.loc[rows["mi"].idxmax()], rows.iloc[-1], "falls")
+        return fall(self.information(tables, context, self.since))
 
 
 class Rise(Trajectory):
@@ -46,6 +52,33 @@ class Rise(Trajectory):
         rows = self.information(tables, context)
         peak = rows["mi"].idxmax()
         return _difference(rows.loc[rows["mi"][: peak + 1].idxmin()], rows.loc[peak], "rises")
+
+
+class Variation(Trajectory):
+    """The difference of the highest and the lowest I(X;T_ℓ) from epoch ``since`` on, nats."""
+
+    def __init__(self, layer: int, since: int, **bounds: Any):
+        super().__init__(layer, **bounds)
+        self.since = since
+        self.quantity = f"the range of I(X;T_ℓ){after(since)} (nats)"
+
+    def measure(self, tables: Tables, context: Context) -> Quantity:
+        rows = self.information(tables, context, self.since)
+        highest, lowest = rows.loc[rows["mi"].idxmax()], rows.loc[rows["mi"].idxmin()]
+        low, high = highest["lower"] - lowest["upper"], highest["upper"] - lowest["lower"]
+        return Quantity(f"between {value(lowest)} and {value(highest)}", max(low, 0.0), high)
+
+
+class GapToInput(Trajectory):
+    """How far the highest I(X;T_ℓ) stays below H(X), nats."""
+
+    quantity = "H(X) minus the highest I(X;T_ℓ) (nats)"
+
+    def measure(self, tables: Tables, context: Context) -> Quantity:
+        rows = self.information(tables, context)
+        highest = rows.loc[rows["mi"].idxmax()]
+        text = f"{value(highest)}, H(X) = {context.h_x:.3f}"
+        return Quantity(text, context.h_x - highest["upper"], context.h_x - highest["lower"])
 
 
 class Peak(Trajectory):
@@ -66,8 +99,18 @@ class Peak(Trajectory):
             return Quantity("no peak", math.inf, math.inf)
         position = peaks[0 if self.which == "first" else -1]
         first, last = _as_high(rows, position)
-        text = f"{self.which} of {len(peaks)} peaks: {_value(rows.loc[position])}"
+        text = f"{self.which} of {len(peaks)} peaks: {value(rows.loc[position])}"
         return Quantity(text, int(rows["epoch"][first]), int(rows["epoch"][last]))
+
+
+def fall(rows: pd.DataFrame) -> Quantity:
+    """By how much I falls from its highest value in ``rows`` to the last one, nats."""
+    return _difference(rows.loc[rows["mi"].idxmax()], rows.iloc[-1], "falls")
+
+
+def after(since: int) -> str:
+    """How rules say from when on they count."""
+    return f" after epoch {since}" if since else ""
 
 
 def _as_high(rows: pd.DataFrame, position: int) -> tuple[int, int]:
@@ -83,12 +126,13 @@ def _difference(before: pd.Series, after: pd.Series, verb: str) -> Quantity:
     """By how much I rises or falls between two rows, the intervals taken at their worst."""
     upper, lower = (after, before) if verb == "rises" else (before, after)
     if before["epoch"] == after["epoch"]:
-        return Quantity(f"never {verb}: {_value(before)} is the extreme", 0.0, 0.0)
+        return Quantity(f"never {verb}: {value(before)} is the extreme", 0.0, 0.0)
     low, high = upper["lower"] - lower["upper"], upper["upper"] - lower["lower"]
     change = f"{verb} by {upper['mi'] - lower['mi']:.2f} [{low:.2f}, {high:.2f}] nats"
-    return Quantity(f"{change}: {_value(before)}, {_value(after)}", low, high)
+    return Quantity(f"{change}: {value(before)}, {value(after)}", low, high)
 
 
-def _value(row: pd.Series) -> str:
+def value(row: pd.Series) -> str:
+    """I with its interval and epoch, for people."""
     interval = f"[{row['lower']:.2f}, {row['upper']:.2f}]"
     return f"{row['mi']:.2f} {interval} nats at epoch {row['epoch']}"

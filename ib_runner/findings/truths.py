@@ -2,7 +2,7 @@
 
 from ib_runner.findings.context import Context, Tables
 from ib_runner.findings.finding import Finding, Quantity, Undecidable
-from ib_runner.findings.information import certified
+from ib_runner.findings.information import best
 
 #: sampling errors that a value may lie above H(X)
 STANDARD_ERRORS = 4
@@ -31,7 +31,7 @@ class DataProcessing(Finding):
     quantity = "the largest lower end above the upper end of the layer before (nats)"
 
     def measure(self, tables: Tables, context: Context) -> Quantity:
-        rows = certified(self.table(tables, "mutual_information"), context.beta)
+        rows = best(self.table(tables, "mutual_information"), context.beta)
         lower = rows.pivot_table(index="epoch", columns="layer", values="lower")
         upper = rows.pivot_table(index="epoch", columns="layer", values="upper")
         excess = (lower - upper.shift(axis="columns")).stack().dropna()

@@ -1,18 +1,12 @@
-"""How saturated units are, how samples gather in clusters, and how pure these are (section 5.1)."""
+"""How samples gather in clusters, and how pure these are (section 5.1)."""
 
 import math
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from ib_runner.information.binning import bin_codes
-
-
-def saturation_share(values: Tensor, eps: float) -> float:
-    """The share of ``values`` [n, d], outputs of tanh units, with |value| > 1 − ``eps``."""
-    return float((values.abs() > 1.0 - eps).to(torch.float64).mean())
 
 
 @dataclass(frozen=True)

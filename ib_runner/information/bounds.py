@@ -50,6 +50,10 @@ class Points:
     t: np.ndarray
     log2_own_cloud: np.ndarray
 
+    def first(self, n_mc: int) -> "Points":
+        """At most ``n_mc`` points of each input."""
+        return Points(self.t[:, :, :n_mc], self.log2_own_cloud[:, :n_mc])
+
 
 @dataclass(frozen=True)
 class Bound:

@@ -224,6 +224,7 @@ def _add_at(
     own,
     same,
     total,
+    count_only,
 ):
     """``add_mixtures`` for the points of one input; returns the number of evaluations."""
     # the records of a chunk, one row a number, stay in the first cache
@@ -239,10 +240,15 @@ def _add_at(
         lowest = min(lowest, own[j])
     threshold = _f(bits - lowest)
     n_near = _find_near(points, centres[owner], low, high, inverse_width, slack, threshold, near)
+    evaluations = own.size * own_records.shape[0]
+    if count_only:
+        for other in near[:n_near]:
+            if other != owner:
+                evaluations += own.size * (offsets[other + 1] - offsets[other])
+        return evaluations
     for j in range(own.size):
         reference[j] = own[j]
         total[j] = 1.0
-    evaluations = 0
     for of_own_class in (True, False):
         evaluations += own.size * _add_others(
             points,
@@ -283,6 +289,7 @@ def add_mixtures(
     same,
     total,
     evaluations,
+    count_only,
 ):
     """Add up the mixtures of N inputs at points drawn by n of them, pruned.
 
@@ -292,7 +299,8 @@ def add_mixtures(
     ``inverse_width`` [d, N]: float32 boxes around the components' means, and 1/largest diagonal
     of I + 2 ln 2·covariance. ``slack``: the boxes' rounding error. ``own``, ``same`` and
     ``total`` [n, m] (float64) receive log2 of the own mixture, of the sum over the own class and
-    of that over all; ``evaluations`` [n] (int64) the number of component evaluations.
+    of that over all; ``evaluations`` [n] (int64) the number of component evaluations. With
+    ``count_only`` they are counted without being made, but for the own mixtures'.
 
     An input is left out of a sum when it adds less than 2^(−``bits``) of the own term at all of
     the points: its mixture is at most 2^(−g²/w) there, with g the gap between the two boxes along
@@ -314,4 +322,5 @@ def add_mixtures(
             own[x],
             same[x],
             total[x],
+            count_only,
         )

@@ -83,12 +83,27 @@ def mixture_sums(
     units; ``classes`` [N] are integers. Each sum lacks at most the share ``PRUNED``.
     """
     n, _, m = points.shape
+    own, same, total = (np.empty((n, m)) for _ in range(3))
+    evaluations = _add(points, owners, centres, mixtures, classes, own, same, total, False)
+    return MixtureSums(own, same, total, evaluations)
+
+
+def own_densities(
+    points: np.ndarray, owners: np.ndarray, centres: np.ndarray, mixtures: Mixtures
+) -> tuple[np.ndarray, int]:
+    """The ``own`` of :func:`mixture_sums`, and how many evaluations all of its sums would take."""
+    n, _, m = points.shape
+    own, unused = np.empty((n, m)), np.empty((n, m))
+    evaluations = _add(points, owners, centres, mixtures, owners, own, unused, unused, True)
+    return own, evaluations
+
+
+def _add(points, owners, centres, mixtures, classes, own, same, total, count_only) -> int:
     centres = np.ascontiguousarray(centres, dtype=np.float64)
     low = np.ascontiguousarray((mixtures.boxes[:, 0] + centres).T, dtype=np.float32)
     high = np.ascontiguousarray((mixtures.boxes[:, 1] + centres).T, dtype=np.float32)
     slack = np.float32(1e-6 * max(np.abs(low).max(), np.abs(high).max(), 1.0))
-    own, same, total = (np.empty((n, m)) for _ in range(3))
-    evaluations = np.zeros(n, np.int64)
+    evaluations = np.zeros(len(points), np.int64)
     add_mixtures(
         np.ascontiguousarray(points, dtype=np.float32),
         owners,
@@ -105,5 +120,6 @@ def mixture_sums(
         same,
         total,
         evaluations,
+        count_only,
     )
-    return MixtureSums(own, same, total, int(evaluations.sum()))
+    return int(evaluations.sum())

@@ -1,130 +1,187 @@
-"""The coupled estimator of all layers: chooses sizes, draws, and makes estimates of the bounds.
+"""The coupled estimator of all layers: a pilot, sizes, draws, and estimates from the bounds.
 
 What it computes and why that is an interval: see ``bounds``.
 """
 
 import time
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
-from ib_runner.information.adaptive import Plan, plan
+from ib_runner.information import adaptive, pilot
+from ib_runner.information.adaptive import BUDGET, Request, Sizes
 from ib_runner.information.bounds import Interval, Points, bound_x, bound_y, interval
 from ib_runner.information.clouds import (
-    CLOUD_A,
-    PILOT_A,
-    PILOT_POINTS,
-    POINTS,
     Densities,
-    blocks_of,
-    choose_components,
     evaluation_points,
+    evaluations_at,
     fit_densities,
-    pilot_groups,
     sums_at,
 )
 from ib_runner.information.conditional_densities import LN2, MixtureSums
 from ib_runner.information.estimate import Estimate, Status
-from ib_runner.information.labels import Labels
 from ib_runner.information.sample_propagation import Layer, Sampler
+from ib_runner.information.task import Task, estimate_of
 
-#: a lower bound this close to H proves that the layer tells all inputs (or labels) apart
-SATURATED = 0.01
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What the caller asks for; ``n_x``, ``n_o``, ``n_mc`` None: to be chosen."""
-
-    target_width: float
-    n_x: int | None
-    n_o: int | None
-    n_mc: int | None
-    budget: int | None
+#: the share of what is left of the budget that is planned with: near inputs are a forecast
+_PLANNED = 0.8
 
 
-@dataclass(frozen=True)
-class _Sizes:
-    """Draws per input in clouds A and B, and evaluation points per input."""
-
-    n_x: int
-    n_o: int
-    n_mc: int
-
-
-def _cloud_sizes(n: int, settings: Settings) -> tuple[int, int]:
-    """n_x and n_o: about 1000 draws keep the bias of either bound near 0.01 nats.
-
-    With few inputs many points are wanted, each made of another draw: the cloud is larger.
-    """
-    n_x = settings.n_x or int(np.clip(2**16 // n, 1024, 8192))
-    n_x = max(n_x, settings.n_mc or 0)
-    return n_x, settings.n_o or max(n_x // 2, 1)
-
-
-def estimates(
-    sampler: Sampler,
-    layers: list[Layer],
-    settings: Settings,
-    inputs: Labels,
-    labels: Labels | None,
-) -> list[Estimate]:
-    """Estimates of I(X;T), and of I(Y;T) given ``labels``, for ``layers``.
-
-    ``inputs`` numbers the distinct inputs: its entropy is H(X).
-    """
-    if not layers:
+def estimates(task: Task) -> list[Estimate]:
+    """Estimates of I(X;T), and of I(Y;T) given labels, for the layers of ``task``."""
+    if not task.layers:
         return []
     started = time.perf_counter()
-    n = len(sampler)
-    n_x, n_o = _cloud_sizes(n, settings)
-    classes = inputs.classes if labels is None else labels.classes
-    pilot = pilot_groups(sampler, np.random.default_rng(sampler.seed))
-    components = choose_components(sampler, layers, n_x, n_o, pilot)
-    densities = fit_densities(sampler, layers, n_o, components)
-    plans = _plans(sampler, layers, densities, n_x, pilot, classes, settings)
-    n_mc = {number: plan.n_mc for number, plan in plans.items()}
-    blocks = blocks_of(n, n_x)
-    points = evaluation_points(sampler, layers, densities, n_x, n_mc, blocks, (CLOUD_A, POINTS))
+    sampler, layers = task.sampler, task.layers
+    densities = fit_densities(
+        sampler, layers, {k.number: (1, 1) if k.exact else pilot.BASE for k in layers}
+    )
+    sizes, left = _sizes(task, densities)
+    possible = [layer for layer in layers if sizes[layer.number] is not None]
+    _refit(sampler, possible, densities, sizes)
+    points = {}
+    if possible:
+        points = evaluation_points(
+            sampler,
+            possible,
+            densities,
+            {k.number: sizes[k.number].n_x for k in possible},
+            {k.number: sizes[k.number].n_mc for k in possible},
+        )
     shared = (time.perf_counter() - started) / len(layers)
     found = []
     for layer in layers:
-        started = time.perf_counter()
-        here, delta = points[layer.number], plans[layer.number].delta
-        sums = sums_at(layer, here, blocks, densities[layer.number], classes)
-        bounds = [("x", bound_x(here, sums, n, delta), inputs)]
-        if labels is not None:
-            bounds.append(("y", bound_y(here, sums, labels.sizes, delta), labels))
-        h_t_given_x = _conditional_entropy(layer, here, sums)
-        sizes = _Sizes(n_x, n_o, n_mc[layer.number])
-        for target, bound, of in bounds:
-            seconds = (shared + time.perf_counter() - started) / len(bounds)
-            certified = interval(bound, of.entropy)
-            status = _status(certified, of.entropy, settings.target_width)
-            found.append(_estimate(layer, target, certified, status, h_t_given_x, sizes, seconds))
+        k = layer.number
+        here = points.get(k)
+        if here is not None:
+            here = _within(left, layer, here, densities[k], sizes[k])
+        if here is None:
+            found += _nothing_certified(task, layer)
+        else:
+            found += _of_layer(task, layer, here, densities[k], sizes[k], shared)
     return found
 
 
-def _plans(
+def _sizes(task: Task, densities: dict[int, Densities]) -> tuple[dict[int, Sizes | None], float]:
+    """Sizes for every layer, None where the budget allows none; and what a layer may yet cost."""
+    n, settings = len(task.sampler), task.settings
+    unbounded = settings.budget is None and settings.n_mc is not None
+    budget = float("inf") if unbounded else float(settings.budget or BUDGET)
+    requests = {
+        layer.number: Request(
+            n=n,
+            exact=layer.exact,
+            highest=task.inputs.entropy,
+            target_width=settings.target_width,
+            budget=budget,
+            n_x=settings.n_x,
+            n_o=settings.n_o,
+            n_mc=settings.n_mc,
+        )
+        for layer in task.layers
+    }
+    plan = pilot.plan(task.sampler, budget)
+    if plan is None:
+        return dict.fromkeys(requests), 0.0
+    left = budget - plan.most_evaluations(n)
+    found = pilot.run(
+        task.sampler, task.layers, plan, densities, task.inputs.entropy, settings.target_width
+    )
+    return {
+        k: adaptive.choose(found[k], replace(request, budget=_PLANNED * left))
+        for k, request in requests.items()
+    }, left
+
+
+def _refit(
     sampler: Sampler,
-    layers: list[Layer],
+    layers: Sequence[Layer],
     densities: dict[int, Densities],
-    n_x: int,
-    pilot: list[tuple[int, int]],
-    classes: np.ndarray,
-    settings: Settings,
-) -> dict[int, Plan]:
-    """For each layer, from the pilot's points; a given n_mc stands."""
-    n = len(sampler)
-    few = dict.fromkeys((layer.number for layer in layers), min(max(32, 4096 // n), n_x))
-    points = evaluation_points(sampler, layers, densities, n_x, few, pilot, (PILOT_A, PILOT_POINTS))
-    plans = {}
-    for layer in layers:
-        k = layer.number
-        sums = sums_at(layer, points[k], pilot, densities[k], classes)
-        found = plan(points[k], sums, n, n_x, n_x, settings.target_width, settings.budget)
-        plans[k] = replace(found, n_mc=settings.n_mc or found.n_mc)
-    return plans
+    sizes: dict[int, Sizes],
+) -> None:
+    """Put other densities in the place of the pilot's where other sizes were chosen."""
+    wanted = {
+        layer.number: (sizes[layer.number].n_o, sizes[layer.number].components)
+        for layer in layers
+        if not layer.exact
+    }
+    again = [layer for layer in layers if wanted.get(layer.number, pilot.BASE) != pilot.BASE]
+    densities.update(fit_densities(sampler, again, wanted))
+
+
+def _within(
+    budget: float, layer: Layer, points: Points, densities: Densities, sizes: Sizes
+) -> Points | None:
+    """As many of the ``points`` per input as their kernel evaluations allow; None if not two.
+
+    The evaluations are counted before they are made: their number decides, never a value.
+    """
+    n, n_mc = points.log2_own_cloud.shape
+    own = n_mc * len(densities.mixtures.records)
+    budget -= n * n_mc * sizes.n_x
+    if n * own <= budget:
+        return points
+    # counting evaluates the own mixtures
+    budget -= own
+    evaluations = evaluations_at(layer, points, densities)
+    if evaluations <= budget:
+        return points
+    n_mc = int(n_mc * budget / evaluations)
+    return points.first(n_mc) if n_mc >= 2 else None
+
+
+def _of_layer(
+    task: Task, layer: Layer, points: Points, densities: Densities, sizes: Sizes, shared: float
+) -> list[Estimate]:
+    """The estimates of one layer; ``shared``: seconds spent for it before."""
+    started = time.perf_counter()
+    n, labels = len(task.sampler), task.labels
+    classes = task.inputs.classes if labels is None else labels.classes
+    sums = sums_at(layer, points, [(0, n)], densities, classes)
+    bounds = {"x": bound_x(points, sums, n, sizes.delta)}
+    if labels is not None:
+        bounds["y"] = bound_y(points, sums, labels.sizes, sizes.delta)
+    h_t_given_x = _conditional_entropy(layer, points, sums)
+    found = []
+    for target, of in task.targets:
+        certified = interval(bounds[target], of.entropy)
+        seconds = (shared + time.perf_counter() - started) / len(bounds)
+        found.append(
+            estimate_of(
+                layer,
+                target=target,
+                method="coupled",
+                mi=certified.mi,
+                stderr=certified.stderr,
+                lower=certified.lower,
+                upper=certified.upper,
+                **_entropies(target, certified, h_t_given_x),
+                n_x=sizes.n_x,
+                n_o=sizes.n_o,
+                n_mc=points.t.shape[2],
+                status=Status.of(
+                    certified.lower, certified.upper, of.entropy, task.settings.target_width
+                ),
+                seconds=seconds,
+            )
+        )
+    return found
+
+
+def _nothing_certified(task: Task, layer: Layer) -> list[Estimate]:
+    """[0, H]: the budget is too small for more."""
+    return [
+        estimate_of(
+            layer,
+            target=target,
+            method="coupled",
+            lower=0.0,
+            upper=of.entropy,
+            status=Status.NOT_CERTIFIED,
+        )
+        for target, of in task.targets
+    ]
 
 
 def _conditional_entropy(layer: Layer, points: Points, sums: MixtureSums) -> float:
@@ -135,37 +192,7 @@ def _conditional_entropy(layer: Layer, points: Points, sums: MixtureSums) -> flo
     return layer.dim / 2 * float(np.log(2 * np.pi * layer.beta**2)) - middle * LN2
 
 
-def _estimate(
-    layer: Layer,
-    target: str,
-    found: Interval,
-    status: Status,
-    h_t_given_x: float,
-    sizes: _Sizes,
-    seconds: float,
-) -> Estimate:
-    return Estimate(
-        layer=layer.number,
-        dim=layer.dim,
-        target=target,
-        method="coupled",
-        mi=found.mi,
-        stderr=found.stderr,
-        lower=found.lower,
-        upper=found.upper,
-        h_t=found.mi + h_t_given_x if target == "x" else None,
-        h_t_given_x=h_t_given_x if target == "x" else None,
-        beta=layer.beta,
-        n_x=sizes.n_x,
-        n_o=sizes.n_o,
-        n_mc=sizes.n_mc,
-        status=status,
-        seconds=seconds,
-    )
-
-
-def _status(found: Interval, highest: float, target_width: float) -> Status:
-    if found.lower >= highest - SATURATED:
-        return Status.SATURATED
-    wide = found.upper - found.lower > target_width
-    return Status.WIDTH_NOT_REACHED if wide else Status.OK
+def _entropies(target: str, found: Interval, h_t_given_x: float) -> dict[str, float]:
+    if target != "x":
+        return {}
+    return {"h_t": found.mi + h_t_given_x, "h_t_given_x": h_t_given_x}

@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from enum import Enum
 
+#: a lower bound this close to H proves that the layer tells all inputs (or labels) apart
+SATURATED = 0.01
+
 
 class Status(Enum):
     """How far an estimate can be trusted; ``sentence`` says it in words."""
@@ -35,8 +38,15 @@ class Status(Enum):
         member.sentence = sentence
         return member
 
+    @classmethod
+    def of(cls, lower: float, upper: float, highest: float, target_width: float) -> "Status":
+        """The status of a certified interval, ``highest`` being H(X) or H(Y); all in nats."""
+        if lower >= highest - SATURATED:
+            return cls.SATURATED
+        return cls.WIDTH_NOT_REACHED if upper - lower > target_width else cls.OK
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, kw_only=True)
 class Estimate:
     """I(X;T_layer) (``target`` "x") or I(Y;T_layer) ("y") by ``method``; all in nats.
 
@@ -51,15 +61,15 @@ class Estimate:
     dim: int
     target: str
     method: str
-    mi: float | None
-    stderr: float | None
-    lower: float | None
-    upper: float | None
-    h_t: float | None
-    h_t_given_x: float | None
+    mi: float | None = None
+    stderr: float | None = None
+    lower: float | None = None
+    upper: float | None = None
+    h_t: float | None = None
+    h_t_given_x: float | None = None
     beta: float
-    n_x: int | None
-    n_o: int | None
-    n_mc: int | None
+    n_x: int | None = None
+    n_o: int | None = None
+    n_mc: int | None = None
     status: Status
-    seconds: float
+    seconds: float = 0.0

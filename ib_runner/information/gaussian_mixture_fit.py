@@ -48,6 +48,24 @@ def _moments(cloud, order, begin, end, mean, covariance):
             covariance[j, i] = covariance[i, j]
 
 
+@numba.njit(cache=True, fastmath=True, error_model="numpy")
+def _whole_moments(cloud, mean, covariance):
+    """``_moments`` of all draws of a cloud, in their order: vector code."""
+    dim, n = cloud.shape
+    for i in range(dim):
+        total = 0.0
+        for k in range(n):
+            total += cloud[i, k]
+        mean[i] = total / n
+    for i in range(dim):
+        for j in range(i + 1):
+            total = 0.0
+            for k in range(n):
+                total += (cloud[i, k] - mean[i]) * (cloud[j, k] - mean[j])
+            covariance[i, j] = total / n
+            covariance[j, i] = covariance[i, j]
+
+
 @numba.njit(cache=True, error_model="numpy")
 def _principal_axis(covariance, axis):
     """The leading eigenvector into ``axis`` [d], roughly; returns its variance."""
@@ -164,7 +182,7 @@ def _fit(cloud, noise_variance, records, box):
     covariances = np.zeros((most + 1, dim, dim))
     axes = np.zeros((most + 1, dim))
     ends[0] = n_draws
-    _moments(cloud, order, 0, n_draws, means[0], covariances[0])
+    _whole_moments(cloud, means[0], covariances[0])
     spreads[0] = _principal_axis(covariances[0], axes[0])
     count = 1
     while count < most - 1:
@@ -184,7 +202,7 @@ def _fit(cloud, noise_variance, records, box):
         weight = share * (ends[p] - begins[p]) / n_draws
         _write_record(means[p], covariances[p], weight, records[p])
     if count > 1:
-        _moments(cloud, order, 0, n_draws, means[count], covariances[count])
+        _whole_moments(cloud, means[count], covariances[count])
         _write_record(means[count], covariances[count], _WHOLE, records[count])
         count += 1
     _write_box(means, covariances, count, box)

@@ -16,7 +16,7 @@ from scipy.special import ndtri
 from scipy.stats import qmc
 from torch import Tensor, nn
 
-from ib_runner.networks.noise import GaussianNoise
+from ib_runner.networks.noise import GaussianNoise, NoNoise
 
 _REPLICATES = 8
 _KERNELS_AT_ONCE = 2_000_000
@@ -46,7 +46,7 @@ def gaussian_layer(network: nn.Sequential, x: Tensor, layer: int) -> tuple[Tenso
             if module.bias is not None:
                 mean = mean + module.bias.detach()
             covariance = weight @ covariance @ weight.T
-        elif isinstance(module, GaussianNoise):
+        elif isinstance(module, GaussianNoise | NoNoise):
             covariance = covariance + module.beta**2 * torch.eye(
                 len(covariance), dtype=torch.float64
             )

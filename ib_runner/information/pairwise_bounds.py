@@ -11,9 +11,14 @@ components will do: layer 1 of any network, and all layers of a linear one once 
 """
 
 import math
+import time
 
 import torch
 from torch import Tensor
+
+from ib_runner.information.estimate import SATURATED, Estimate, Status
+from ib_runner.information.gaussian_layers import gaussians
+from ib_runner.information.task import Task, estimate_of
 
 _PAIRS_AT_ONCE = 4_000_000
 
@@ -40,3 +45,43 @@ def pairwise_bounds(centres: Tensor, beta: float) -> tuple[float, float]:
         lower -= float(kernel.sum(1).log().sum())
         upper -= float(kernel.square_().square_().sum(1).log().sum())
     return tuple(max(0.0, math.log(len(units)) + total / len(units)) for total in (lower, upper))
+
+
+def lower_estimates(task: Task) -> list[Estimate]:
+    """[the lower bound, H(X)] for layers whose T given x is Gaussian; ``mi`` is the bound."""
+    return _estimates(task, "pairwise_lower")
+
+
+def upper_estimates(task: Task) -> list[Estimate]:
+    """[0, the upper bound] for layers whose T given x is Gaussian; ``mi`` is the bound."""
+    return _estimates(task, "pairwise_upper")
+
+
+def _estimates(task: Task, method: str) -> list[Estimate]:
+    found = []
+    highest = task.inputs.entropy
+    for layer in task.layers:
+        started = time.perf_counter()
+        points = gaussians(task.sampler, layer).in_unit_noise
+        lower, upper = pairwise_bounds(points, 1.0)
+        if method == "pairwise_lower":
+            value = min(lower, highest)
+            interval = (value, highest)
+        else:
+            value = min(upper, highest)
+            interval = (0.0, value)
+        saturated = interval[0] >= highest - SATURATED
+        found.append(
+            estimate_of(
+                layer,
+                target="x",
+                method=method,
+                mi=value,
+                stderr=0.0,
+                lower=interval[0],
+                upper=interval[1],
+                status=Status.SATURATED if saturated else Status.NOT_CERTIFIED,
+                seconds=time.perf_counter() - started,
+            )
+        )
+    return found

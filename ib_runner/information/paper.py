@@ -18,6 +18,7 @@ from ib_runner.information.density import log_mixture_density
 from ib_runner.information.estimate import Estimate, Status
 from ib_runner.information.normal_numbers import normals
 from ib_runner.information.sample_propagation import Layer, Sampler
+from ib_runner.information.task import Task, estimate_of
 
 N_X = 1000
 N_MC = 4
@@ -86,25 +87,22 @@ def entropies(sampler: Sampler, layer: Layer, n_x: int, n_mc: int) -> Entropies:
     return Entropies(h_t.mean(), _stderr(h_t), h_own.mean(), _stderr(h_own))
 
 
-def estimates(sampler: Sampler, layers: list[Layer], n_x: int, n_mc: int) -> list[Estimate]:
+def estimates(task: Task) -> list[Estimate]:
     """eq. (1) for every layer; ``stderr`` is that of the Monte Carlo integration alone."""
+    n_x, n_mc = task.settings.n_x or N_X, task.settings.n_mc or N_MC
     found = []
-    for layer in layers:
+    for layer in task.layers:
         started = time.perf_counter()
-        terms = entropies(sampler, layer, n_x, n_mc)
+        terms = entropies(task.sampler, layer, n_x, n_mc)
         found.append(
-            Estimate(
-                layer=layer.number,
-                dim=layer.dim,
+            estimate_of(
+                layer,
                 target="x",
                 method="paper",
                 mi=float(terms.h_t - terms.h_t_given_x),
                 stderr=float(np.hypot(terms.h_t_stderr, terms.h_t_given_x_stderr)),
-                lower=None,
-                upper=None,
                 h_t=float(terms.h_t),
                 h_t_given_x=float(terms.h_t_given_x),
-                beta=layer.beta,
                 n_x=n_x,
                 n_o=n_x,
                 n_mc=n_mc,

@@ -35,6 +35,26 @@ class PlainNetwork:
     slopes: np.ndarray
     betas: np.ndarray
 
+    @property
+    def linear_layers(self) -> int:
+        """How many layers from the first on have no activation function."""
+        bent = np.flatnonzero(self.activations != _IDENTITY)
+        return int(bent[0]) if len(bent) else len(self.activations)
+
+    def affine(self, layer: int) -> tuple[np.ndarray, np.ndarray]:
+        """Weights [units, units below] and biases [units] of ``layer`` (from 1), float64."""
+        sizes = self.widths[1:] * self.widths[:-1]
+        first_weight, first_bias = sizes[: layer - 1].sum(), self.widths[1:layer].sum()
+        weights = self.weights[first_weight : first_weight + sizes[layer - 1]]
+        biases = self.biases[first_bias : first_bias + self.widths[layer]]
+        return weights.reshape(self.widths[layer], -1).astype(float), biases.astype(float)
+
+    def activate(self, layer: int, values: np.ndarray) -> np.ndarray:
+        """The activation of ``layer`` (from 1), in the precision of ``values``."""
+        if self.activations[layer - 1] == _TANH:
+            return np.tanh(values)
+        return np.maximum(values, float(self.slopes[layer - 1]) * values)
+
 
 def _activation_code(module: nn.Module) -> tuple[int, float] | None:
     if type(module) is nn.Tanh:

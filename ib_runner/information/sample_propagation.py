@@ -61,21 +61,26 @@ class Sampler:
             beta = channel.beta if isinstance(channel, GaussianNoise) else 0.0
             self.layers.append(Layer(k + 1, h.s[0].numel(), beta, exact))
             exact = exact and (beta == 0.0 and isinstance(channel, GaussianNoise | NoNoise))
-        self._plain = plain_network(network, x)
-        if self._plain is not None:
+        #: the weights of a network of linear layers, activations and noise; None for others
+        self.plain = plain_network(network, x)
+        if self.plain is not None:
             self._rows = x.numpy().astype(np.float32)
 
     def __len__(self) -> int:
         return len(self.x)
+
+    def linear_up_to(self, layer: Layer) -> bool:
+        """Whether S of ``layer`` is an affine function of the input and the noise below."""
+        return self.plain is not None and self.plain.linear_layers >= layer.number
 
     def draw(self, first: int, last: int, n: int, purpose: int, keep: list[int]) -> dict:
         """``n`` draws for inputs ``first`` … ``last`` − 1: {layer: float32 [inputs, dim, n]}.
 
         ``keep`` lists the layers wanted, by number.
         """
-        if self._plain is None:
+        if self.plain is None:
             return self._forward_passes(first, last, n, purpose, keep)
-        p = self._plain
+        p = self.plain
         starts = np.concatenate([[0], np.cumsum(p.widths[1:])])
         s = np.empty((last - first, starts[-1], -(-n // DRAWS) * DRAWS), np.float32)
         fused_propagation(
@@ -92,6 +97,24 @@ class Sampler:
             s,
         )
         return {k: s[:, starts[k - 1] : starts[k], :n] for k in keep}
+
+    def draw_some(self, inputs: np.ndarray, n: int, purpose: int, units: dict) -> dict:
+        """``n`` draws for the chosen ``inputs``: {layer: float32 [inputs, units, n]}.
+
+        ``units`` lists those wanted of every layer. True forward passes, whatever the network; the
+        draws are a function of ``seed``, ``purpose`` and all of ``inputs``.
+        """
+        out = {k: np.empty((len(inputs), len(some), n), np.float32) for k, some in units.items()}
+        with torch.random.fork_rng(devices=[]), _one_thread():
+            for first in range(0, len(inputs), _GROUP):
+                torch.manual_seed(int(stream(self.seed, purpose, first)) % 2**63)
+                some = torch.from_numpy(inputs[first : first + _GROUP])
+                batch = self.x[some].repeat_interleave(n, 0)
+                hidden = hidden_layers(self.network, batch, noise=True, last=max(units))
+                for k, wanted in units.items():
+                    s = hidden[k - 1].s.reshape(len(some), n, -1)[:, :, wanted]
+                    out[k][first : first + len(some)] = s.transpose(1, 2).numpy()
+        return out
 
     def _forward_passes(self, first: int, last: int, n: int, purpose: int, keep: list[int]) -> dict:
         """Groups of inputs that begin at multiples of a fixed size have a generator each."""

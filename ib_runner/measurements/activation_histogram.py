@@ -1,7 +1,7 @@
 """Histograms of the units' values, one for each layer (the top rows of Fig. 5 and 10)."""
 
-import numpy as np
 import pandas as pd
+import torch
 
 from ib_runner.measurements.histogram import histogram_rows
 from ib_runner.measurements.measurement import EveryEpoch, rows
@@ -18,14 +18,15 @@ class ActivationHistogram(EveryEpoch):
     table = "activation_histogram"
 
     def __init__(self, bins: int = 100, activation: str | None = None):
-        self.edges = np.linspace(*BOUNDS.get(activation, UNBOUNDED_RANGE), bins + 1)
+        lowest, highest = BOUNDS.get(activation, UNBOUNDED_RANGE)
+        self.edges = torch.linspace(lowest, highest, bins + 1, dtype=torch.float64)
 
     def __call__(self, snapshot: Snapshot) -> pd.DataFrame:
         inner = self.edges[1:-1]
         table = []
         for layer, values in enumerate(snapshot.representations[1:], start=1):
-            bins = np.searchsorted(inner, values.numpy().ravel(), side="right")
-            counts = np.bincount(bins, minlength=len(inner) + 1)
+            bins = torch.bucketize(values.flatten(), inner, right=True)
+            counts = torch.bincount(bins, minlength=len(inner) + 1)
             head = {"epoch": snapshot.epoch, "layer": layer, "noise": snapshot.noisy}
             table += [{**head, **row} for row in histogram_rows(counts, self.edges)]
         return rows(table)

@@ -1,78 +1,98 @@
 """Cosine similarity of what two networks make of the same input (Fig. 3).
 
 Networks that start from the same weights and see the same batches can be compared unit by unit.
-Between networks of different seeds units correspond to nothing: that is the baseline.
+Between networks of different seeds hidden units correspond to nothing: that is the baseline. The
+logits are no baseline, because each stands for its class in every network.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations, pairwise
-from typing import NamedTuple
 
-import numpy as np
 import pandas as pd
+import torch
 from torch import Tensor
-from torch.nn import functional
 
+from ib_runner.errors import UsageError
+from ib_runner.geometry.cosine import cosine_histogram
 from ib_runner.measurements.histogram import histogram_rows
 from ib_runner.measurements.measurement import rows
-from ib_runner.networks.cnn import CNN
+from ib_runner.measurements.snapshot import Snapshot
 
 #: inputs at a time: their representations by all networks are in memory together
 _BLOCK = 500
 
 
-class Member(NamedTuple):
-    """One run of a sweep: its name, its seed, its network (eval mode)."""
-
-    run: str
-    seed: int
-    network: CNN
-
-
 class CosineSimilarity:
-    """``bins`` equal bins from −1 to 1."""
+    """A sweep's; ``bins`` equal bins from −1 to 1, noise off."""
 
     table = "cosine_similarity"
 
     def __init__(self, bins: int = 200):
-        self.edges = np.linspace(-1.0, 1.0, bins + 1)
+        self.bins = bins
+        self.edges = torch.linspace(-1.0, 1.0, bins + 1, dtype=torch.float64)
 
-    def __call__(self, epoch: int, members: Sequence[Member], x: Tensor) -> pd.DataFrame:
-        """A histogram over the inputs ``x`` [n, …] for each pair of networks and layer 1 to 4."""
-        pairs = list(compared(members))
-        counts: dict[tuple[int, int, int], np.ndarray] = {}
-        for block in x.split(_BLOCK):
-            layers = [member.network.representations(block) for member in members]
+    def select(self, epochs: Sequence[int]) -> Sequence[int]:
+        """The last one that was measured in all runs."""
+        return epochs[-1:]
+
+    def over_runs(self, snapshots: Mapping[str, Snapshot]) -> pd.DataFrame:
+        """A histogram over the inputs for every layer and pair of runs: those with a common seed
+        and, as the baseline, of different ones.
+
+        Raises ``UsageError`` where two runs to compare differ in inputs or layers.
+        """
+        pairs = list(compared({run: one.seed for run, one in snapshots.items()}))
+        counts: dict[tuple[str, str, int], Tensor] = {}
+        for layers in _in_blocks(snapshots, {run for pair in pairs for run in pair}):
             for a, b in pairs:
-                for layer, values in enumerate(zip(layers[a], layers[b], strict=True), start=1):
-                    key = a, b, layer
-                    counts[key] = counts.get(key, 0) + self._histogram(*values)
+                for layer, (values_a, values_b) in enumerate(_alike(a, b, layers), start=1):
+                    found, _ = cosine_histogram(values_a, values_b, self.bins)
+                    counts[a, b, layer] = counts.get((a, b, layer), 0) + found
         return rows(
             [
-                {
-                    "epoch": epoch,
-                    "layer": layer,
-                    "run_a": members[a].run,
-                    "run_b": members[b].run,
-                    **row,
-                }
+                {"epoch": snapshots[a].epoch, "layer": layer, "run_a": a, "run_b": b, **row}
                 for (a, b, layer), count in counts.items()
                 for row in histogram_rows(count, self.edges)
             ]
         )
 
-    def _histogram(self, a: Tensor, b: Tensor) -> np.ndarray:
-        cosines = functional.cosine_similarity(a.double(), b.double()).clamp(-1.0, 1.0)
-        return np.histogram(cosines.numpy(), self.edges)[0]
 
-
-def compared(members: Sequence[Member]) -> Iterator[tuple[int, int]]:
-    """Which members to compare, by number: all with a common seed, and, for the baseline, the
-    first of each seed with the first of the next.
+def compared(seeds: Mapping[str, int]) -> Iterator[tuple[str, str]]:
+    """Which runs, given with their seeds, to compare: all with a common seed, and, for the
+    baseline, the first of each seed with the first of the next.
     """
-    by_seed: dict[int, list[int]] = {}
-    for number, member in enumerate(members):
-        by_seed.setdefault(member.seed, []).append(number)
-    for numbers in by_seed.values():
-        yield from combinations(numbers, 2)
+    by_seed: dict[int, list[str]] = {}
+    for run, seed in seeds.items():
+        by_seed.setdefault(seed, []).append(run)
+    for runs in by_seed.values():
+        yield from combinations(runs, 2)
     yield from pairwise(by_seed[seed][0] for seed in sorted(by_seed))
+
+
+def _in_blocks(
+    snapshots: Mapping[str, Snapshot], needed: set[str]
+) -> Iterator[dict[str, list[Tensor]]]:
+    """Layers 1, 2, … of a block of inputs by each run, block after block."""
+    chosen = {run: snapshot for run, snapshot in snapshots.items() if run in needed}
+    inputs = {run: snapshot.inputs.x.split(_BLOCK) for run, snapshot in chosen.items()}
+    n_blocks = {run: len(blocks) for run, blocks in inputs.items()}
+    if len(set(n_blocks.values())) > 1:
+        raise UsageError(_unlike(n_blocks))
+    for block in range(max(n_blocks.values(), default=0)):
+        yield {
+            run: snapshot.represent(inputs[run][block], torch.float32)[1:]
+            for run, snapshot in chosen.items()
+        }
+
+
+def _alike(a: str, b: str, layers: Mapping[str, list[Tensor]]) -> Iterator[tuple[Tensor, Tensor]]:
+    if [one.shape for one in layers[a]] != [one.shape for one in layers[b]]:
+        raise UsageError(_unlike((a, b)))
+    return zip(layers[a], layers[b], strict=True)
+
+
+def _unlike(runs: Sequence[str]) -> str:
+    return (
+        f"measure.measurements: cosine_similarity compares runs with the same inputs and layers; "
+        f"{', '.join(runs)} differ in them."
+    )

@@ -40,5 +40,5 @@ class DistanceHistogram:
                 strict=True,
             ):
                 head = {"epoch": snapshot.epoch, "layer": layer, "pairs": pairs, "noise": noisy}
-                table += [{**head, **row} for row in histogram_rows(counts.numpy(), edges.numpy())]
+                table += [{**head, **row} for row in histogram_rows(counts, edges)]
         return rows(table)

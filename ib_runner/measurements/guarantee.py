@@ -30,13 +30,15 @@ class Guarantee:
         self, tables: Callable[[str], pd.DataFrame], n_inputs: int, beta: float
     ) -> pd.DataFrame:
         """Rows of the table; ``n_inputs`` is N and ``beta`` the noise of the rows to judge."""
+        if beta == 0:
+            return rows([])
         table = tables("mutual_information")
         table = table[(table.target == "x") & (table.beta == beta) & table.mi.notna()]
         found = []
         for (layer, dim), measured in table.groupby(["layer", "dim"]):
             for theorem, quantity, value, n in [
                 *self._asked(int(dim), beta),
-                *_shown(measured, int(dim), n_inputs),
+                *self._shown(measured, int(dim), n_inputs, beta),
             ]:
                 named = {"layer": layer, "theorem": theorem, "quantity": quantity}
                 found.append({**named, "value": value, "n": n})
@@ -63,21 +65,26 @@ class Guarantee:
             found.append(("Theorem 5", "least n without a larger bias", self.error, _float(n)))
         return found
 
-
-def _shown(measured: pd.DataFrame, dim: int, n_inputs: int) -> list[tuple[str, str, float, float]]:
-    """The widest certified interval, and the theorems' errors at the paper's method's own n."""
-    found = []
-    certified = measured.dropna(subset=["lower", "upper"])
-    if len(certified):
-        width = (certified.upper - certified.lower).max()
-        n = n_inputs * float(certified.n_x.max())
-        found.append(("certified interval", "width at most", float(width), n))
-    paper = measured[measured.method == "paper"]
-    if len(paper):
-        points = n_inputs * float(paper.n_mc.max())
-        bound = math.sqrt(guarantees.theorem_6_sharper(dim).at(points))
-        found.append(("Theorem 6, sharper", "error of h(T) by the paper's method", bound, points))
-    return found
+    def _shown(
+        self, measured: pd.DataFrame, dim: int, n_inputs: int, beta: float
+    ) -> list[tuple[str, str, float, float]]:
+        """The widest certified interval, and Theorem 6 at the number of the paper's points."""
+        found = []
+        certified = measured[measured.method == "coupled"].dropna(subset=["lower", "upper"])
+        if len(certified):
+            width = float((certified.upper - certified.lower).max())
+            n = n_inputs * float(certified.n_x.fillna(1).max())
+            found.append(("certified interval", "width at most", width, n))
+        paper = measured[measured.method == "paper"]
+        if len(paper):
+            points = n_inputs * float(paper.n_mc.min())
+            rates = {"Theorem 6, sharper": guarantees.theorem_6_sharper(dim)}
+            if self.bounded:
+                rates["Theorem 6, eq. (16)"] = guarantees.theorem_6_bounded(dim, beta)
+            for theorem, rate in rates.items():
+                error = math.sqrt(rate.at(points))
+                found.append((theorem, "error of h(T) by the paper's method", error, points))
+        return found
 
 
 def _float(n: float) -> float:

@@ -1,13 +1,14 @@
 """Rows of a histogram."""
 
-import numpy as np
+from torch import Tensor
+
+from ib_runner.geometry.histogram import density
 
 
-def histogram_rows(counts: np.ndarray, edges: np.ndarray) -> list[dict[str, float | int]]:
+def histogram_rows(counts: Tensor, edges: Tensor) -> list[dict[str, float | int]]:
     """left, right, count and density (integrating to 1) of each bin; ``edges`` has one more."""
-    total = counts.sum()
-    density = counts / (total * np.diff(edges)) if total else np.zeros(len(counts))
+    columns = (edges[:-1], edges[1:], counts, density(counts, edges))
     return [
-        {"left": left, "right": right, "count": int(count), "density": height}
-        for left, right, count, height in zip(edges, edges[1:], counts, density, strict=False)
+        {"left": left, "right": right, "count": count, "density": height}
+        for left, right, count, height in zip(*(column.tolist() for column in columns), strict=True)
     ]

@@ -36,6 +36,20 @@ class Summary(Protocol):
         ...
 
 
+class OverRuns(Protocol):
+    """A measurement of the runs of a sweep together, made where the sweep is measured."""
+
+    table: str
+
+    def select(self, epochs: Sequence[int]) -> Sequence[int]:
+        """Which of the epochs that all runs have measured it wants."""
+        ...
+
+    def over_runs(self, snapshots: Mapping[str, Snapshot]) -> pd.DataFrame:
+        """Rows of its table for one epoch; ``snapshots`` are the runs' own, by name."""
+        ...
+
+
 class EveryEpoch:
     """The usual choice: every measured epoch."""
 

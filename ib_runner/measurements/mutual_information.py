@@ -2,20 +2,26 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from itertools import product
 
 import pandas as pd
+from torch import Tensor, nn
 
 from ib_runner.information import estimate_layers
+from ib_runner.information.layers import layers_left_out
+from ib_runner.information.methods import METHODS
 from ib_runner.measurements.epochs import log_spaced
 from ib_runner.measurements.measurement import rows
 from ib_runner.measurements.snapshot import Snapshot
+from ib_runner.networks.noise import at_noise_level
 
 
 class MutualInformation:
     """``methods`` are names of ``information.estimate_layers``; ``targets`` are x, y.
 
     ``sparse_methods`` run at ``sparse_epochs`` log-spaced epochs only, being slow: the paper's
-    estimator is there to be compared with, at a few epochs.
+    estimator is there to be compared with, at a few epochs. Layers that a method is not for have
+    no row of it. ``betas``: the noise levels to measure at, None: the network's own.
     """
 
     table = "mutual_information"
@@ -24,28 +30,43 @@ class MutualInformation:
         self,
         methods: Sequence[str],
         targets: Sequence[str] = ("x",),
-        sparse_methods: Sequence[str] = ("paper",),
+        sparse_methods: Sequence[str] = ("paper", "nearest_neighbours"),
         sparse_epochs: int = 5,
+        betas: Sequence[float] | None = None,
         **sizes,
     ):
         self.methods = list(methods)
         self.targets = tuple(targets)
         self.sparse_methods = set(sparse_methods)
         self.sparse_epochs = sparse_epochs
+        self.betas = betas
         self.sizes = {name: size for name, size in sizes.items() if size is not None}
         self._sparse: set[int] = set()
+
+    def remarks(self, network: nn.Module, x: Tensor) -> list[str]:
+        """A sentence for each method that is not for all layers of ``network``."""
+        left_out = {method: layers_left_out(network, x, method) for method in self.methods}
+        return [
+            f"method {method}: layer {', '.join(map(str, layers))} left out, it needs "
+            f"{METHODS[method].needs}"
+            for method, layers in left_out.items()
+            if layers
+        ]
 
     def select(self, epochs: Sequence[int]) -> Sequence[int]:
         self._sparse = set(log_spaced([epoch for epoch in epochs if epoch > 0], self.sparse_epochs))
         return epochs
 
     def __call__(self, snapshot: Snapshot) -> pd.DataFrame:
+        networks = [snapshot.network]
+        if self.betas is not None:
+            networks = [at_noise_level(snapshot.network, beta) for beta in self.betas]
         estimates = []
-        for method in self.methods:
+        for method, network in product(self.methods, networks):
             if method in self.sparse_methods and snapshot.epoch not in self._sparse:
                 continue
             estimates += estimate_layers(
-                snapshot.network,
+                network,
                 snapshot.inputs.x,
                 y=snapshot.inputs.y if "y" in self.targets else None,
                 method=method,

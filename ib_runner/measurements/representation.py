@@ -1,27 +1,31 @@
-"""T of chosen layers, sample by sample (the scatter plots of Fig. 5)."""
+"""T of chosen layers, sample by sample (the scatter plots of Fig. 5; the data of Fig. 11)."""
 
 from collections.abc import Sequence
 
 import pandas as pd
 
-from ib_runner.measurements.measurement import EveryEpoch
 from ib_runner.measurements.snapshot import Snapshot
 
 
-class Representation(EveryEpoch):
-    """``layers`` count from 1, or backwards from −1, the last hidden layer.
+class Representation:
+    """``layers`` count from 0, the input, or backwards from −1, the last hidden layer.
 
-    At every measured epoch, because which ones are worth a scatter plot is known afterwards.
+    ``epochs``: those to be kept, as far as they are measured. None are all, because which ones
+    are worth a scatter plot is known afterwards.
     """
 
     table = "representation"
 
-    def __init__(self, layers: Sequence[int] = (-1,)):
+    def __init__(self, layers: Sequence[int] = (-1,), epochs: Sequence[int] | None = None):
         self.layers = layers
+        self.epochs = epochs
+
+    def select(self, epochs: Sequence[int]) -> Sequence[int]:
+        return epochs if self.epochs is None else sorted(set(epochs) & set(self.epochs))
 
     def __call__(self, snapshot: Snapshot) -> pd.DataFrame:
         n_layers = len(snapshot.channels)
-        chosen = sorted({layer if layer > 0 else n_layers + 1 + layer for layer in self.layers})
+        chosen = sorted({layer if layer >= 0 else n_layers + 1 + layer for layer in self.layers})
         return pd.concat([self._layer(snapshot, layer) for layer in chosen], ignore_index=True)
 
     def _layer(self, snapshot: Snapshot, layer: int) -> pd.DataFrame:
@@ -32,7 +36,7 @@ class Representation(EveryEpoch):
                 "layer": layer,
                 "sample": range(len(values)),
                 "label": snapshot.inputs.y.numpy(),
-                "noise": snapshot.noisy,
+                "noise": snapshot.noisy and layer > 0,
                 "value": list(values),
             }
         )

@@ -61,11 +61,14 @@ class Snapshot:
 
         In float64, because saturated units differ by less than float32 resolves.
         """
-        network = copy.deepcopy(self.network).double()
-        x = self.inputs.x.double()
+        return self.represent(self.inputs.x, torch.float64, noise=self.noisy)
+
+    def represent(self, x: Tensor, dtype: torch.dtype, *, noise: bool = False) -> list[Tensor]:
+        """Layer 0 (``x`` itself) and every layer of inputs ``x`` [n, …]: [n, d] of ``dtype``."""
+        network, x = copy.deepcopy(self.network).to(dtype), x.to(dtype)
         if hasattr(network, "representations"):
             return [x.flatten(1), *network.representations(x)]
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.stream("representations"))
-            hidden = hidden_layers(network, x, noise=self.noisy)
+            hidden = hidden_layers(network, x, noise=noise)
         return [t.flatten(1) for t in (x, *(layer.t for layer in hidden))]

@@ -4,6 +4,8 @@ Put one behind every hidden layer of your own ``nn.Module``; the k-th in forward
 A channel is noisy in training mode and the identity in eval mode, like ``nn.Dropout``.
 """
 
+import copy
+
 import torch
 from torch import Tensor, nn
 
@@ -60,3 +62,12 @@ class NoNoise(NoiseChannel):
 
     def forward(self, s: Tensor) -> Tensor:
         return s
+
+
+def at_noise_level(network: nn.Module, beta: float) -> nn.Module:
+    """A copy of ``network`` whose Gaussian channels, all of them, have noise ``beta``."""
+    network = copy.deepcopy(network)
+    for module in network.modules():
+        if isinstance(module, GaussianNoise):
+            module.beta = GaussianNoise(beta).beta
+    return network

@@ -121,6 +121,8 @@ TABLES: dict[str, dict[str, Column]] = {
         "holds": Column(_TEXT),
         "share": Column(_REAL, "fraction of runs"),
         "n_runs": _COUNT,
+        "low": Column(_REAL, "the finding's own"),
+        "high": Column(_REAL, "the finding's own"),
         "why": Column(_TEXT),
     },
 }
@@ -131,10 +133,10 @@ def key_columns(table: str) -> list[str]:
     return [name for name, column in TABLES[table].items() if column.key]
 
 
-#: histogram bins are replaced as one histogram: a new range leaves no bins of an older one behind
-_BIN_EDGES = {"left", "right"}
+#: bins and grids are replaced as a whole: a new range leaves no bins of an older one behind
+_BINS_AND_GRIDS = {"left", "right", "t"}
 
 
 def replacement_key(table: str) -> list[str]:
-    """The columns by which measuring again replaces rows: the key, without histogram bins."""
-    return [name for name in key_columns(table) if name not in _BIN_EDGES]
+    """The columns by which measuring again replaces rows: the key, without bins and grids."""
+    return [name for name in key_columns(table) if name not in _BINS_AND_GRIDS]

@@ -1,6 +1,6 @@
 """A sweep's tables: those of its runs in one, with the run and the swept values as columns."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -43,42 +43,80 @@ def sweep_columns(rows: list[Mapping[str, object]]) -> dict[str, Column]:
     return columns
 
 
-def collect_table(folder: Path, runs: list[Run], keys: list[str], table: str) -> bool:
-    """Write ``folder/measurements/TABLE.parquet`` from those runs that have it; False: none has."""
+def sweep_table_path(folder: Path, table: str) -> Path:
+    """Where the sweep in ``folder`` has its ``table``."""
+    return folder / "measurements" / f"{table}.parquet"
+
+
+def collect_tables(folder: Path, runs: Sequence[Run], keys: Sequence[str]) -> list[str]:
+    """Write every table, findings aside, that at least one run has; their names."""
+    written = []
+    for table in TABLES.keys() - {"findings"}:
+        columns, frames = _of_runs(folder, runs, keys, table)
+        if frames:
+            _write(folder, table, frames, columns)
+            written.append(table)
+    return sorted(written)
+
+
+def collect_findings(
+    folder: Path,
+    runs: Sequence[Run],
+    keys: Sequence[str],
+    over_runs: Sequence[Mapping[str, object]] = (),
+) -> list[dict[str, object]]:
+    """Write the findings of the runs, their shares, and further rows ``over_runs``.
+
+    Returns the rows about several runs: shares first.
+    """
+    columns, frames = _of_runs(folder, runs, keys, "findings")
+    shares = _shares(pd.concat(frames), keys) if frames else []
+    rows = [*shares, *({**row, "run": ALL_RUNS} for row in over_runs)]
+    if rows:
+        _write(folder, "findings", [pd.DataFrame(rows), *frames], columns)
+    return rows
+
+
+def _of_runs(
+    folder: Path, runs: Sequence[Run], keys: Sequence[str], table: str
+) -> tuple[dict[str, Column], list[pd.DataFrame]]:
+    """The further columns, and a frame for each of those runs that have ``table``."""
     holders = [run for run in runs if run.table_path(table).is_file()]
-    if not holders:
-        return False
     jobs = read_sweep(folder).jobs
     values = [swept_values(run, keys, jobs[run.path.name]) for run in holders]
     columns = sweep_columns(values)
-    frames = [_over_runs(holders)] if table == "findings" else []
+    frames = []
     for run, value in zip(holders, values, strict=True):
         texts = {
             key: str(v) if columns[key].type == pa.string() and v is not None else v
             for key, v in value.items()
         }
         frames.append(run.table(table).assign(run=run.path.name, **texts))
-    (folder / "measurements").mkdir(exist_ok=True)
-    path = folder / "measurements" / f"{table}.parquet"
+    return columns, frames
+
+
+def _write(
+    folder: Path, table: str, frames: Sequence[pd.DataFrame], columns: Mapping[str, Column]
+) -> None:
+    path = sweep_table_path(folder, table)
+    path.parent.mkdir(exist_ok=True)
     rows = pd.concat(frames, ignore_index=True).reindex(columns=[*TABLES[table], *columns])
     write_table(path, rows, table, extra=columns)
-    return True
 
 
-def collect_tables(folder: Path, runs: list[Run], keys: list[str]) -> list[str]:
-    """Write every table that at least one run has; their names."""
-    return [table for table in TABLES if collect_table(folder, runs, keys, table)]
-
-
-#: stands for the run's name in rows about all runs of the sweep
+#: begins the run's name in rows about several runs of the sweep
 ALL_RUNS = "all"
 
 
-def _over_runs(runs: list[Run]) -> pd.DataFrame:
-    """A row for each finding: the share of runs, among those that can tell, in which it holds."""
-    findings = pd.concat([run.table("findings") for run in runs], ignore_index=True)
+def _shares(findings: pd.DataFrame, keys: Sequence[str]) -> list[dict[str, object]]:
+    """A row for each finding: the share of runs, among those that can tell, in which it holds.
+
+    Runs that differ in more than their seed are counted apart.
+    """
+    apart = [key for key in keys if key != "seed"]
     rows = []
-    for finding, group in findings.groupby("finding", sort=False):
+    for values, group in findings.groupby([*apart, "finding"], sort=False, dropna=False):
+        *values, finding = (None if pd.isna(value) else value for value in values)
         counts = group["holds"].value_counts()
         yes, no = counts.get("yes", 0), counts.get("no", 0)
         share = yes / (yes + no) if yes + no else None
@@ -86,12 +124,24 @@ def _over_runs(runs: list[Run]) -> pd.DataFrame:
             {
                 "finding": finding,
                 "expected": group["expected"].iloc[0],
-                "measured": f"holds in {yes} of {yes + no} runs that can tell",
+                "measured": f"holds in {yes} of {yes + no} runs that can tell{_spread(group)}",
                 "holds": {None: "undecided", 0.0: "no", 1.0: "yes"}.get(share, "undecided"),
                 "share": share,
                 "n_runs": len(group),
+                "low": None,
+                "high": None,
                 "why": "" if share in (None, 0.0, 1.0) else "the runs disagree",
-                "run": ALL_RUNS,
+                "run": " ".join([ALL_RUNS, *map("{}={}".format, apart, values)]),
+                **dict(zip(apart, values, strict=True)),
             }
         )
-    return pd.DataFrame(rows)
+    return rows
+
+
+def _spread(findings: pd.DataFrame) -> str:
+    """The median and the range, over runs, of a finding's quantity (the middle of its interval)."""
+    ends = findings.reindex(columns=["low", "high"]).dropna()
+    middle = (ends["low"] + ends["high"]) / 2
+    if middle.empty:
+        return ""
+    return f"; median {middle.median():.3g} ({middle.min():.3g} to {middle.max():.3g})"

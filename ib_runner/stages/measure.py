@@ -2,15 +2,16 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 from joblib import Parallel, delayed
 from omegaconf import DictConfig, OmegaConf
 
-from ib_runner.build import build_measurements
+from ib_runner.build import build_measurements, for_runs
 from ib_runner.errors import UsageError
-from ib_runner.measurements.epochs import measured_epochs
+from ib_runner.measurements.measurement import Summary
 from ib_runner.runs.folder import Run
 from ib_runner.runs.lock import hold
 from ib_runner.runs.log import log_to, logger, progress
@@ -18,6 +19,7 @@ from ib_runner.runs.parts import Parts
 from ib_runner.runs.provenance import processors
 from ib_runner.runs.schema import TABLES
 from ib_runner.runs.tables import replace_rows, write_table
+from ib_runner.stages.epochs import epochs_to_measure
 from ib_runner.stages.measure_epoch import measure_epoch
 
 
@@ -29,28 +31,24 @@ def measure(config: DictConfig, run: Run) -> None:
     """
     if not run.epochs:
         raise UsageError(f"run={run.path}: nothing is trained yet; `ib-run train run={run.path}`.")
-    try:
-        epochs = measured_epochs(_plain(config.measure.epochs), run.epochs)
-    except ValueError as error:
-        raise UsageError(str(error)) from error
-    names = _measured_at_this_noise(config, run)
+    epochs = epochs_to_measure(config, run.epochs)
+    measurements = for_runs(build_measurements(config, run.allow_targets))
+    summaries = [one for one in measurements.values() if hasattr(one, "summarise")]
+    names = _measured_at_this_noise(config, run, measurements)
     with hold(run.path), log_to(run.path / "measure.log"):
+        _remark(config, run, [measurements[name] for name in names], epochs[0])
         parts = Parts(run.path / "measurements" / f".parts-{_settings_hash(config, names, epochs)}")
         _measure_epochs(config, run, names, epochs, parts)
         _merge(run, parts, _settings_metadata(config))
-        _summarise(config, run)
+        _summarise(config, run, summaries)
 
 
-def _plain(node: object) -> object:
-    return OmegaConf.to_container(node, resolve=True) if OmegaConf.is_config(node) else node
-
-
-def _measured_at_this_noise(config: DictConfig, run: Run) -> list[str]:
+def _measured_at_this_noise(
+    config: DictConfig, run: Run, measurements: Mapping[str, Any]
+) -> list[str]:
     """The measurements to make: all, or at another noise level those whose rows name it."""
     measurements = {
-        name: one
-        for name, one in build_measurements(config, run.allow_targets).items()
-        if not hasattr(one, "summarise")
+        name: one for name, one in measurements.items() if not hasattr(one, "summarise")
     }
     trained, measured = (OmegaConf.select(c, "noise.beta") for c in (run.config, config))
     if trained == measured:
@@ -63,6 +61,15 @@ def _measured_at_this_noise(config: DictConfig, run: Run) -> list[str]:
         ", ".join(kept) or "nothing",
     )
     return kept
+
+
+def _remark(config: DictConfig, run: Run, measurements: Sequence[Any], epoch: int) -> None:
+    """Log, once, what measurements have to say about the network that they will measure."""
+    for one in measurements:
+        if hasattr(one, "remarks"):
+            inputs = getattr(run.dataset(), config.measure.inputs)
+            for remark in one.remarks(run.network(epoch, config), inputs.x[:2]):
+                logger.info("%s: %s", one.table, remark)
 
 
 def _settings_hash(config: DictConfig, names: list[str], epochs: list[int]) -> str:
@@ -115,14 +122,12 @@ def _merge(run: Run, parts: Parts, settings: dict[str, str]) -> None:
     parts.remove()
 
 
-def _summarise(config: DictConfig, run: Run) -> None:
+def _summarise(config: DictConfig, run: Run, summaries: Sequence[Summary]) -> None:
     """Tables made from tables: those whose sources are there."""
     n_inputs = len(getattr(run.dataset(), config.measure.inputs))
     beta = float(OmegaConf.select(run.config, "noise.beta") or 0.0)
-    for one in build_measurements(config, run.allow_targets).values():
-        if hasattr(one, "summarise") and all(
-            run.table_path(table).is_file() for table in one.tables_needed
-        ):
+    for one in summaries:
+        if all(run.table_path(table).is_file() for table in one.tables_needed):
             rows = one.summarise(run.table, n_inputs, beta)
             if len(rows):
                 write_table(run.table_path(one.table), rows, one.table, run.table_metadata())

@@ -1,39 +1,39 @@
 """Draw a run's tables: every figure of ``plot.figures`` in every format."""
 
-import math
+from collections.abc import Mapping, Sequence
 from functools import cache
+from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
-from ib_runner.build import build_figures
+from ib_runner.build import build_figures, build_measurements, for_runs
 from ib_runner.errors import UsageError
 from ib_runner.figures.style import encode
-from ib_runner.findings.context import Context
-from ib_runner.networks.activations import BOUNDS
+from ib_runner.findings.context import Context, Tables
 from ib_runner.runs.atomic import write_bytes
 from ib_runner.runs.folder import Run
 from ib_runner.runs.log import log_to, logger, progress
+from ib_runner.stages.context import context_of
 
 
 def plot(config: DictConfig, run: Run) -> None:
-    """Write ``figures/NAME.FORMAT`` for every figure whose tables are there; name the others.
+    """Write ``figures/NAME.FORMAT`` for every figure whose tables are there.
+
+    Those that wait for a measurement are named; those that have nothing to show of such a run, or
+    need what it does not measure, are passed over.
 
     Raises ``UsageError`` where none can be drawn, or an epoch to draw was not measured.
     """
-    figures = build_figures(config, run.allow_targets)
-    missing = {name: _missing(run, figure) for name, figure in figures.items()}
-    for name, tables in missing.items():
-        if tables:
-            logger.warning(
-                "plot: %s left out, it needs %s; `ib-run measure run=%s` writes it",
-                name,
-                ", ".join(tables),
-                run.path,
-            )
-    drawable = {name: figure for name, figure in figures.items() if not missing[name]}
+    figures = for_runs(build_figures(config, run.allow_targets))
+    if not figures:
+        logger.info("plot: plot.figures names no figure of a single run")
+        return
+    context, tables = context_of(config, run), cache(run.table)
+    complete = {name: one for name, one in figures.items() if not _missing(run, one)}
+    _warn(config, run, {name: _missing(run, one) for name, one in figures.items()})
+    drawable = {name: one for name, one in complete.items() if applies(one, tables, context)}
     if not drawable:
         raise UsageError(f"run={run.path}: nothing to draw; run `ib-run measure` first.")
-    context, tables = context_of(config, run), cache(run.table)
     folder = run.path / "figures"
     folder.mkdir(exist_ok=True)
     with log_to(run.path / "plot.log"), progress(len(drawable), "plot", "figure") as bar:
@@ -48,20 +48,28 @@ def plot(config: DictConfig, run: Run) -> None:
         logger.info("%s: %d figures", folder, len(drawable))
 
 
+def applies(figure: Any, tables: Tables, context: Context) -> bool:
+    """Whether ``figure`` has anything to show of this run; most always do."""
+    return not hasattr(figure, "applies") or figure.applies(tables, context)
+
+
+def _warn(config: DictConfig, run: Run, missing: Mapping[str, Sequence[str]]) -> None:
+    """Name the figures that wait for tables that the run's measurements write."""
+    measurements = build_measurements(config, run.allow_targets).values()
+    written = {one.table for one in measurements}
+    waiting = [
+        f"{name} ({', '.join(tables)})"
+        for name, tables in missing.items()
+        if tables and written.issuperset(tables)
+    ]
+    if waiting:
+        logger.warning(
+            "plot: left out for want of tables: %s; `ib-run measure run=%s` writes them",
+            ", ".join(waiting),
+            run.path,
+        )
+
+
 def _missing(run: Run, figure: object) -> list[str]:
     needed = getattr(figure, "tables_needed", ())
     return [table for table in needed if not run.table_path(table).is_file()]
-
-
-def context_of(config: DictConfig, run: Run) -> Context:
-    """What figures and findings get to know about ``run`` beside its tables."""
-    epochs = config.plot.epochs
-    return Context(
-        experiment=config.experiment,
-        beta=float(OmegaConf.select(run.config, "noise.beta") or 0.0),
-        h_x=math.log(len(getattr(run.dataset(), config.measure.inputs))),
-        bounds=BOUNDS.get(OmegaConf.select(config, "network.activation")),
-        loss=config.trainer.loss,
-        unit=config.plot.unit,
-        epochs=None if epochs is None else tuple(epochs),
-    )

@@ -22,7 +22,7 @@ from ib_runner.training.plain import PlainTrainer
 from ib_runner.training.record import Record
 from ib_runner.training.schedule import Schedule, constant
 from ib_runner.training.targets import check_loss
-from ib_runner.training.task import Task, part
+from ib_runner.training.task import task_of
 
 
 def train(
@@ -58,19 +58,16 @@ def train(
     """
     check_loss(loss, dataset)
     device = torch.device(device)
-    network.to(device)
-    task = Task(
-        network=network,
-        train=part(dataset.train, dataset, device),
-        test=part(dataset.test, dataset, device),
-        classes=dataset.n_classes is not None,
+    task = task_of(
+        network,
+        dataset,
         loss=loss,
-        batch_size=min(batch_size or len(dataset.train), len(dataset.train)),
-        optimizer=optimizer(network.parameters()),
+        batch_size=batch_size,
+        optimizer=optimizer,
         regularizer=regularizer,
         schedule=schedule,
         seed=seed,
-        augment=dataset.augment,
+        device=device,
     )
     fused = is_fusible(task) and task.augment is None
     trainer = FusedTrainer(task) if fused else PlainTrainer(task)

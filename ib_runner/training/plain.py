@@ -34,19 +34,20 @@ class PlainTrainer:
         """One pass through the data, with the order, distortions and noise of (seed, ``epoch``)."""
         for group, rate in zip(self.optimizer.param_groups, self._rates, strict=True):
             group["lr"] = rate * self.task.schedule(epoch)
-        x, y = self.task.train
+        x = self.task.train.x
         order = torch.from_numpy(epoch_order(self.task.seed, epoch, len(x))).to(x.device)
         self.network.train()
         torch.manual_seed(stream_seed(self.task.seed, "noise", epoch))
         generator = torch.Generator()
         generator.manual_seed(stream_seed(self.task.seed, "augmentation", epoch))
         for batch in order.split(self.task.batch_size):
-            inputs = x[batch]
-            if self.task.augment is not None:
-                inputs = self.task.augment(inputs, generator)
-            self._step(inputs, y[batch])
+            self.step(batch, generator)
 
-    def _step(self, x: Tensor, y: Tensor) -> None:
+    def step(self, batch: Tensor, generator: torch.Generator) -> None:
+        """One step on the training inputs of these numbers, in the network's present mode."""
+        x, y = (rows[batch] for rows in self.task.train)
+        if self.task.augment is not None:
+            x = self.task.augment(x, generator)
         self.optimizer.zero_grad()
         mean_loss(self.task.loss, self._forward(x), y).backward()
         self.optimizer.step()

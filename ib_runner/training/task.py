@@ -44,3 +44,32 @@ class Task:
 def part(split: Split, dataset: Dataset, device: torch.device) -> Part:
     """``split`` with its targets as rows, on ``device``."""
     return Part(split.x.to(device), target_rows(split, dataset.n_classes).to(device))
+
+
+def task_of(
+    network: nn.Module,
+    dataset: Dataset,
+    *,
+    loss: str,
+    batch_size: int | None,
+    optimizer: Callable[..., Optimizer],
+    regularizer: Callable[[Sequence[Tensor]], None] | None,
+    schedule: Schedule,
+    seed: int,
+    device: torch.device,
+) -> Task:
+    """The task of training ``network``, which is moved to ``device``; arguments as of ``train``."""
+    network.to(device)
+    return Task(
+        network=network,
+        train=part(dataset.train, dataset, device),
+        test=part(dataset.test, dataset, device),
+        classes=dataset.n_classes is not None,
+        loss=loss,
+        batch_size=min(batch_size or len(dataset.train), len(dataset.train)),
+        optimizer=optimizer(network.parameters()),
+        regularizer=regularizer,
+        schedule=schedule,
+        seed=seed,
+        augment=dataset.augment,
+    )

@@ -12,11 +12,18 @@ from matplotlib.figure import Figure
 
 from ib_runner.figures.activation_histogram import ActivationHistogram
 from ib_runner.figures.binned_entropy import BinnedEntropy
+from ib_runner.figures.density import Density, DensityAtEpochs
 from ib_runner.figures.distance_histogram import DistanceHistogram
+from ib_runner.figures.fig1 import Fig1
+from ib_runner.figures.fig4 import Fig4
 from ib_runner.figures.fig5 import Fig5
 from ib_runner.figures.fig6 import Fig6
+from ib_runner.figures.fig9 import Fig9
+from ib_runner.figures.inputs import Inputs
 from ib_runner.figures.losses import Losses
 from ib_runner.figures.mutual_information import MutualInformation
+from ib_runner.figures.noise_levels import NoiseLevels
+from ib_runner.figures.parameter import Parameter
 from ib_runner.figures.representation import Representation
 from ib_runner.figures.style import PAGE, encode
 from ib_runner.findings.context import Context
@@ -30,11 +37,19 @@ FIGURES = {
     for figure in (
         ActivationHistogram,
         BinnedEntropy,
+        Density,
+        DensityAtEpochs,
         DistanceHistogram,
+        Fig1,
+        Fig4,
         Fig5,
         Fig6,
+        Fig9,
+        Inputs,
         Losses,
         MutualInformation,
+        NoiseLevels,
+        Parameter,
         Representation,
     )
 }

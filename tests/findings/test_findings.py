@@ -9,14 +9,17 @@ import pytest
 from fake_tables import BETA, DIP, H_X, PEAK, SECOND_PEAK, FakeTables, fake_tables
 
 from ib_runner.findings.accuracy import Accuracy
+from ib_runner.findings.bin_widths import SmallerBins, SmallestBins, WidthDecides
 from ib_runner.findings.binning import BinnedEntropyFollows
 from ib_runner.findings.clusters import ClusterPurity
+from ib_runner.findings.compression import LargestCompression
 from ib_runner.findings.context import Context
-from ib_runner.findings.distances import ClassSeparation
+from ib_runner.findings.distances import ClassSeparation, TightPairs
 from ib_runner.findings.finding import Finding, Outcome, Quantity
+from ib_runner.findings.growth import Growth
 from ib_runner.findings.losses import LossRise, LossTurn
 from ib_runner.findings.saturation import Saturation
-from ib_runner.findings.trajectory import Compression, Peak, Rise
+from ib_runner.findings.trajectory import Compression, Peak, Rise, Variation
 from ib_runner.findings.truths import BelowInputEntropy, DataProcessing
 
 CONTEXT = Context(experiment="fake", beta=BETA, h_x=H_X, bounds=(-1.0, 1.0))
@@ -65,13 +68,20 @@ def test_a_finding_without_bounds_is_refused():
 FINDINGS = {
     Accuracy: {},
     Compression: {"layer": 5},
+    LargestCompression: {},
     Rise: {"layer": 5},
+    Variation: {"layer": 5, "since": 1000},
     Peak: {"layer": 5, "which": "first"},
     Saturation: {"layer": 5, "since": 28},
     BinnedEntropyFollows: {"layer": 5},
     LossRise: {},
     LossTurn: {},
+    SmallerBins: {},
+    SmallestBins: {},
+    WidthDecides: {"layer": 5, "fall": 0.5},
     ClassSeparation: {"layers": [3, 4, 5]},
+    TightPairs: {"layer": 5},
+    Growth: {"layer": 5, "since": 1000},
     ClusterPurity: {"layer": 5},
     DataProcessing: {},
     BelowInputEntropy: {},
@@ -120,6 +130,39 @@ def test_absence_of_compression():
     assert outcome.measured.startswith("never falls")
 
 
+def test_compression_may_leave_the_beginning_out():
+    # after the dip the highest is the second peak, ln N − 2.7 ± 0.06
+    later = {"layer": 5, "since": DIP}
+    outcome = judge(Compression, PAPER, **later, at_least=2.7)
+    assert outcome.holds == "yes"
+    assert f"at epoch {SECOND_PEAK}" in outcome.measured
+    assert outcome.why.startswith("the fall from the peak after epoch 45 to the end")
+    last = judge(Compression, PAPER, layer=5, since=10_000, at_most=0.1)
+    assert last.holds == "undecided"
+    assert last.why == "I(X;T) of layer 5 has intervals at 1 epochs from epoch 10000 on"
+
+
+def test_the_largest_compression_is_that_of_any_layer():
+    # layer 4 falls by a quarter of layer 5's 3.1, the others not at all
+    outcome = judge(LargestCompression, PAPER, at_least=2.97)
+    assert outcome.holds == "yes"
+    assert outcome.measured == ("falls by 0.66 to 0.89 in layer 4, 2.98 to 3.22 in layer 5 (nats)")
+    assert judge(LargestCompression, PAPER, at_most=0.5).holds == "no"
+    flat = judge(LargestCompression, FLAT, since=SECOND_PEAK, at_most=0.25)
+    assert flat.holds == "yes"
+    assert flat.measured == "no layer falls by 0.01 nats or more"
+    assert judge(LargestCompression, PAPER, since=10_000, at_most=0.1).holds == "undecided"
+
+
+def test_variation():
+    # from epoch 45 on: the second peak, ln N − 2.7, and the end, ln N − 5.6, each ± 0.06
+    wide = {"layer": 5, "since": DIP}
+    assert judge(Variation, PAPER, **wide, at_least=2.77).holds == "yes"
+    assert judge(Variation, PAPER, **wide, at_least=2.9).holds == "undecided"
+    assert judge(Variation, PAPER, **wide, at_most=0.25).holds == "no"
+    assert judge(Variation, FLAT, layer=5, since=5000, at_most=0.25).holds == "yes"
+
+
 def test_rise():
     # from ln N − 3.5 to ln N − 2.5, each ± 0.06
     assert judge(Rise, PAPER, layer=5, at_least=0.87).holds == "yes"
@@ -165,6 +208,13 @@ def test_saturation():
     assert judge(Saturation, late, layer=5, since=PEAK, at_least=0.25).holds == "undecided"
 
 
+def test_saturation_at_the_end_alone():
+    outcome = judge(Saturation, FLAT, layer=5, at_most=0.2)
+    assert outcome.holds == "yes"
+    assert outcome.measured.endswith("% of the values near ±1 at epoch 10000")
+    assert judge(Saturation, PAPER, layer=5, at_most=0.2).holds == "no"
+
+
 def test_saturation_counts_the_bins_near_the_ends():
     edges = np.linspace(-1, 1, 21)  # two bins of ten, 0.1 wide, are within 0.1 of an end
     counts = np.arange(1, 21)
@@ -197,6 +247,51 @@ def test_binned_entropy():
     assert judge(BinnedEntropyFollows, PAPER, layer=1, at_least=0.8).holds == "undecided"
     few = FakeTables(PAPER, binned_entropy=table[table["epoch"] < 9])
     assert judge(BinnedEntropyFollows, few, layer=5, at_least=0.8).holds == "undecided"
+
+
+def binned(entropies: dict[float, list[float]]) -> FakeTables:
+    """H(Bin(T_1)) at epochs 0, 1, … for each width, and a unit's, which must not count."""
+    rows = [
+        {"epoch": epoch, "layer": 1, "unit": unit, "bin_width": width, "noise": False}
+        | {"entropy": entropy if unit is None else 99.0}
+        for width, values in entropies.items()
+        for epoch, entropy in enumerate(values)
+        for unit in (None, 0)
+    ]
+    return FakeTables(binned_entropy=pd.DataFrame(rows).astype({"unit": "Int64"}))
+
+
+def test_smaller_bins_hold_more():
+    tables = binned({0.1: [1.0, 2.0], 0.01: [3.0, 2.5], 0.001: [8.0, 8.0]})
+    outcome = judge(SmallerBins, tables, at_least=0.5)
+    assert outcome.holds == "yes"
+    assert outcome.measured == (
+        "on average 5.25 from width 0.01 to 0.001, 1.25 from width 0.1 to 0.01; at least 0.5 nats"
+    )
+    assert judge(SmallerBins, tables, at_least=0.6).holds == "no"
+    assert judge(SmallerBins, binned({0.1: [1.0]}), at_least=0.0).holds == "undecided"
+
+
+def test_the_smallest_bins_come_close_to_the_inputs_entropy():
+    tables = binned({0.1: [1.0, 2.0], 0.01: [3.0, H_X - 0.05]})
+    assert judge(SmallestBins, tables, at_most=0.0501).holds == "yes"
+    outcome = judge(SmallestBins, tables, at_most=0.04)
+    assert outcome.holds == "no"
+    assert outcome.measured == (
+        "H(X) = 8.318 is missed by 0.050 (layer 1) nats with bins of 0.01 at epoch 1"
+    )
+
+
+def test_the_width_may_decide_whether_a_layer_compresses():
+    some = {"layer": 1, "fall": 0.5, "at_least": 0.01, "at_most": 0.99}
+    flips = binned({0.1: [1.0, 3.0, 2.5], 0.01: [7.0, 8.0, 7.9]})
+    outcome = judge(WidthDecides, flips, **some)
+    assert outcome.holds == "yes"
+    assert outcome.measured == "layer 1 falls by 0.10 (width 0.01), 0.50 (width 0.1) nats"
+    never = binned({0.1: [1.0, 3.0], 0.01: [7.0, 8.0]})
+    assert judge(WidthDecides, never, **some).holds == "no"
+    always = binned({0.1: [3.0, 1.0], 0.01: [8.0, 7.0]})
+    assert judge(WidthDecides, always, **some).holds == "no"
 
 
 def test_the_turn_of_the_test_loss():
@@ -234,6 +329,30 @@ def test_class_separation_compares_medians():
     table = pd.concat([within, between]).assign(epoch=0, layer=1, noise=False)
     ratio = {"layers": [1], "at_least": 1 / 3.5 - 1e-9, "at_most": 1 / 3.5 + 1e-9}
     assert judge(ClassSeparation, FakeTables(distance_histogram=table), **ratio).holds == "yes"
+
+
+def test_tight_pairs_are_known_up_to_a_bin():
+    edges = [0.0, 0.02, 0.04, 0.06, 1.0]  # 10 beta is 0.05
+    bins = pd.DataFrame({"left": edges[:-1], "right": edges[1:], "epoch": 3, "layer": 2})
+    within = bins.assign(pairs="within", count=[10, 20, 30, 40])
+    between = bins.assign(pairs="between", count=[9, 0, 0, 0])
+    early = within.assign(epoch=1, count=[1, 0, 0, 0])
+    tables = FakeTables(distance_histogram=pd.concat([early, within, between]))
+    assert judge(TightPairs, tables, layer=2, at_least=0.299, at_most=0.601).holds == "yes"
+    assert judge(TightPairs, tables, layer=2, at_least=0.31).holds == "undecided"
+    assert judge(TightPairs, tables, layer=2, at_least=0.61).holds == "no"
+    no_noise = dataclasses.replace(CONTEXT, beta=0.0)
+    outcome = TightPairs(layer=2, expected="", at_most=0.1)(tables, no_noise)
+    assert outcome.holds == "undecided"
+
+
+def test_growth_compares_large_values():
+    table = PAPER["representation"]
+    grown = table[table["epoch"] > 9000].assign(value=lambda rows: 3 * rows["value"])
+    tables = FakeTables(representation=pd.concat([table[table["epoch"] < 2000], grown]))
+    assert judge(Growth, tables, layer=5, since=1000, at_least=2.5).holds == "yes"
+    assert judge(Growth, PAPER, layer=5, since=1000, at_most=1.5).holds == "yes"
+    assert judge(Growth, PAPER, layer=5, since=10_000, at_most=1.5).holds == "undecided"
 
 
 def clusters_of(labels: list[int], values: list[float]) -> FakeTables:

@@ -4,13 +4,8 @@ from collections import Counter, defaultdict
 import pytest
 import torch
 
-from ib_runner.geometry.clusters import clusters, saturation_share
+from ib_runner.geometry.clusters import clusters
 from ib_runner.information.binning import binned_entropy
-
-
-def test_saturation_share():
-    values = torch.tensor([[0.999, -0.5], [-1.0, 0.99], [0.0, 0.9901]])
-    assert saturation_share(values, 0.01) == pytest.approx(0.5)
 
 
 def test_two_corners_and_a_loner():

@@ -13,6 +13,7 @@ from ib_runner.datasets import Split
 from ib_runner.errors import UsageError
 from ib_runner.measurements.activation_histogram import ActivationHistogram
 from ib_runner.measurements.binned_entropy import BinnedEntropy
+from ib_runner.measurements.binned_information import BinnedInformation
 from ib_runner.measurements.distance_histogram import DistanceHistogram
 from ib_runner.measurements.mutual_information import MutualInformation
 from ib_runner.measurements.representation import Representation
@@ -154,3 +155,37 @@ def test_slow_methods_run_at_a_few_epochs_only():
     assert measurement.select([0, 1, 3, 9]) == [0, 1, 3, 9]
     assert set(measurement(snapshot(epoch=3)).method) == {"coupled"}
     assert set(measurement(snapshot(epoch=9)).method) == {"coupled", "paper"}
+
+
+def test_layers_that_a_method_is_not_for_have_no_row_and_one_remark():
+    one = snapshot()
+    measurement = MutualInformation(["pairwise_lower", "pairwise_upper"], targets=["x", "y"])
+    assert measurement.remarks(one.network, one.inputs.x[:2]) == [
+        f"method {method}: layer 2 left out, it needs T given x to be Gaussian: layer 1, or a "
+        "network of linear layers"
+        for method in ("pairwise_lower", "pairwise_upper")
+    ]
+    rows = measurement(one)
+    assert rows.layer.tolist() == [1, 1]
+    assert rows.target.tolist() == ["x", "x"]
+    lower, upper = rows.mi
+    assert 0 < lower < upper < math.log(N)
+
+
+def test_binned_information_of_a_network_without_noise(tmp_path):
+    """Layer 1 has one unit whose two bins split 8 inputs 4 to 4; the label splits one bin."""
+    network = nn.Sequential(nn.Linear(1, 1), NoNoise(), nn.Linear(1, 2)).eval()
+    with torch.no_grad():
+        network[0].weight.fill_(1.0)
+        network[0].bias.fill_(0.0)
+    x = torch.tensor([0.1, 0.2, 0.3, 0.4, 1.1, 1.2, 1.3, 1.4])[:, None]
+    y = torch.tensor([0, 0, 0, 0, 0, 0, 1, 1])
+    rows = BinnedInformation(1.0)(Snapshot(0, network, Split(x, y), 0))
+    write_table(tmp_path / "t", rows, "mutual_information")
+    found = rows.set_index("target")["mi"]
+    assert found["x"] == pytest.approx(math.log(2))
+    # given y = 0 (6 of 8) bins hold 4 and 2, given y = 1 one bin
+    given_0 = math.log(6) - (4 * math.log(4) + 2 * math.log(2)) / 6
+    assert found["y"] == pytest.approx(math.log(2) - 6 / 8 * given_0)
+    assert set(rows["method"]) == {"binned"}
+    assert BinnedInformation(1.0)(snapshot()).empty

@@ -6,14 +6,15 @@ from omegaconf import OmegaConf
 
 from ib_runner.runs.folder import Run
 from ib_runner.runs.sweep import Sweep, write_sweep
-from ib_runner.runs.sweep_tables import ALL_RUNS, collect_tables, swept_values
+from ib_runner.runs.sweep_tables import ALL_RUNS, collect_findings, swept_values
 from ib_runner.runs.tables import read_table, write_table
 
 
 def finding(name, holds):
     share = {"yes": 1.0, "no": 0.0}.get(holds)
     row = {"finding": name, "expected": "e", "measured": "m", "holds": holds, "share": share}
-    return {**row, "n_runs": 1, "why": "w"}
+    low, high = (None, None) if holds == "undecided" else (1.0, 3.0)
+    return {**row, "n_runs": 1, "low": low, "high": high, "why": "w"}
 
 
 @pytest.fixture
@@ -35,7 +36,7 @@ def runs(tmp_path):
 
 def test_rows_carry_run_and_swept_values_verbatim(runs, tmp_path):
     keys = ["noise.beta", "seed", "network.widths"]
-    assert collect_tables(tmp_path, runs, keys) == ["findings"]
+    collect_findings(tmp_path, runs, keys)
     table = read_table(tmp_path / "measurements" / "findings.parquet")
     one = table[table.run == "job-1"]
     assert len(one) == 2
@@ -50,18 +51,32 @@ def test_chosen_entries_of_groups_come_by_name(runs, tmp_path):
     keys = ["exp", "condition", "noise", "seed", "trainer.batch_size"]
     expected = ["e", "c1", "gaussian", 1, None]
     assert list(swept_values(runs[1], keys, overrides).values()) == expected
-    collect_tables(tmp_path, runs, ["condition", "exp"])
+    collect_findings(tmp_path, runs, ["condition", "exp"])
     table = read_table(tmp_path / "measurements" / "findings.parquet")
     assert table[table.run == "job-2"].condition.tolist() == ["c2", "c2"]
     assert set(table.exp.dropna()) == {"e"}
 
 
 def test_findings_over_runs_count_those_that_can_tell(runs, tmp_path):
-    collect_tables(tmp_path, runs, ["seed"])
+    collect_findings(tmp_path, runs, ["seed"])
     table = read_table(tmp_path / "measurements" / "findings.parquet")
     over = table[table.run == ALL_RUNS].set_index("finding")
     assert over.loc["compression", "share"] == pytest.approx(2 / 3)
     assert over.loc["compression", "n_runs"] == 4
     assert over.loc["compression", "holds"] == "undecided"
+    assert over.loc["compression", "measured"] == (
+        "holds in 2 of 3 runs that can tell; median 2 (2 to 2)"
+    )
     assert over.loc["accuracy", "holds"] == "yes"
+    assert over.seed.isna().all()
+
+
+def test_runs_that_differ_in_more_than_their_seed_are_counted_apart(runs, tmp_path):
+    rows = collect_findings(tmp_path, runs[:2], ["noise.beta", "seed"])
+    shares = {(row["run"], row["finding"]): row["share"] for row in rows}
+    assert shares[f"{ALL_RUNS} noise.beta=0.1", "compression"] == 1
+    assert shares[f"{ALL_RUNS} noise.beta=1.0", "compression"] == 0
+    table = read_table(tmp_path / "measurements" / "findings.parquet")
+    over = table[table.run.str.startswith(ALL_RUNS)]
+    assert over["noise.beta"].tolist() == [0.1, 0.1, 1.0, 1.0]
     assert over.seed.isna().all()

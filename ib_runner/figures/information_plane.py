@@ -1,0 +1,89 @@
+"""The information plane: I(X;T_ℓ) against I(Y;T_ℓ) as training goes on, a path for each layer."""
+
+import numpy as np
+import pandas as pd
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.collections import LineCollection, PatchCollection
+from matplotlib.colors import LinearSegmentedColormap, SymLogNorm
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Rectangle
+
+from ib_runner.figures.layers import layer_name
+from ib_runner.figures.over_runs import layout
+from ib_runner.figures.style import COLUMN, GREY, PAGE, new_figure, styled
+from ib_runner.figures.units import convert
+from ib_runner.findings.context import Context, Tables
+from ib_runner.findings.information import about_both
+
+#: without the yellow end that paper swallows
+EPOCH_MAP = LinearSegmentedColormap.from_list(
+    "epochs", colormaps["viridis"](np.linspace(0.0, 0.9, 256))
+)
+FIRST = {"marker": "o", "markerfacecolor": "white", "markersize": 4.5}
+LAST = {"marker": "s", "markersize": 4}
+
+
+class InformationPlane:
+    """A panel for each layer: epoch by epoch a point, joined; boxes are the certified intervals.
+
+    Of a network without noise, binned information: I(X;Bin(T_ℓ)) against I(Y;Bin(T_ℓ)).
+    """
+
+    tables_needed = ("mutual_information",)
+
+    def applies(self, tables: Tables, context: Context) -> bool:
+        """Whether the information about Y was measured."""
+        return len(about_both(tables("mutual_information"), context.beta)) > 0
+
+    @styled
+    def __call__(self, tables: Tables, context: Context) -> Figure:
+        rows = about_both(tables("mutual_information"), context.beta)
+        columns = [c for c in rows.columns if c not in ("layer", "epoch")]
+        rows = rows.assign(**{c: convert(rows[c], context.unit) for c in columns})
+        layers = np.unique(rows["layer"])
+        n_rows, n_columns = layout(len(layers), 3)
+        figure = new_figure(COLUMN if n_columns == 1 else PAGE, 0.4 + 1.9 * n_rows)
+        panels = figure.subplots(n_rows, n_columns, squeeze=False, sharex=True, sharey=True).ravel()
+        norm = SymLogNorm(1, 0.6, vmin=0, vmax=max(1, int(rows["epoch"].max())))
+        for axes, layer in zip(panels, layers, strict=False):
+            _draw_path(axes, rows[rows["layer"] == layer].sort_values("epoch"), norm)
+            axes.set_title(layer_name(layer), pad=3)
+        for axes in panels[len(layers) :]:
+            axes.remove()
+        for axes in panels[max(0, len(layers) - n_columns) : len(layers)]:
+            axes.tick_params(labelbottom=True)  # nothing is below
+        binned = r"\mathrm{Bin}(T_\ell)" if context.beta == 0 else r"T_\ell"
+        figure.supxlabel(f"$I(X;{binned})$ [{context.unit}]", fontsize=8)
+        figure.supylabel(f"$I(Y;{binned})$ [{context.unit}]", fontsize=8)
+        bar = figure.colorbar(
+            ScalarMappable(norm, EPOCH_MAP), ax=list(panels[: len(layers)]), pad=0.01, aspect=30
+        )
+        bar.set_label("epoch")
+        ends = [
+            Line2D([], [], color=GREY, linestyle="none", label=f"{name} epoch", **look)
+            for name, look in (("first", FIRST), ("last", LAST))
+        ]
+        figure.legend(handles=ends, loc="outside upper center", ncols=2, handletextpad=0.2)
+        bar.outline.set_linewidth(0.6)
+        return figure
+
+
+def _draw_path(axes: Axes, rows: pd.DataFrame, norm: SymLogNorm) -> None:
+    boxes = [
+        Rectangle((one.lower_x, one.lower_y), one.upper_x - one.lower_x, one.upper_y - one.lower_y)
+        for one in rows.dropna(subset=["lower_x", "lower_y"]).itertuples()
+    ]
+    axes.add_collection(PatchCollection(boxes, facecolor=GREY, alpha=0.3, linewidth=0))
+    points = rows[["mi_x", "mi_y"]].to_numpy()
+    lines = np.stack([points[:-1], points[1:]], axis=1)
+    path = LineCollection(lines, cmap=EPOCH_MAP, norm=norm, linewidth=0.8)
+    path.set_array(rows["epoch"].to_numpy()[1:])
+    axes.add_collection(path)
+    axes.scatter(*points.T, c=rows["epoch"], cmap=EPOCH_MAP, norm=norm, s=6, linewidths=0, zorder=3)
+    for (x, y), epoch, look in zip(
+        points[[0, -1]], rows["epoch"].iloc[[0, -1]], (FIRST, LAST), strict=True
+    ):
+        axes.plot(x, y, color=EPOCH_MAP(norm(epoch)), zorder=4, **look)

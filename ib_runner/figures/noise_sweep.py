@@ -1,0 +1,134 @@
+"""Sweeps over the noise level β (Fig. 4(d), supplement 8.1): trajectories, and compression by β."""
+
+import numpy as np
+import pandas as pd
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ib_runner.figures.epochs import epoch_axis
+from ib_runner.figures.layers import layer_legend, layer_line, layer_name
+from ib_runner.figures.over_runs import draw_band, layout, over_seeds
+from ib_runner.figures.style import COLUMN, GREY, PAGE, new_figure, styled
+from ib_runner.figures.units import convert
+from ib_runner.findings.context import Runs, Tables
+from ib_runner.findings.information import best
+from ib_runner.findings.trajectory import fall
+
+#: from few to much noise, without the yellow end that paper swallows
+NOISE_MAP, NOISE_RANGE = "viridis", (0.0, 0.85)
+#: relative shift of a layer's points along the axis of β, that bars do not overlap
+SHIFT = 0.02
+
+
+class InformationByNoise:
+    """I(X;T_ℓ) over epochs, a panel for each layer, a line for each β, a band over its seeds."""
+
+    tables_needed = ("mutual_information",)
+    keys_needed = ("noise.beta",)
+
+    @styled
+    def over_runs(self, tables: Tables, runs: Runs) -> Figure:
+        table = best_of_runs(tables("mutual_information"), runs)
+        context = next(iter(runs.contexts.values()))
+        layers, betas = np.unique(table["layer"]), np.unique(table["trained"])
+        n_rows, n_columns = layout(len(layers), 3)
+        width = COLUMN if n_columns == 1 else PAGE
+        figure = new_figure(width, 0.5 + 1.8 * n_rows)
+        panels = figure.subplots(n_rows, n_columns, squeeze=False, sharey=True).ravel()
+        colours = colormaps[NOISE_MAP](np.linspace(*NOISE_RANGE, len(betas)))
+        for axes, layer in zip(panels, layers, strict=False):
+            for beta, colour in zip(betas, colours, strict=True):
+                rows = table[(table["layer"] == layer) & (table["trained"] == beta)]
+                band = convert(over_seeds(rows, "mi"), context.unit)
+                draw_band(axes, band, f"{beta:g}", color=colour, linewidth=1.0)
+            axes.axhline(convert(context.h_x, context.unit), color=GREY, lw=0.6, linestyle=":")
+            axes.set_title(layer_name(layer), pad=3)
+            axes.set_ylim(bottom=0)
+            epoch_axis(axes, int(table["epoch"].max()))
+        for axes in panels[::n_columns]:
+            axes.set_ylabel(rf"$I(X;T_\ell)$ [{context.unit}]")
+        for axes in panels[len(layers) :]:
+            axes.remove()
+        handles, labels = panels[0].get_legend_handles_labels()
+        figure.legend(
+            handles,
+            labels,
+            title=r"noise $\beta$",
+            title_fontsize=7,
+            loc="outside upper center",
+            ncols=min(len(betas), 4 if width == COLUMN else 8),
+        )
+        return figure
+
+
+class CompressionByNoise:
+    """The fall of I(X;T_ℓ) from its peak to the end against β, a line for each layer.
+
+    Bars: the certified interval of a single run, or the inter-quartile range over its seeds.
+    """
+
+    tables_needed = ("mutual_information",)
+    keys_needed = ("noise.beta",)
+
+    @styled
+    def over_runs(self, tables: Tables, runs: Runs) -> Figure:
+        table = best_of_runs(tables("mutual_information"), runs)
+        context = next(iter(runs.contexts.values()))
+        figure = new_figure(COLUMN, 2.3)
+        axes = figure.subplots()
+        layers = np.unique(table["layer"])
+        for layer in layers:
+            falls = convert(_falls(table[table["layer"] == layer]), context.unit)
+            _draw_falls(axes, falls, int(layer), SHIFT * (layer - layers.mean()))
+        axes.set_xscale("log")
+        axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]))
+        axes.set_xlabel(r"noise $\beta$")
+        axes.set_ylabel(f"fall of $I(X;T_\\ell)$, peak to end [{context.unit}]")
+        layer_legend(axes)
+        return figure
+
+
+def best_of_runs(table: pd.DataFrame, runs: Runs) -> pd.DataFrame:
+    """Each run's best values at the noise ``trained`` with, that β being a further column.
+
+    Raises ``ValueError`` where no run has any.
+    """
+    frames = []
+    for run, context in runs.contexts.items():
+        rows = best(table[table["run"] == run], context.beta)
+        if len(rows):
+            frames.append(rows.assign(trained=context.beta))
+    if not frames:
+        raise ValueError("no run has estimates of I(X;T) at the noise it was trained with")
+    return pd.concat(frames, ignore_index=True)
+
+
+def _falls(rows: pd.DataFrame) -> pd.DataFrame:
+    """``low``, ``middle`` and ``high`` of one layer's fall, by β."""
+    found = []
+    for beta, of_beta in rows.groupby("trained"):
+        falls = [fall(one.reset_index(drop=True)) for _, one in of_beta.groupby("run")]
+        middles = [(one.low + one.high) / 2 for one in falls]
+        if len(falls) == 1:
+            low, high = falls[0].low, falls[0].high
+        else:
+            low, high = np.quantile(middles, (0.25, 0.75))
+        found.append({"beta": beta, "low": low, "middle": np.median(middles), "high": high})
+    return pd.DataFrame(found).set_index("beta")
+
+
+def _draw_falls(axes: Axes, falls: pd.DataFrame, layer: int, shift: float) -> None:
+    below, above = falls["middle"] - falls["low"], falls["high"] - falls["middle"]
+    axes.errorbar(
+        falls.index * (1 + shift),
+        falls["middle"],
+        yerr=[below.clip(lower=0), above.clip(lower=0)],
+        color=layer_line(layer)["color"],
+        label=layer_name(layer),
+        marker="o",
+        markersize=3,
+        linewidth=1.0,
+        elinewidth=1.0,
+        capsize=2,
+    )

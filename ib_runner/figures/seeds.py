@@ -1,0 +1,135 @@
+"""Fig. 5's curves over seeds: the median and the inter-quartile range of each."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ib_runner.figures.epochs import epoch_axis
+from ib_runner.figures.layers import layer_line, layer_name
+from ib_runner.figures.losses import LINES, loss_values
+from ib_runner.figures.over_runs import draw_band, group_name, layout, over_seeds, seed_groups
+from ib_runner.figures.style import GREY, PAGE, new_figure, styled
+from ib_runner.figures.units import convert
+from ib_runner.findings.binning import default_width, whole_layers
+from ib_runner.findings.context import Context, Runs, Tables
+from ib_runner.findings.information import best
+
+N_COLUMNS = 4
+#: of the losses: as many as the axis can show
+MOST_EPOCHS = 400
+#: lines narrower than a single run's, that bands are seen
+THINNER = 0.6
+
+Draw = Callable[[Axes, pd.DataFrame, Context], None]
+
+
+class Seeds:
+    """A column for each group of runs that differ in their seed alone, a row for each panel.
+
+    ``panels`` are the tables that they show: mutual_information, training, binned_entropy.
+    """
+
+    keys_needed = ("seed",)
+
+    def __init__(
+        self, panels: Sequence[str] = ("mutual_information", "training", "binned_entropy")
+    ):
+        unknown = [name for name in panels if name not in DRAW]
+        if unknown:
+            raise ValueError(f"panels = {', '.join(unknown)}: one of {', '.join(DRAW)} is needed")
+        self.tables_needed = tuple(dict.fromkeys(["training", *panels]))
+        self.panels = {name: DRAW[name] for name in panels}
+
+    @styled
+    def over_runs(self, tables: Tables, runs: Runs) -> Figure:
+        groups = seed_groups(tables, runs)
+        n_blocks, n_columns = layout(len(groups), N_COLUMNS)
+        n_rows = n_blocks * len(self.panels)
+        figure = new_figure(PAGE, 0.4 + 1.3 * n_rows + 0.25 * n_blocks)
+        axes = figure.subplots(n_rows, n_columns, squeeze=False, sharey="row")
+        last = int(tables("training")["epoch"].max())
+        for number, (values, names) in enumerate(groups.items()):
+            block, column = divmod(number, n_columns)
+            context = runs.contexts[names[0]]
+            for row, (table, draw) in enumerate(self.panels.items()):
+                panel = axes[block * len(self.panels) + row, column]
+                rows = tables(table)
+                rows = rows[rows["run"].isin(names)]
+                if len(rows):
+                    draw(panel, rows, context)
+                else:
+                    panel.text(0.5, 0.5, "not measured", transform=panel.transAxes, ha="center")
+                epoch_axis(panel, last, label=row == len(self.panels) - 1)
+                if column:
+                    panel.set_ylabel("")
+            top = axes[block * len(self.panels), column]
+            name = group_name(runs.keys, values)
+            top.set_title(f"{name} ({len(names)})".removeprefix(" "), pad=3, fontsize=7)
+        _finish(figure, axes.ravel())
+        return figure
+
+
+def _information(axes: Axes, table: pd.DataFrame, context: Context) -> None:
+    for layer, rows in best(table, context.beta).groupby("layer"):
+        band = over_seeds(rows, "mi")
+        _draw_layer(axes, convert(band, context.unit), int(layer))
+    axes.axhline(convert(context.h_x, context.unit), color=GREY, linewidth=0.6, linestyle=":")
+    axes.set_ylim(bottom=0)
+    axes.set_ylabel(rf"$I(X;T_\ell)$ [{context.unit}]")
+    if len(axes.lines) == 1:
+        axes.text(0.5, 0.5, "no estimate", transform=axes.transAxes, ha="center")
+
+
+def _losses(axes: Axes, table: pd.DataFrame, context: Context) -> None:
+    last = int(table["epoch"].max())
+    shown = {0, *np.geomspace(1, max(last, 1), MOST_EPOCHS).astype(int).tolist()}
+    table = table[table["epoch"].isin(shown)]
+    for split, colour in LINES.items():
+        rows = table[table["split"] == split]
+        loss, label = loss_values(rows["loss"], context)
+        draw_band(
+            axes, over_seeds(rows.assign(loss=loss), "loss"), split, color=colour, linewidth=1.0
+        )
+    axes.set_ylim(bottom=0)
+    axes.set_ylabel(label)
+
+
+def _binned_entropy(axes: Axes, table: pd.DataFrame, context: Context) -> None:
+    width = default_width(table, context.beta)
+    for layer, rows in whole_layers(table, width).groupby("layer"):
+        _draw_layer(axes, convert(over_seeds(rows, "entropy"), context.unit), int(layer))
+    axes.axhline(convert(context.h_x, context.unit), color=GREY, linewidth=0.6, linestyle=":")
+    axes.set_ylim(bottom=0)
+    axes.set_ylabel(rf"$H(\mathrm{{Bin}}(T_\ell))$ [{context.unit}]")
+    note = {"transform": axes.transAxes, "fontsize": 7, "ha": "right"}
+    axes.text(0.98, 0.04, f"bin width {width:g}", **note)
+
+
+DRAW: dict[str, Draw] = {
+    "mutual_information": _information,
+    "training": _losses,
+    "binned_entropy": _binned_entropy,
+}
+
+
+def _draw_layer(axes: Axes, band: pd.DataFrame, layer: int) -> None:
+    style = layer_line(layer)
+    style["linewidth"] = THINNER * style["linewidth"]
+    draw_band(axes, band, layer_name(layer), **style)
+
+
+def _finish(figure: Figure, panels: Sequence[Axes]) -> None:
+    """Panels without a group go; one legend for all that are left."""
+    handles = {}
+    for axes in panels:
+        if not axes.has_data() and not axes.texts:
+            axes.remove()
+            continue
+        lines, labels = axes.get_legend_handles_labels()
+        handles |= dict(zip(labels, lines, strict=True))
+    figure.legend(
+        handles.values(), handles, loc="outside upper center", ncols=len(handles), handlelength=1.2
+    )

@@ -1,0 +1,86 @@
+"""What the bins' width does to H(Bin(T_ℓ)) (section 1, Fig. 1)."""
+
+from itertools import pairwise
+from typing import Any
+
+import pandas as pd
+
+from ib_runner.findings.context import Context, Tables
+from ib_runner.findings.finding import Finding, Quantity, Undecidable
+from ib_runner.findings.information import of_layer
+
+
+class ByWidth(Finding):
+    """A finding about H(Bin(T_ℓ)) of whole layers for two widths or more."""
+
+    def entropies(self, tables: Tables) -> pd.DataFrame:
+        """epoch, layer, bin_width, entropy of whole layers; ``Undecidable`` with one width."""
+        table = self.table(tables, "binned_entropy")
+        rows = table[table["unit"].isna()]
+        if rows["bin_width"].nunique() < 2:
+            raise Undecidable(f"whole layers have {rows['bin_width'].nunique()} bin width, not two")
+        return rows
+
+
+class SmallerBins(ByWidth):
+    """The smallest gain of H(Bin(T_ℓ)), over epochs and layers, from a width to the next smaller.
+
+    Widths that divide each other make nested bins, which cannot lose; others may.
+    """
+
+    quantity = "the smallest gain from a width to the next smaller (nats)"
+
+    def measure(self, tables: Tables, context: Context) -> Quantity:
+        rows = self.entropies(tables)
+        by_width = rows.pivot_table(index=["epoch", "layer"], columns="bin_width", values="entropy")
+        gains = {
+            (wide, narrow): by_width[narrow] - by_width[wide]
+            for narrow, wide in pairwise(by_width.columns)
+        }
+        least = float(min(gain.min() for gain in gains.values()))
+        listed = ", ".join(
+            f"{gain.mean():.2f} from width {wide:g} to {narrow:g}"
+            for (wide, narrow), gain in gains.items()
+        )
+        return Quantity(f"on average {listed}; at least {least:.3g} nats", least, least)
+
+
+class SmallestBins(ByWidth):
+    """How far H(Bin(T_ℓ)) stays below H(X) at the smallest width: the largest gap, over layers,
+    at the end of training, nats.
+    """
+
+    quantity = "the largest gap to H(X) at the smallest width (nats)"
+
+    def measure(self, tables: Tables, context: Context) -> Quantity:
+        rows = self.entropies(tables)
+        last = rows[rows["epoch"] == rows["epoch"].max()]
+        smallest = last[last["bin_width"] == last["bin_width"].min()].sort_values("layer")
+        gaps = context.h_x - smallest["entropy"]
+        listed = ", ".join(
+            f"{gap:.3f} (layer {layer})" for gap, layer in zip(gaps, smallest["layer"], strict=True)
+        )
+        text = (
+            f"H(X) = {context.h_x:.3f} is missed by {listed} nats with bins of "
+            f"{last['bin_width'].min():g} at epoch {rows['epoch'].max()}"
+        )
+        return Quantity(text, float(gaps.max()), float(gaps.max()))
+
+
+class WidthDecides(ByWidth):
+    """The share of widths at which H(Bin(T_ℓ)) falls by at least ``fall`` nats from its highest
+    value to the end: neither 0 nor 1 where the width decides whether a layer compresses.
+    """
+
+    def __init__(self, layer: int, fall: float, **bounds: Any):
+        super().__init__(**bounds)
+        self.layer = layer
+        self.fall = fall
+        self.quantity = f"the share of widths at which H(Bin) falls by {fall:g} nats"
+
+    def measure(self, tables: Tables, context: Context) -> Quantity:
+        rows = of_layer(self.entropies(tables), self.layer).sort_values("epoch")
+        falls = rows.groupby("bin_width")["entropy"].agg(lambda h: h.max() - h.iloc[-1])
+        listed = ", ".join(f"{fall:.2f} (width {width:g})" for width, fall in falls.items())
+        share = float((falls >= self.fall).mean())
+        return Quantity(f"layer {self.layer} falls by {listed} nats", share, share)

@@ -1,0 +1,37 @@
+"""Whether binned layers still tell the inputs apart: H(Bin(T_ℓ)) beside H(X) (Fig. 7)."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from ib_runner.findings.binning import whole_layers
+from ib_runner.findings.context import Context, Tables
+from ib_runner.findings.finding import Finding, Quantity, Undecidable
+
+
+class NearInjective(Finding):
+    """The most by which H(Bin(T_ℓ)), with bins of ``bin_width``, falls short of H(X), over
+    ``layers`` and epochs; nats.
+    """
+
+    quantity = "the largest H(X) − H(Bin) (nats)"
+
+    def __init__(self, layers: Sequence[int], bin_width: float, **bounds: Any):
+        super().__init__(**bounds)
+        self.layers = list(layers)
+        self.bin_width = bin_width
+
+    def measure(self, tables: Tables, context: Context) -> Quantity:
+        rows = whole_layers(self.table(tables, "binned_entropy"), self.bin_width)
+        rows = rows[rows["layer"].isin(self.layers)]
+        if set(rows["layer"]) != set(self.layers):
+            raise Undecidable(
+                f"layers {', '.join(map(str, self.layers))} are not all measured with bins of "
+                f"width {self.bin_width:g}"
+            )
+        lowest = rows.loc[rows["entropy"].idxmin()]
+        text = (
+            f"{lowest['entropy']:.3f} nats or more (least in layer {lowest['layer']:g}, epoch "
+            f"{lowest['epoch']:g}), H(X) = {context.h_x:.3f}"
+        )
+        short = float(context.h_x - lowest["entropy"])
+        return Quantity(text, short, short)

@@ -1,0 +1,70 @@
+"""How far within- and between-class distances overlap (section 5.2, Fig. 8)."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ib_runner.findings.context import Context, Tables
+from ib_runner.findings.finding import Finding, Quantity, Undecidable
+
+
+class DistanceOverlap(Finding):
+    """The share that both distributions have in common, ∫ min(p, q): 1 where they are one, 0 where
+    they are apart. Of several ``layers`` (0 = the input) the one that is furthest from the rule.
+
+    ``epoch`` None is the last one measured, which ``min_epoch`` then is about.
+    """
+
+    def __init__(self, layers: Sequence[int], epoch: int | None = None, **bounds: Any):
+        super().__init__(**bounds)
+        self.layers = list(layers)
+        self.epoch = epoch
+        self.quantity = "the overlap of within- and between-class distances"
+
+    def measure(self, tables: Tables, context: Context) -> Quantity:
+        table = self.table(tables, "distance_histogram")
+        epoch = int(table["epoch"].max()) if self.epoch is None else self.epoch
+        rows = table[table["epoch"] == epoch]
+        missing = set(self.layers) - set(rows["layer"])
+        if missing:
+            raise Undecidable(f"layer {min(missing)} is not measured at epoch {epoch}")
+        overlaps = [overlap(rows[rows["layer"] == layer]) for layer in self.layers]
+        named = zip(self.layers, overlaps, strict=True)
+        text = ", ".join(f"{value:.2f} in layer {layer}" for layer, value in named)
+        worst = min(overlaps) if self.at_most is None else max(overlaps)
+        return Quantity(f"{text} at epoch {epoch}", worst, worst)
+
+
+class ModeRatio(Finding):
+    """The commonest within-class distance of ``layer`` (0 = the input) over the commonest
+    between-class distance, at the last epoch measured.
+    """
+
+    quantity = "the ratio of the modes, within- over between-class distances,"
+
+    def __init__(self, layer: int, **bounds: Any):
+        super().__init__(**bounds)
+        self.layer = layer
+
+    def measure(self, tables: Tables, context: Context) -> Quantity:
+        table = self.table(tables, "distance_histogram")
+        rows = table[(table["epoch"] == table["epoch"].max()) & (table["layer"] == self.layer)]
+        if rows.empty:
+            raise Undecidable(f"layer {self.layer} is not measured")
+        within, between = (_mode(rows[rows["pairs"] == kind]) for kind in ("within", "between"))
+        ratio = within / between
+        return Quantity(f"modes at {within:.3g} (within) and {between:.3g}", ratio, ratio)
+
+
+def overlap(rows: pd.DataFrame) -> float:
+    """∫ min(p, q) of one layer's two histograms, which have the same bins."""
+    widths = (rows["right"] - rows["left"]).groupby(rows["left"]).first()
+    densities = rows.pivot_table(index="left", columns="pairs", values="density")
+    return float(np.sum(densities.min(axis="columns") * widths))
+
+
+def _mode(bins: pd.DataFrame) -> float:
+    best = bins.loc[bins["density"].idxmax()]
+    return float(best["left"] + best["right"]) / 2

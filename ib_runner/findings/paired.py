@@ -1,0 +1,90 @@
+"""What differs between two experiments: the runs of a sweep, paired by their other swept values."""
+
+import math
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from ib_runner.findings.context import Runs, Tables
+from ib_runner.findings.finding import Finding, FindingOverRuns, Quantity, Undecidable
+
+#: of the interval of the mean difference
+CONFIDENCE = 0.95
+#: keys that say which experiment a run is
+EXPERIMENT = ("exp", "experiment")
+
+
+class PairedDifference(FindingOverRuns):
+    """By how much a quantity is larger in experiment ``more`` than in ``less``: the mean difference
+    of pairs of runs that have all else in common (the seed), with its 95 % interval.
+
+    ``of``: the finding about a single run that measures the quantity, without its bounds. The
+    interval is Student's t over the pairs, the middle of each quantity's own interval counting.
+    """
+
+    keys_needed = ("exp",)
+
+    def __init__(self, more: str, less: str, of: Callable[..., Finding], **bounds: Any):
+        super().__init__(**bounds)
+        self.more = more
+        self.less = less
+        self.of = of(**bounds)
+        self.quantity = f"{self.of.quantity}, {more} minus {less},"
+
+    def measure(self, tables: Tables, runs: Runs) -> Quantity:
+        there = {context.experiment for context in runs.contexts.values()}
+        for name in (self.more, self.less):
+            if name not in there:
+                raise Undecidable(f"the sweep has no runs of {name}")
+        differences, untold = [], []
+        for pair in self._pairs(tables, runs):
+            try:
+                more, less = (self._value(tables, runs, run) for run in pair)
+                differences.append(more - less)
+            except Undecidable as reason:
+                untold.append(reason)
+        if len(differences) < 2:
+            why = f"; of others: {untold[0]}" if untold else ""
+            raise Undecidable(f"{len(differences)} pairs of runs, an interval needs two{why}")
+        mean, reach = np.mean(differences), _reach(differences)
+        listed = ", ".join(f"{one:.3g}" for one in differences)
+        text = f"mean {mean:.3g} [{mean - reach:.3g}, {mean + reach:.3g}] of the pairs {listed}"
+        text += f"; {len(untold)} pairs cannot tell" if untold else ""
+        return Quantity(text, float(mean - reach), float(mean + reach))
+
+    def _value(self, tables: Tables, runs: Runs, run: str) -> float:
+        quantity = self.of.measure(of_run(tables, run), runs.contexts[run])
+        return (quantity.low + quantity.high) / 2
+
+    def _pairs(self, tables: Tables, runs: Runs) -> Iterator[tuple[str, str]]:
+        """Runs of the two experiments whose other swept values agree."""
+        common = [key for key in runs.keys if key not in EXPERIMENT]
+        table = self.table(tables, "training")
+        values = table.drop_duplicates("run").set_index("run")[common].astype(str)
+        rows = values.agg("/".join, axis="columns") if common else pd.Series("", values.index)
+        sides = [
+            {rows[run]: run for run, context in runs.contexts.items() if context.experiment == name}
+            for name in (self.more, self.less)
+        ]
+        for key, run in sides[0].items():
+            if key in sides[1]:
+                yield run, sides[1][key]
+
+
+def of_run(tables: Tables, run: str) -> Tables:
+    """The sweep's tables as those of one run: its rows alone."""
+
+    def table(name: str) -> pd.DataFrame:
+        rows = tables(name)
+        return rows[rows["run"] == run].reset_index(drop=True)
+
+    return table
+
+
+def _reach(values: list[float]) -> float:
+    """Half the width of Student's interval of the mean of ``values``."""
+    quantile = stats.t.ppf((1 + CONFIDENCE) / 2, len(values) - 1)
+    return float(quantile * np.std(values, ddof=1) / math.sqrt(len(values)))

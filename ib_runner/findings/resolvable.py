@@ -1,0 +1,47 @@
+"""exp(I(X;T)) beside the number of clusters that the noise can resolve (section 4)."""
+
+import numpy as np
+import pandas as pd
+
+from ib_runner.findings.context import Context, Tables
+from ib_runner.findings.finding import Quantity, Undecidable
+from ib_runner.findings.trajectory import Trajectory
+
+#: bumps of the density lower than this share of its highest are none
+LOWEST = 1e-3
+
+
+class ResolvableClusters(Trajectory):
+    """How far I(X;T_ℓ) is from the logarithm of the number of clusters that noise β can resolve:
+    the median over epochs of |I − ln K|, nats, K being the number of modes of p(t).
+
+    Two equal Gaussians of width β make one mode if they are closer than 2β.
+    """
+
+    quantity = "the median of |I(X;T_ℓ) − ln(number of resolvable clusters)| (nats)"
+
+    def measure(self, tables: Tables, context: Context) -> Quantity:
+        rows = self.information(tables, context).set_index("epoch")
+        density = self.table(tables, "density")
+        density = density[density["layer"] == rows["layer"].iloc[0]]
+        counts = density.groupby("epoch")[["t", "density"]].apply(n_modes).rename("clusters")
+        both = rows.join(counts, how="inner") if len(counts) else rows.iloc[:0]
+        if both.empty:
+            raise Undecidable("no epoch has both the density and the information")
+        distance = (both["mi"] - np.log(both["clusters"])).abs()
+        first = both[~both["clusters"].eq(both["clusters"].shift())]
+        listed = ", ".join(
+            f"{one.clusters} from epoch {epoch} (exp(I) = {np.exp(one.mi):.2f})"
+            for epoch, one in zip(first.index, first.itertuples(), strict=True)
+        )
+        median = float(distance.median())
+        return Quantity(f"median {median:.2f} nats; clusters: {listed}", median, median)
+
+
+def n_modes(rows: pd.DataFrame) -> int:
+    """The number of modes of a density on a grid: ``t``, ``density``."""
+    p = rows.sort_values("t")["density"].to_numpy()
+    p = np.concatenate([[0.0], p, [0.0]])
+    p = p[np.concatenate([[True], np.diff(p) != 0])]  # a flat top is one mode
+    inner = p[1:-1]
+    return int(((inner > p[:-2]) & (inner > p[2:]) & (inner > LOWEST * p.max())).sum())

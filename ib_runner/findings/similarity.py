@@ -1,0 +1,59 @@
+"""Cosine similarities between conditions, from a sweep's table (section 2, Fig. 3)."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from ib_runner.findings.conditions import Condition
+from ib_runner.findings.context import Context
+
+
+class Similarities(NamedTuple):
+    """Rows of ``cosine_similarity``. ``related``, by condition: networks trained so and those of
+    the ``reference`` condition with the same seed; ``unrelated``: networks of different seeds.
+    """
+
+    reference: Condition
+    related: dict[Condition, pd.DataFrame]
+    unrelated: pd.DataFrame
+
+
+def similarities(table: pd.DataFrame, contexts: Mapping[str, Context]) -> Similarities:
+    """What ``table`` says at its last epoch; ``contexts`` are the runs', by name.
+
+    The reference is the least noisy condition of all.
+    """
+    reference = min(one.condition for one in contexts.values())
+    known = table["run_a"].isin(contexts) & table["run_b"].isin(contexts)
+    table = table[known & (table["epoch"] == table["epoch"].max())]
+    related: dict[Condition, list[pd.DataFrame]] = {}
+    unrelated = [table.iloc[:0]]
+    for (a, b), rows in table.groupby(["run_a", "run_b"]):
+        conditions = sorted([contexts[a].condition, contexts[b].condition])
+        if contexts[a].seed != contexts[b].seed:
+            unrelated.append(rows)
+        elif conditions[0] == reference != conditions[1]:
+            related.setdefault(conditions[1], []).append(rows)
+    return Similarities(
+        reference,
+        {condition: pd.concat(related[condition]) for condition in sorted(related)},
+        pd.concat(unrelated),
+    )
+
+
+def mean_cosine(bins: pd.DataFrame) -> float:
+    """The mean of histograms taken together, every value in the middle of its bin."""
+    middles = (bins["left"] + bins["right"]) / 2
+    return float(np.average(middles, weights=bins["count"]))
+
+
+def mean_by_layer(rows: pd.DataFrame) -> pd.Series:
+    """The mean cosine similarity of each layer, by layer."""
+    return pd.Series({layer: mean_cosine(bins) for layer, bins in rows.groupby("layer")})
+
+
+def n_pairs(bins: pd.DataFrame) -> int:
+    """How many pairs of networks are compared."""
+    return len(bins[["run_a", "run_b"]].drop_duplicates())

@@ -1,0 +1,58 @@
+"""What every estimator is given, and how it writes down what it found."""
+
+from dataclasses import dataclass, fields
+
+from ib_runner.information.estimate import Estimate
+from ib_runner.information.labels import Labels
+from ib_runner.information.sample_propagation import Layer, Sampler
+
+_LEAST = {"n_x": 1, "n_o": 1, "n_mc": 2, "budget": 1}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """``target_width``: of the certified interval, nats. Sizes that are None are chosen.
+
+    ``n_x``, ``n_o``: draws per input for its own cloud and for those that stand for the other
+    inputs; ``n_mc``: evaluation points per input; ``budget``: kernel evaluations for one layer.
+
+    Raises ``ValueError`` for sizes and widths that are too small.
+    """
+
+    target_width: float = 0.05
+    n_x: int | None = None
+    n_o: int | None = None
+    n_mc: int | None = None
+    budget: int | None = None
+
+    def __post_init__(self):
+        if not self.target_width > 0:
+            raise ValueError(f"target_width = {self.target_width}: a number > 0 is needed")
+        for field in fields(self):
+            size = getattr(self, field.name)
+            if field.name in _LEAST and size is not None and size < _LEAST[field.name]:
+                raise ValueError(f"{field.name} = {size}: at least {_LEAST[field.name]} is needed")
+
+
+@dataclass(frozen=True)
+class Task:
+    """Estimate I(X;T) of ``layers``, all with Gaussian noise, from draws of ``sampler``.
+
+    ``inputs`` numbers the distinct inputs: its entropy is H(X). ``labels`` None: no I(Y;T).
+    """
+
+    sampler: Sampler
+    layers: list[Layer]
+    inputs: Labels
+    labels: Labels | None
+    settings: Settings
+
+    @property
+    def targets(self) -> list[tuple[str, Labels]]:
+        """The random variables whose information is asked for, by name."""
+        return [("x", self.inputs)] + ([] if self.labels is None else [("y", self.labels)])
+
+
+def estimate_of(layer: Layer, **values) -> Estimate:
+    """An estimate about ``layer``; ``values`` are the other fields of ``Estimate``."""
+    return Estimate(layer=layer.number, dim=layer.dim, beta=layer.beta, **values)

@@ -1,0 +1,60 @@
+"""I(X;Bin(T_ℓ)) and I(Y;Bin(T_ℓ)) of a network without noise (Fig. 1; Shwartz-Ziv & Tishby).
+
+There Bin(T_ℓ) is a function of X, so that I(X;Bin(T_ℓ)) = H(Bin(T_ℓ)); and
+I(Y;Bin(T_ℓ)) = H(Bin(T_ℓ)) − H(Bin(T_ℓ)|Y). With noise neither holds, and there are no rows.
+"""
+
+import pandas as pd
+import torch
+from torch import Tensor
+
+from ib_runner.information.binning import binned_entropy
+from ib_runner.information.estimate import Status
+from ib_runner.measurements.measurement import EveryEpoch, rows
+from ib_runner.measurements.snapshot import Snapshot
+from ib_runner.networks.activations import BOUNDS
+
+METHOD = "binned"
+
+
+class BinnedInformation(EveryEpoch):
+    """``bin_width``; ``activation`` as in ``BinnedEntropy``. Rows have the method ``binned``."""
+
+    table = "mutual_information"
+
+    def __init__(self, bin_width: float, activation: str | None = None):
+        self.bin_width = bin_width
+        self.lowest = BOUNDS[activation][0] if activation in BOUNDS else None
+
+    def __call__(self, snapshot: Snapshot) -> pd.DataFrame:
+        if snapshot.noisy:
+            return pd.DataFrame()
+        return rows(
+            [
+                {
+                    "epoch": snapshot.epoch,
+                    "layer": layer,
+                    "dim": values.shape[1],
+                    "target": target,
+                    "method": METHOD,
+                    "mi": mi,
+                    **dict.fromkeys(("stderr", "lower", "upper", "h_t", "h_t_given_x")),
+                    "beta": 0.0,
+                    **dict.fromkeys(("n_x", "n_o", "n_mc")),
+                    "status": str(Status.NOT_CERTIFIED.value),
+                    "seconds": 0.0,
+                }
+                for layer, values in enumerate(snapshot.representations[1:], start=1)
+                for target, mi in self._both(values, snapshot.inputs.y).items()
+            ]
+        )
+
+    def _both(self, values: Tensor, y: Tensor) -> dict[str, float]:
+        """I(X;Bin(T)) and I(Y;Bin(T)), nats, of values [n, d] and classes [n]."""
+        total = binned_entropy(values, self.bin_width, lowest=self.lowest)
+        classes, counts = torch.unique(y, return_counts=True)
+        given_y = sum(
+            count / len(y) * binned_entropy(values[y == one], self.bin_width, lowest=self.lowest)
+            for one, count in zip(classes, counts.tolist(), strict=True)
+        )
+        return {"x": total, "y": max(total - given_y, 0.0)}

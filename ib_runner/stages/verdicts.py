@@ -1,0 +1,65 @@
+"""Findings as text: of a run in blocks, of a sweep in tables that are Markdown as well."""
+
+import textwrap
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+
+import pandas as pd
+
+from ib_runner.findings.finding import NOTHING
+
+Row = Mapping[str, object]
+
+HEADINGS = ("finding", "expected in the paper", "measured", "holds")
+
+
+def in_blocks(rows: Sequence[Row]) -> str:
+    """As wide as a terminal: a block for each finding, its verdict first."""
+    blocks = []
+    for row in rows:
+        blocks.append(f"{row['holds']:<9} {row['finding']}: {row['measured']}")
+        for label, key in (("paper", "expected"), ("why", "why")):
+            if row[key]:
+                blocks.append(
+                    textwrap.fill(
+                        f"{label}: {row[key]}",
+                        width=110,
+                        initial_indent=" " * 10,
+                        subsequent_indent=" " * 12,
+                    )
+                )
+    counts = pd.Series([row["holds"] for row in rows]).value_counts()
+    summary = ", ".join(f"{counts.get(word, 0)} {word}" for word in ("yes", "no", "undecided"))
+    return "\n".join([*blocks, f"{len(rows)} findings: {summary}"])
+
+
+def in_tables(rows: Sequence[Row]) -> str:
+    """A table for all rows with the same ``run`` (all runs of one experiment, say), under its name.
+
+    The columns are aligned, and no cell has a line break or a bar: Markdown reads it too.
+    """
+    parts = []
+    for runs, group in groupby(rows, key=lambda row: row["run"]):
+        lines = [HEADINGS, *(_cells(row) for row in group)]
+        parts.append(f"{runs}\n\n{_table([[_clean(cell) for cell in line] for line in lines])}")
+    return "\n\n".join(parts)
+
+
+def _cells(row: Row) -> list[object]:
+    """Where the runs don't tell, the reason stands in for what was measured."""
+    measured = row["why"] if row["measured"] == NOTHING else row["measured"]
+    return [row["finding"], row["expected"], measured, row["holds"]]
+
+
+def _table(cells: Sequence[Sequence[str]]) -> str:
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    lines = [
+        "| " + " | ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)) + " |"
+        for line in cells
+    ]
+    rule = "|" + "|".join("-" * (width + 2) for width in widths) + "|"
+    return "\n".join([lines[0], rule, *lines[1:]])
+
+
+def _clean(cell: object) -> str:
+    return " ".join(str(cell).split()).replace("|", "\\|")

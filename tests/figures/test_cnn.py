@@ -1,0 +1,139 @@
+"""The figures of the CNN, drawn from made-up tables: Fig. 3, 7, 8, Table 1 and the slopes."""
+
+import dataclasses
+
+import matplotlib
+import numpy as np
+import pytest
+from fake_sweep import LAYERS, N_INPUTS, fake_sweep, slopes
+from fake_tables import BETA, H_X, fake_tables
+from matplotlib.figure import Figure
+
+from ib_runner.figures.binned_entropy import BinnedEntropy
+from ib_runner.figures.entropy_slope import EntropySlope
+from ib_runner.figures.fig3 import Fig3
+from ib_runner.figures.fig6 import Fig6
+from ib_runner.figures.style import PAGE
+from ib_runner.figures.table1 import Table1
+from ib_runner.findings.conditions import Condition
+from ib_runner.findings.context import Context
+
+CONTEXT = Context(experiment="fake", beta=BETA, h_x=H_X, bounds=(-1.0, 1.0))
+SLOPES = {1e-4: [-0.003, -0.002, 0.001], 1e-1: [-0.002, -0.001, -0.0005]}
+SOME = [Condition(), Condition(beta=0.1), Condition(p=0.2)]
+
+
+@pytest.fixture(scope="module")
+def drawn() -> dict[str, Figure]:
+    return {
+        "Fig3": Fig3().over_runs(*fake_sweep(SOME)),
+        "Table1": Table1().over_runs(*fake_sweep()),
+        "EntropySlope": EntropySlope()(slopes(SLOPES), CONTEXT),
+    }
+
+
+def labels(figure: Figure) -> list[str]:
+    (legend,) = figure.legends
+    return [text.get_text() for text in legend.get_texts()]
+
+
+def words(figure: Figure) -> list[str]:
+    return [text.get_text() for axes in figure.axes for text in axes.texts]
+
+
+@pytest.mark.parametrize("name", ["Fig3", "Table1", "EntropySlope"])
+def test_fonts_and_margins(name, drawn):
+    texts = [text for text in drawn[name].findobj(matplotlib.text.Text) if text.get_text()]
+    assert min(text.get_fontsize() for text in texts) >= 7
+    assert drawn[name].get_figwidth() <= PAGE
+    drawn[name].canvas.draw()
+    pixels = np.asarray(drawn[name].canvas.buffer_rgba())
+    border = np.ones(pixels.shape[:2], dtype=bool)
+    border[1:-1, 1:-1] = False
+    assert (pixels[border] == 255).all()
+
+
+def test_fig3_has_a_panel_for_each_layer_and_a_density_for_each_condition(drawn):
+    figure = drawn["Fig3"]
+    assert [axes.get_title() for axes in figure.axes] == [f"layer {layer}" for layer in LAYERS]
+    assert labels(figure) == [
+        "different seeds (3 pairs)",
+        "β = 0.1 (3 pairs)",
+        "dropout, p = 0.2 (3 pairs)",
+    ]
+    assert "deterministic, epoch 128" in figure.get_supxlabel()
+    for axes in figure.axes:
+        assert len(axes.patches) == 3
+        for patch in axes.patches:
+            heights, edges, _ = patch.get_data()
+            assert np.sum(heights * np.diff(edges)) == pytest.approx(1.0)
+
+
+def test_fig3_of_one_condition_shows_the_baseline_alone():
+    figure = Fig3().over_runs(*fake_sweep(SOME[:1], seeds=[0, 1]))
+    assert labels(figure) == ["different seeds (1 pair)"]
+
+
+def test_fig3_takes_histograms_of_several_pairs_together():
+    tables, runs = fake_sweep(SOME, seeds=[0, 1])
+    table = tables["cosine_similarity"]
+    one = (table["run_a"].str.endswith("_0")) & (table["run_b"].str.endswith("_0"))
+    half = table.assign(count=table["count"].where(~one, 0))
+    half.loc[one & (half["left"] == -1.0), "count"] = N_INPUTS
+    tables["cosine_similarity"] = half
+    heights, edges, _ = Fig3().over_runs(tables, runs).axes[0].patches[1].get_data()
+    assert heights[0] * np.diff(edges)[0] == pytest.approx(0.5)
+
+
+def test_table_1_says_means_and_spreads_beside_the_papers(drawn):
+    found = words(drawn["Table1"])
+    assert "50 ± 4.6 (n = 3)" in found
+    assert "2200 ± 520 (n = 3)" in found
+    assert {"50 ± 4.6", "50 ± 5.0", "51 ± 6.9", "86 ± 9.8", "2200 ± 520", "39 ± 3.9"} <= set(found)
+    assert "here, epoch 128" in found
+    names = [tick.get_text() for tick in drawn["Table1"].axes[0].get_yticklabels()]
+    assert names == [
+        "deterministic", "β = 0.05", "β = 0.1", "β = 0.2", "β = 0.5", "dropout, p = 0.2",
+    ]  # fmt: skip
+
+
+def test_table_1_of_what_is_there():
+    figure = Table1().over_runs(*fake_sweep(SOME[1:], seeds=[1], last=2))
+    assert words(figure)[:2] == ["51 (n = 1)", "51 ± 6.9"]
+    assert "here, epoch 2" in words(figure)
+
+
+def test_table_1_of_a_regression_is_refused():
+    tables, runs = fake_sweep()
+    tables["training"] = tables["training"].assign(errors=np.nan)
+    with pytest.raises(ValueError, match="has no errors"):
+        Table1().over_runs(tables, runs)
+
+
+def test_slopes_say_how_many_units_fall(drawn):
+    panels = drawn["EntropySlope"].axes
+    assert [axes.get_title("left") for axes in panels] == [
+        "layer 3, bin width 0.0001",
+        "layer 3, bin width 0.1",
+    ]
+    texts = [axes.texts[0].get_text() for axes in panels]
+    assert texts[0].startswith("mean -0.0013\n")
+    assert [text.splitlines()[-1] for text in texts] == ["67 % negative", "100 % negative"]
+    assert [sum(patch.get_height() for patch in axes.patches) for axes in panels] == [3, 3]
+    assert "nats/epoch" in panels[-1].get_xlabel()
+
+
+def test_fig7_shows_the_range_of_the_values():
+    tables = fake_tables(last=10)
+    lowest = BinnedEntropy(from_zero=False)(tables, CONTEXT).axes[0].get_ylim()[0]
+    assert lowest > 0
+    assert BinnedEntropy()(tables, CONTEXT).axes[0].get_ylim()[0] == 0
+
+
+def test_fig8_shows_those_of_its_epochs_that_were_measured():
+    def rows(context) -> list[str]:
+        axes = Fig6(epochs=[0, 1, 32, 128])(fake_tables(last=10), context).axes
+        return [one.get_ylabel() for one in axes if one.get_ylabel()]
+
+    assert rows(CONTEXT) == ["epoch 0", "epoch 1"]
+    assert rows(dataclasses.replace(CONTEXT, epochs=(2, 10))) == ["epoch 2", "epoch 10"]

@@ -1,0 +1,166 @@
+"""Figures over the runs of a sweep, and over bin widths and both targets of a run."""
+
+import dataclasses
+
+import matplotlib
+import numpy as np
+import pandas as pd
+import pytest
+from fake_tables import BETA, H_X, SECOND_PEAK, FakeTables, fake_experiments, fake_tables
+
+from ib_runner.figures.bin_widths import BinWidths
+from ib_runner.figures.information_plane import InformationPlane
+from ib_runner.figures.noise_sweep import CompressionByNoise, InformationByNoise
+from ib_runner.figures.over_runs import over_seeds
+from ib_runner.figures.seeds import Seeds
+from ib_runner.figures.style import PAGE
+from ib_runner.findings.context import Context, Runs
+
+CONTEXT = Context(experiment="fake", beta=BETA, h_x=H_X, bounds=(-1.0, 1.0))
+RUN = fake_tables(last=10_000)
+SWEEP, RUNS = fake_experiments({"plain": True, "parseval": False})
+BETAS = (0.001, 0.02)
+
+
+def noise_sweep() -> tuple[FakeTables, Runs]:
+    """The sweep's experiments as two noise levels of three seeds each."""
+    contexts, frames = {}, []
+    for number, (run, context) in enumerate(RUNS.contexts.items()):
+        contexts[run] = dataclasses.replace(context, beta=BETAS[number // 3])
+        table = SWEEP["mutual_information"]
+        frames.append(table[table["run"] == run].assign(beta=BETAS[number // 3]))
+    tables = FakeTables(mutual_information=pd.concat(frames, ignore_index=True))
+    return tables, Runs(("noise.beta", "seed"), contexts)
+
+
+def both_targets(method="coupled", beta=BETA) -> FakeTables:
+    """I(Y;T) is an eighth of I(X;T)."""
+    table = RUN["mutual_information"].query("method == 'coupled'").assign(method=method, beta=beta)
+    values = {name: table[name] / 8 for name in ("mi", "lower", "upper")}
+    return FakeTables(mutual_information=pd.concat([table, table.assign(target="y", **values)]))
+
+
+@pytest.fixture(scope="module")
+def drawn():
+    tables, runs = noise_sweep()
+    return {
+        "seeds": Seeds().over_runs(SWEEP, RUNS),
+        "information": InformationByNoise().over_runs(tables, runs),
+        "compression": CompressionByNoise().over_runs(tables, runs),
+        "widths": BinWidths()(RUN, CONTEXT),
+        "plane": InformationPlane()(both_targets(), CONTEXT),
+    }
+
+
+def lines(axes):
+    return {line.get_label(): line for line in axes.get_lines() if line.get_label()[0] != "_"}
+
+
+@pytest.mark.parametrize("name", ["seeds", "information", "compression", "widths", "plane"])
+def test_a_page_wide_and_legible(name, drawn):
+    figure = drawn[name]
+    assert figure.get_figwidth() <= PAGE
+    texts = [text for text in figure.findobj(matplotlib.text.Text) if text.get_text()]
+    assert min(text.get_fontsize() for text in texts) >= 7
+
+
+def test_over_seeds_are_median_and_quartiles_where_all_runs_have_values():
+    rows = pd.DataFrame(
+        {"run": list("abcab"), "epoch": [0, 0, 0, 1, 1], "mi": [1.0, 2.0, 5.0, 1.0, 1.0]}
+    )
+    band = over_seeds(rows, "mi")
+    assert band.index.tolist() == [0]
+    assert band.loc[0].tolist() == [1.5, 2.0, 3.5]
+
+
+def test_seeds_have_a_column_for_each_experiment(drawn):
+    top = [axes for axes in drawn["seeds"].axes if axes.get_title()]
+    assert [axes.get_title() for axes in top] == ["plain (3)", "parseval (3)"]
+    assert len(drawn["seeds"].axes) == 2 * 3
+    table = SWEEP["mutual_information"]
+    middle = table[(table["run"] == "exp-plain_seed-1") & (table["method"] == "coupled")]
+    middle = middle[middle["layer"] == 5].sort_values("epoch")
+    np.testing.assert_allclose(lines(top[0])["layer 5"].get_ydata(), middle["mi"])
+    band = top[0].collections[4].get_paths()[0].vertices[:, 1]
+    assert band.min() == pytest.approx(middle["mi"].min() - 0.05)
+
+
+def test_one_panel_of_seeds_needs_its_table_alone():
+    losses = Seeds(["training"])
+    assert losses.tables_needed == ("training",)
+    figure = losses.over_runs(SWEEP.without("mutual_information", "binned_entropy"), RUNS)
+    assert [axes.get_ylabel() for axes in figure.axes] == ["loss [nats]", ""]
+    assert losses.keys_needed == ("seed",)
+    with pytest.raises(ValueError, match="panels = accuracy: one of mutual_information, training"):
+        Seeds(["accuracy"])
+
+
+def test_information_by_noise_has_a_line_for_each_level(drawn):
+    axes = drawn["information"].axes[4]
+    assert axes.get_title() == "layer 5"
+    assert list(lines(axes)) == ["0.001", "0.02"]
+    tables, _ = noise_sweep()
+    rows = tables["mutual_information"].query("beta == 0.02 and layer == 5 and seed == 1")
+    rows = rows[rows["method"] == "coupled"].sort_values("epoch")
+    np.testing.assert_allclose(lines(axes)["0.02"].get_ydata(), rows["mi"])
+
+
+def test_exact_values_stand_in_where_there_are_any():
+    tables, runs = noise_sweep()
+    table = tables["mutual_information"]
+    one = table[(table["layer"] == 5) & (table["method"] == "coupled")]
+    exact = one.assign(layer=1, method="quadrature", lower=np.nan, upper=np.nan)
+    (axes,) = InformationByNoise().over_runs(FakeTables(mutual_information=exact), runs).axes
+    assert list(lines(axes)) == ["0.001", "0.02"]
+
+
+def test_compression_by_noise(drawn):
+    (axes,) = drawn["compression"].axes
+    (container,) = [one for one in axes.containers if one.get_label() == "layer 5"]
+    x, y = container.lines[0].get_data()
+    assert x == pytest.approx(BETAS, rel=0.1)
+    assert y == pytest.approx([3.1, 0.1], abs=1e-9)
+
+
+def test_without_any_estimate_it_says_so():
+    tables, runs = noise_sweep()
+    empty = tables["mutual_information"].assign(mi=np.nan, lower=np.nan, upper=np.nan)
+    with pytest.raises(ValueError, match="no run has estimates"):
+        CompressionByNoise().over_runs(FakeTables(mutual_information=empty), runs)
+
+
+def test_bin_widths_are_lines_of_each_layer(drawn):
+    axes = drawn["widths"].axes
+    assert [one.get_title() for one in axes] == [f"layer {k}" for k in range(1, 6)]
+    assert list(lines(axes[0])) == ["0.05", "0.5"]
+    table = RUN["binned_entropy"]
+    rows = table[table["unit"].isna() & (table["bin_width"] == 0.5) & (table["layer"] == 4)]
+    np.testing.assert_array_equal(lines(axes[3])["0.5"].get_ydata(), rows["entropy"])
+    one = FakeTables(binned_entropy=table[table["bin_width"] == 0.5])
+    assert not BinWidths().applies(one, CONTEXT)
+    assert BinWidths().applies(RUN, CONTEXT)
+
+
+def test_the_information_plane_joins_both_targets(drawn):
+    axes = drawn["plane"].axes[4]
+    points = axes.collections[2].get_offsets()
+    np.testing.assert_allclose(points[:, 1], points[:, 0] / 8)
+    boxes = axes.collections[0].get_paths()
+    assert len(boxes) == len(points)
+    corners = boxes[0].vertices
+    assert np.ptp(corners[:, 0]) == pytest.approx(0.12)
+    assert np.ptp(corners[:, 1]) == pytest.approx(0.12 / 8)
+    epochs = axes.collections[2].get_array()
+    assert (epochs[0], epochs[-1]) == (0, 10_000)
+    assert SECOND_PEAK in epochs
+
+
+def test_without_noise_the_plane_is_binned_and_without_i_y_there_is_none():
+    silent = dataclasses.replace(CONTEXT, beta=0.0)
+    binned = both_targets("binned", 0.0)
+    none = binned["mutual_information"].assign(lower=np.nan, upper=np.nan)
+    figure = InformationPlane()(FakeTables(mutual_information=none), silent)
+    assert "Bin" in figure.get_supxlabel()
+    assert len(figure.axes[0].collections[0].get_paths()) == 0
+    assert not InformationPlane().applies(RUN, CONTEXT)
+    assert InformationPlane().applies(both_targets(), CONTEXT)

@@ -1,0 +1,70 @@
+"""Which figures are drawn of a run: no words about what does not apply."""
+
+import pytest
+from fake_tables import BETA, fake_tables
+from omegaconf import OmegaConf
+
+from ib_runner.config.compose import compose, open_hydra, settings
+from ib_runner.errors import UsageError
+from ib_runner.runs.folder import Run
+from ib_runner.runs.tables import write_table
+from ib_runner.stages.plot import plot
+
+SETTINGS = ["+exp=szt_tanh", "plot.formats=[png]", "trainer.epochs=20"]
+
+
+@pytest.fixture(scope="module")
+def base():
+    return settings(compose(open_hydra(), "plot", SETTINGS))
+
+
+@pytest.fixture
+def run(tmp_path, base):
+    """Losses and binned entropies of a run with noise BETA."""
+    assert base.noise.beta == BETA
+    run = Run.create(base, tmp_path / "run")
+    (run.path / "measurements").mkdir()
+    tables = fake_tables(last=20)
+    for name in ("training", "binned_entropy"):
+        write_table(run.table_path(name), tables[name], name)
+    return run
+
+
+def drawn(base, run, caplog, *figures, measurements=("mutual_information", "binned_entropy")):
+    """The names of the figures, and the warnings."""
+    config = OmegaConf.merge(
+        base,
+        {"plot": {"figures": list(figures)}, "measure": {"measurements": list(measurements)}},
+    )
+    with caplog.at_level("WARNING", logger="ib_runner"):
+        plot(config, run)
+    return {path.stem for path in run.path.glob("figures/*")}, caplog.messages
+
+
+def test_figures_that_wait_for_a_measurement_are_named_at_once(base, run, caplog):
+    figures = ("losses", "mutual_information", "information_plane")
+    names, messages = drawn(base, run, caplog, *figures)
+    assert names == {"losses"}
+    (message,) = messages
+    assert "mutual_information (mutual_information), information_plane (mut" in message
+    assert f"`ib-run measure run={run.path}`" in message
+
+
+def test_no_word_about_what_the_run_does_not_measure(base, run, caplog):
+    figures = ("losses", "mutual_information", "representation", "seeds")
+    names, messages = drawn(base, run, caplog, *figures, measurements=["binned_entropy"])
+    assert names == {"losses"}
+    assert messages == []
+
+
+def test_figures_say_which_runs_they_apply_to(base, run, caplog):
+    assert drawn(base, run, caplog, "losses", "bin_widths")[0] == {"losses", "bin_widths"}
+    table = run.table("binned_entropy")
+    table = table[table["bin_width"] == table["bin_width"].min()]
+    write_table(run.table_path("binned_entropy"), table, "binned_entropy")
+    with pytest.raises(UsageError, match="nothing to draw"):
+        drawn(base, run, caplog, "bin_widths")
+
+
+def test_a_sweeps_figures_leave_its_runs_alone(base, run, caplog):
+    assert drawn(base, run, caplog, "seeds") == (set(), [])

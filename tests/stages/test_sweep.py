@@ -1,0 +1,59 @@
+"""What a sweep does with its runs together, from the command line to its tables and figures."""
+
+from pathlib import Path
+
+import pytest
+
+from ib_runner import cli
+from ib_runner.runs.tables import read_table
+
+TOGETHER = [
+    "measure.measurements=[binned_entropy,squared]",
+    "+measurement.squared._target_=runs_together.SquaredWeights",
+    "plot.figures=[binned_entropy,losses_of_all,needs_beta]",
+    "plot.formats=[png]",
+    "+figure.losses_of_all._target_=runs_together.Losses",
+    "+figure.needs_beta._target_=runs_together.NeedsBeta",
+    "~findings",
+    "+findings.two_runs={_target_:runs_together.NumberOfRuns,expected:two,at_least:2,at_most:2}",
+]
+
+
+@pytest.fixture(scope="module")
+def sweep(tmp_path_factory):
+    """A sweep of two seeds, of tiny networks."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path_factory.mktemp("sweep"))
+        tiny = ["network.widths=[2]", "trainer.epochs=2"]
+        status = cli.main(["all", "-m", "seed=0,1", *tiny, *TOGETHER])
+        assert status == 0
+        (path,) = Path("outputs/szt_tanh").resolve().iterdir()
+    return path
+
+
+def table(sweep, name):
+    return read_table(sweep / "measurements" / f"{name}.parquet")
+
+
+def test_a_measurement_of_several_runs(sweep):
+    (row,) = table(sweep, "cosine_similarity").to_dict("records")
+    assert (row["epoch"], row["run_a"], row["run_b"]) == (2, "seed-0", "seed-1")
+    assert row["count"] == 2 * (12 * 2 + 2 + 2 * 2 + 2)
+    assert not list(sweep.glob("seed-*/measurements/cosine_similarity.parquet"))
+
+
+def test_figures_of_the_sweep_and_of_its_runs(sweep):
+    assert [path.name for path in sweep.glob("figures/*")] == ["losses_of_all.png"]
+    for run in sweep.glob("seed-*"):
+        assert [path.name for path in run.glob("figures/*")] == ["binned_entropy.png"]
+
+
+def test_a_finding_over_runs(sweep):
+    (row,) = table(sweep, "findings").to_dict("records")
+    assert (row["run"], row["finding"]) == ("all", "two_runs")
+    assert (row["holds"], row["measured"], row["n_runs"]) == ("yes", "2 runs", 2)
+
+
+def test_tables_of_the_runs_in_one(sweep):
+    assert set(table(sweep, "training")["run"]) == {"seed-0", "seed-1"}
+    assert set(table(sweep, "binned_entropy")["seed"]) == {0, 1}
