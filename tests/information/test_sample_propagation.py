@@ -52,8 +52,8 @@ def test_the_fused_path_draws_what_forward_passes_draw(activation):
     plain, x = network(activation), inputs()
     fused = Sampler(plain, x, seed=1)
     passes = Sampler(Wrapped(plain), x, seed=1)
-    assert fused._plain is not None
-    assert passes._plain is None
+    assert fused.plain is not None
+    assert passes.plain is None
     keep = [1, 2, 3]
     a = fused.draw(0, 3, N_DRAWS, 1, keep)
     b = passes.draw(0, 3, N_DRAWS, 1, keep)
