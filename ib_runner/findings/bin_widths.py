@@ -1,4 +1,4 @@
-"""What the bins' width does to H(Bin(T_ℓ)) (section 1, Fig. 1)."""
+"""H(Bin(T_ℓ)) by itself, and what the bins' width does to it (section 1; Fig. 1, 13)."""
 
 from itertools import pairwise
 from typing import Any
@@ -8,6 +8,47 @@ import pandas as pd
 from ib_runner.findings.context import Context, Tables
 from ib_runner.findings.finding import Finding, Quantity, Undecidable
 from ib_runner.findings.information import of_layer
+
+
+class BinnedFall(Finding):
+    """The largest fall of H(Bin(T_ℓ)), over layers and widths, from its highest value to the end,
+    nats.
+    """
+
+    quantity = "the largest fall of H(Bin) from a layer's peak to the end (nats)"
+
+    def measure(self, tables: Tables, context: Context) -> Quantity:
+        falls = _whole_layers(self.table(tables, "binned_entropy")).agg(
+            lambda h: h.max() - h.iloc[-1]
+        )
+        listed = ", ".join(
+            f"{fall:.2f} in layer {layer} (width {width:g})"
+            for (layer, width), fall in falls.items()
+        )
+        return Quantity(f"falls by {listed} nats", float(falls.max()), float(falls.max()))
+
+
+class GapToInput(Finding):
+    """How far the highest H(Bin(T_ℓ)) of a layer stays below H(X), nats, whatever the width."""
+
+    def __init__(self, layer: int, **bounds: Any):
+        super().__init__(**bounds)
+        self.layer = layer
+        self.quantity = f"H(X) minus the highest H(Bin) of layer {layer} (nats)"
+
+    def measure(self, tables: Tables, context: Context) -> Quantity:
+        rows = of_layer(self.table(tables, "binned_entropy"), self.layer)
+        if rows.empty:
+            raise Undecidable(f"layer {self.layer} is not in the table")
+        highest = _whole_layers(rows).max().max()
+        gap = context.h_x - float(highest)
+        return Quantity(f"at most {highest:.2f} nats, H(X) = {context.h_x:.3f}", gap, gap)
+
+
+def _whole_layers(table: pd.DataFrame) -> Any:
+    """H(Bin(T_ℓ)) of whole layers over epochs, for each (layer, bin_width)."""
+    rows = table[table["unit"].isna()].sort_values("epoch")
+    return rows.groupby(["layer", "bin_width"])["entropy"]
 
 
 class ByWidth(Finding):

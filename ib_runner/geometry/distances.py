@@ -32,17 +32,9 @@ def distance_histogram(values: Tensor, labels: Tensor, edges: Tensor) -> tuple[T
     if bounds.ndim != 1 or len(bounds) < 2 or not _equally_spaced(bounds):
         raise ValueError("the edges of a histogram must increase in equal steps")
     n_bins = len(bounds) - 1
-    counts, _ = _scan(points, classes, float(bounds[0]), float(bounds[-1]), n_bins)
+    counts = _scan(points, classes, float(bounds[0]), float(bounds[-1]), n_bins)
     within, between = torch.from_numpy(counts.reshape(2, n_bins + 2)[:, 1:-1].copy())
     return within, between
-
-
-def largest_distance(values: Tensor) -> float:
-    """The largest distance of any two of ``values`` [n, d], as the histogram computes it: a last
-    edge there leaves no pair out. Raises ``ValueError`` as :func:`distance_histogram`.
-    """
-    points = _checked(values)
-    return _scan(points, np.zeros(len(points), dtype=np.int32), 0.0, 1.0, 1)[1]
 
 
 def _checked(values: Tensor) -> np.ndarray:
@@ -63,12 +55,11 @@ def _equally_spaced(edges: np.ndarray) -> bool:
 
 def _scan(
     points: np.ndarray, classes: np.ndarray, lowest: float, highest: float, n_bins: int
-) -> tuple[np.ndarray, float]:
-    """Counts [2·(n_bins + 2)], as ``pairs`` numbers them, and the largest distance."""
+) -> np.ndarray:
+    """Counts [2·(n_bins + 2)], as ``pairs`` numbers them."""
     blocks = in_blocks(points)
     n_tasks = -(-len(points) // (2 * TILE_ROWS))
     counts = np.zeros((n_tasks, 2 * (n_bins + 2)), dtype=np.int64)
-    largest = np.zeros((n_tasks, BLOCK), dtype=np.float32)
     scan_pairs(
         blocks,
         np.resize(classes, len(blocks) * BLOCK),
@@ -77,6 +68,5 @@ def _scan(
         np.float32(highest),
         np.float32(n_bins / (highest - lowest)),
         counts,
-        largest,
     )
-    return counts.sum(axis=0), float(largest.max())
+    return counts.sum(axis=0)

@@ -72,7 +72,7 @@ def _find_counters(distances, label, labels, lowest, highest, bins_per_unit, n_b
 
 
 @numba.njit(cache=True)
-def _run_task(task, blocks, labels, n, lowest, highest, bins_per_unit, counts, largest):
+def _run_task(task, blocks, labels, n, lowest, highest, bins_per_unit, counts):
     """Two row tiles against all that follows: one from the front, which meets many blocks, and
     one from the back, which meets few, so that all tasks cost the same.
     """
@@ -93,8 +93,6 @@ def _run_task(task, blocks, labels, n, lowest, highest, bins_per_unit, counts, l
             end = min(BLOCK, n - start)
             for i in range(first, min(first + TILE_ROWS, n)):
                 distances = tile[i - first]
-                for j in range(end):
-                    largest[task, j] = max(largest[task, j], distances[j])
                 _find_counters(
                     distances, labels[i], there, lowest, highest, bins_per_unit,
                     n_counters // 2 - 2, counters,
@@ -110,14 +108,12 @@ def _run_task(task, blocks, labels, n, lowest, highest, bins_per_unit, counts, l
 
 
 @numba.njit(cache=True, parallel=True)
-def scan_pairs(blocks, labels, n, lowest, highest, bins_per_unit, counts, largest):
+def scan_pairs(blocks, labels, n, lowest, highest, bins_per_unit, counts):
     """Count all pairs' distances into ``counts`` [n_tasks, 2·(n_bins + 2)], numbered as by
-    :func:`_find_counters`, and put the largest into ``largest`` [n_tasks, BLOCK].
+    :func:`_find_counters`.
 
     ``blocks`` are those of :func:`in_blocks`, ``labels`` [n_blocks·BLOCK], ``n`` the number of
     points; the number of tasks is ⌈n/(2·TILE_ROWS)⌉.
     """
     for task in numba.prange(counts.shape[0]):
-        _run_task(
-            np.int64(task), blocks, labels, n, lowest, highest, bins_per_unit, counts, largest
-        )
+        _run_task(np.int64(task), blocks, labels, n, lowest, highest, bins_per_unit, counts)

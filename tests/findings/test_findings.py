@@ -9,7 +9,13 @@ import pytest
 from fake_tables import BETA, DIP, H_X, PEAK, SECOND_PEAK, FakeTables, fake_tables
 
 from ib_runner.findings.accuracy import Accuracy
-from ib_runner.findings.bin_widths import SmallerBins, SmallestBins, WidthDecides
+from ib_runner.findings.bin_widths import (
+    BinnedFall,
+    GapToInput,
+    SmallerBins,
+    SmallestBins,
+    WidthDecides,
+)
 from ib_runner.findings.binning import BinnedEntropyFollows
 from ib_runner.findings.clusters import ClusterPurity
 from ib_runner.findings.compression import LargestCompression
@@ -76,6 +82,8 @@ FINDINGS = {
     BinnedEntropyFollows: {"layer": 5},
     LossRise: {},
     LossTurn: {},
+    BinnedFall: {},
+    GapToInput: {"layer": 5},
     SmallerBins: {},
     SmallestBins: {},
     WidthDecides: {"layer": 5, "fall": 0.5},
@@ -280,6 +288,20 @@ def test_the_smallest_bins_come_close_to_the_inputs_entropy():
     assert outcome.measured == (
         "H(X) = 8.318 is missed by 0.050 (layer 1) nats with bins of 0.01 at epoch 1"
     )
+
+
+def test_binned_entropy_by_itself():
+    tables = binned({0.1: [1.0, 3.0, 2.5], 0.01: [7.0, 8.0, 7.9]})
+    outcome = judge(BinnedFall, tables, at_least=0.25)
+    assert outcome.holds == "yes"
+    assert outcome.measured == (
+        "falls by 0.10 in layer 1 (width 0.01), 0.50 in layer 1 (width 0.1) nats"
+    )
+    assert judge(BinnedFall, tables, at_least=0.51).holds == "no"
+    outcome = judge(GapToInput, tables, layer=1, at_least=0.01)
+    assert outcome.high == pytest.approx(H_X - 8.0)
+    assert judge(GapToInput, binned({0.1: [H_X]}), layer=1, at_least=0.01).holds == "no"
+    assert judge(GapToInput, tables, layer=2, at_least=0.01).why == "layer 2 is not in the table"
 
 
 def test_the_width_may_decide_whether_a_layer_compresses():

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from ib_runner.geometry.distances import distance_histogram, largest_distance
+from ib_runner.geometry.distances import distance_histogram
 from ib_runner.geometry.histogram import density
 
 
@@ -25,10 +25,11 @@ def test_counts_agree_with_all_pairs(n, d):
     generator = torch.Generator().manual_seed(n)
     values = torch.randn(n, d, generator=generator)
     labels = torch.randint(0, 3, (n,), generator=generator)
-    edges = torch.linspace(0.0, largest_distance(values), 41, dtype=torch.float64)
+    distances, i, j = all_pairs(values)
+    # the last edge leaves room for float32
+    edges = torch.linspace(0.0, distances.max() * (1.0 + 1e-6), 41, dtype=torch.float64)
     within, between = distance_histogram(values, labels, edges)
 
-    distances, i, j = all_pairs(values)
     assert int(within.sum() + between.sum()) == len(distances) == n * (n - 1) // 2
     same = labels.numpy()[i] == labels.numpy()[j]
     for counts, kind in ((within, same), (between, ~same)):
@@ -41,11 +42,6 @@ def test_counts_agree_with_all_pairs(n, d):
             assert below <= (distances[kind] < edge + room).sum()
 
 
-def test_largest_distance_agrees_with_all_pairs():
-    values = torch.randn(1000, 7, generator=torch.Generator().manual_seed(0))
-    assert largest_distance(values) == pytest.approx(all_pairs(values)[0].max(), rel=1e-6)
-
-
 def test_distances_have_no_cancellation():
     # neighbours 2⁻¹⁰ apart at a distance of 1000: |a|² + |b|² − 2ab in float32 would give noise
     values = 1000.0 + torch.arange(3.0)[:, None].expand(-1, 784) * 2.0**-10
@@ -54,7 +50,6 @@ def test_distances_have_no_cancellation():
     within, between = distance_histogram(values, torch.tensor([0, 0, 1]), edges)
     assert within.tolist() == [1, 0]
     assert between.tolist() == [1, 1]
-    assert largest_distance(values) == pytest.approx(2 * step, rel=1e-6)
 
 
 def test_the_result_does_not_depend_on_threads():

@@ -112,6 +112,7 @@ def test_layers_left_out_and_asked_for():
     assert [e.layer for e in estimate_layers(tanh, x, method="pairwise_lower")] == [1]
     with pytest.raises(ValueError, match="layer = 2: method pairwise_lower needs T given x"):
         mutual_information(tanh, x, 2, method="pairwise_lower")
+    assert layers_left_out(network([1025, 2], "tanh"), x, "pairwise_lower") == [1, 2]
 
 
 def test_noise_that_begins_late():

@@ -161,8 +161,8 @@ def test_layers_that_a_method_is_not_for_have_no_row_and_one_remark():
     one = snapshot()
     measurement = MutualInformation(["pairwise_lower", "pairwise_upper"], targets=["x", "y"])
     assert measurement.remarks(one.network, one.inputs.x[:2]) == [
-        f"method {method}: layer 2 left out, it needs T given x to be Gaussian: layer 1, or a "
-        "network of linear layers"
+        f"method {method}: layer 2 left out, it needs T given x to be Gaussian, as in layer 1 or "
+        "a network of linear layers, and at most 1024 units"
         for method in ("pairwise_lower", "pairwise_upper")
     ]
     rows = measurement(one)
