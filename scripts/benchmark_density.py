@@ -1,8 +1,8 @@
 """Time the mixture density against its peers on clouds of a trained network, in four regimes.
 
-    python scripts/benchmark_density.py [--run FOLDER] [--centres 1000000] [--points 4096]
+    python scripts/benchmark_density.py [run=FOLDER] [--centres 1000000] [--points 4096]
 
-FOLDER is a finished run of the SZT tanh network (default: the newest under outputs/). The peers
+FOLDER is a finished run of the SZT tanh network (the newest under outputs/ if none is named). The peers
 are PyTorch in float64, torch.compile (needs a C++ compiler), KeOps and scikit-learn's
 KernelDensity; one that is not installed is named and left out. Dense peers are timed on some of
 the points and scaled. scikit-learn's and our trees are rebuilt within each timing.
@@ -149,11 +149,11 @@ def measure(peer: Peer, points: Tensor, centres: Tensor, beta: float) -> tuple[f
 def main() -> None:
     """Print a row a regime and method."""
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    arguments.add_argument("--run")
+    arguments.add_argument("run", nargs="?", default="run=", help="run=FOLDER, or the newest")
     arguments.add_argument("--centres", type=int, default=1_000_000)
     arguments.add_argument("--points", type=int, default=4096)
     arguments = arguments.parse_args()
-    run = ib_runner.open_run(arguments.run)
+    run = ib_runner.open_run(arguments.run.removeprefix("run=") or None)
     last = run.epochs[-1]
     early = min(run.epochs, key=lambda epoch: abs(epoch - 300))
     regimes = [
