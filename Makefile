@@ -5,12 +5,6 @@ PYTHON := python3
 endif
 BIN := .venv/bin
 
-# the small networks, all but MNIST
-EXPERIMENTS := neuron_tanh neuron_leaky_relu szt_tanh szt_tanh_parseval szt_linear szt_deterministic \
-	szt_tanh_wide_noise szt_relu szt_relu_parseval spiral_tanh spiral_tanh_parseval spiral_deterministic
-comma := ,
-space := $(subst ,, )
-
 .PHONY: help demo figures test test-all lint format check wheel clean
 .DEFAULT_GOAL := help
 
@@ -21,8 +15,7 @@ demo: .venv/installed  ## the SZT tanh experiment: train, measure, plot, check (
 	$(BIN)/ib-run all +exp=szt_tanh
 
 figures: .venv/installed  ## every figure of the small networks; called again, it goes on
-	sweep=$$(ls -d outputs/figures/several/sweep_* 2>/dev/null | tail -n 1); \
-	$(BIN)/ib-run all -m $${sweep:+run=$$sweep} output_root=outputs/figures +exp=$(subst $(space),$(comma),$(strip $(EXPERIMENTS)))
+	scripts/reproduce_paper.sh figures
 
 test: .venv/installed  ## the tests, without the slowest
 	$(BIN)/pytest -m "not slow"

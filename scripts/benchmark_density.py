@@ -2,8 +2,8 @@
 
     python scripts/benchmark_density.py [run=FOLDER] [--centres 1000000] [--points 4096]
 
-FOLDER is a finished run of the SZT tanh network (the newest under outputs/ if none is named). The peers
-are PyTorch in float64, torch.compile (needs a C++ compiler), KeOps and scikit-learn's
+FOLDER is a finished run of the SZT tanh network, the newest under outputs/ if none is named. The
+peers are PyTorch in float64, torch.compile (needs a C++ compiler), KeOps and scikit-learn's
 KernelDensity; one that is not installed is named and left out. Dense peers are timed on some of
 the points and scaled. scikit-learn's and our trees are rebuilt within each timing.
 """

@@ -1,14 +1,12 @@
-"""Choosing n and β in practice (section 3.2): is the estimate stable, and what does noise cost?
+"""Choosing n in practice (section 3.2): does the estimate of I(X;T) stay stable as n shrinks?
 
-    python scripts/choose_n.py run=RUN [--epoch E] [--layer L]     how I(X;T_L) moves with n
-    python scripts/choose_n.py run=SWEEP                           held-out accuracy against β
+    python scripts/choose_n.py [run=RUN] [--epoch E] [--layer L]
 
-RUN is a finished run with Gaussian noise, the newest under outputs/ if none is named, SWEEP a sweep
-over noise.beta (and seeds). Of a run, its last epoch and layer unless told otherwise: the paper's
-estimator with n = N·n_x samples for growing n_x, its change from one n to the next beside the
-noise of that change, and the bootstrap standard deviation of h(T) (section 9.4; some 0.02 nats of
-it come from the integration). Neither shows a bias that all n share; the certified interval, in
-the last line, does.
+RUN is a finished run with Gaussian noise, the newest under outputs/ if none is named. Of its last
+epoch and layer, unless told otherwise: the paper's estimator with n = N·n_x samples for growing
+n_x, its change from one n to the next beside the noise of that change, and the bootstrap standard
+deviation of h(T) (section 9.4; some 0.02 nats of it come from the integration). Neither shows a
+bias that all n share; the certified interval, in the last line, does.
 """
 
 import argparse
@@ -17,10 +15,10 @@ import math
 import torch
 from torch import Tensor
 
+import ib_runner
 from ib_runner.information import log_mixture_density, mutual_information
 from ib_runner.information.choosing import bootstrap_variance, stability
 from ib_runner.information.sample_propagation import Layer, Sampler
-from ib_runner.runs.find import find_latest, open_found
 from ib_runner.runs.folder import Run
 
 N_X = (1, 4, 16, 64, 256, 1024)
@@ -69,31 +67,13 @@ def show_stability(run: Run, epoch: int, number: int) -> None:
     print(f"\ncertified: [{certified.lower:.4f}, {certified.upper:.4f}] ({certified.status.value})")
 
 
-def show_accuracies(runs: list[Run]) -> None:
-    """Held-out accuracy at the end of training, by β: mean, least and largest over the runs."""
-    accuracies: dict[float, list[float]] = {}
-    for run in runs:
-        training = run.table("training")
-        last = training[(training.split == "test") & (training.epoch == training.epoch.max())]
-        accuracies.setdefault(float(run.config.noise.beta), []).append(last.accuracy.item())
-    print(f"{'beta':>8} {'runs':>5} {'accuracy':>9} {'least':>7} {'largest':>8}")
-    for beta, found in sorted(accuracies.items()):
-        mean = sum(found) / len(found)
-        print(f"{beta:>8g} {len(found):>5} {mean:>9.4f} {min(found):>7.4f} {max(found):>8.4f}")
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("run", nargs="?", default="run=", help="run=FOLDER, the newest if none")
+    parser.add_argument("run", nargs="?", default="run=", help="run=RUN, the newest if none")
     parser.add_argument("--epoch", type=int)
     parser.add_argument("--layer", type=int)
     options = parser.parse_args()
-    path = options.run.removeprefix("run=")
-    found = open_found(path) if path else find_latest("outputs")
-    if found.is_sweep:
-        show_accuracies(found.runs)
-        return
-    (run,) = found.runs
+    run = ib_runner.open_run(options.run.removeprefix("run=") or None)
     epoch = run.epochs[-1] if options.epoch is None else options.epoch
     layers = Sampler(run.network(epoch), run.dataset().all.x[:2], seed=0).layers
     show_stability(run, epoch, options.layer or len(layers))
