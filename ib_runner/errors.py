@@ -28,5 +28,9 @@ class TrainingFailedError(IbRunError):
     """The loss stopped being a number; everything up to there is kept."""
 
 
+class MeasurementFailedError(IbRunError):
+    """Some points could not be measured; the tables have all the others."""
+
+
 class Interrupted(BaseException):
     """A SIGTERM, raised where a KeyboardInterrupt would be: exit status 143."""

@@ -139,6 +139,13 @@ PLAIN: dict[str, Rule] = {
         lambda value: is_whole(value) and (value == -1 or value >= 1),
         "a whole number ≥ 1, or -1 for every processor",
     ),
+    "measure.scheduler": optional(
+        text(
+            r"(tcp|tls|ws|wss|ucx)://\S+:\d+|.*\.json",
+            "tcp://host:port or a scheduler file, *.json",
+        ),
+        "processes of this machine",
+    ),
     "plot.figures": ANY_LIST,
     "plot.epochs": optional(EPOCHS, "what the figures choose"),
     "plot.formats": each(choice("png", "pdf"), "a list of png, pdf or both"),

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator, Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -130,6 +131,7 @@ def _check_combinations(tree: Mapping[str, Any], stage: str) -> None:
     _check_epochs(tree)
     if stage in ("measure", "all"):
         _check_bin_widths(tree)
+        _check_scheduler(tree["measure"]["scheduler"])
     _check_device(tree["device"])
     _check_output_root(tree["output_root"])
 
@@ -185,6 +187,21 @@ def _check_bin_widths(tree: Mapping[str, Any]) -> None:
                 "measure.bin_widths=null: stands for 10 times noise.beta, and there is no beta "
                 "here.\nGive a list of widths, such as measure.bin_widths=[0.001,0.01]."
             )
+
+
+def _check_scheduler(scheduler: str | None) -> None:
+    if scheduler is None:
+        return
+    if find_spec("distributed") is None:
+        raise UsageError(
+            f"measure.scheduler={scheduler}: needs the package distributed; "
+            "pip install 'ib-run[dask]'."
+        )
+    if scheduler.endswith(".json") and not Path(scheduler).is_file():
+        raise UsageError(
+            f"measure.scheduler={scheduler}: no such file; "
+            "`dask scheduler --scheduler-file FILE` writes it."
+        )
 
 
 def _check_device(device: str) -> None:

@@ -28,7 +28,11 @@ class Status(Enum):
         "The layer has no Gaussian noise (beta = 0, or dropout): for almost all weights the mutual "
         "information is H(X) or infinite and says nothing about the network.",
     )
-    FAILED = "failed", "Weights are not finite numbers, so that nothing can be estimated."
+    FAILED = (
+        "failed",
+        "Nothing could be estimated: the weights are not finite numbers, or the estimator stopped "
+        "with an error, which the log names.",
+    )
 
     sentence: str
 

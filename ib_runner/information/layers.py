@@ -1,6 +1,7 @@
 """I(X;T_ℓ) and I(Y;T_ℓ) of a noisy network, for one layer or for all from one sampling pass."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -46,6 +47,54 @@ def estimate_layers(
     None: of all layers that the method is for. I(Y;T_ℓ) comes from the methods that have it. One
     sampling pass serves all layers and both targets. Otherwise as ``mutual_information``.
     """
+    task, chosen = _task(network, x, y, layers, method, seed, settings)
+    if not _finite(network):
+        return _without_value(task, chosen, method, Status.FAILED)
+    vacuous = [layer for layer in chosen if layer.beta == 0]
+    found = METHODS[method].estimates(task)
+    found += _without_value(task, vacuous, method, Status.VACUOUS)
+    return sorted(found, key=lambda e: (e.layer, e.target))
+
+
+def estimate_what_can_be(
+    network: nn.Module,
+    x: Tensor,
+    *,
+    y: Tensor | None = None,
+    method: str = "coupled",
+    seed: int = 0,
+    **settings,
+) -> tuple[list[Estimate], dict[int, Exception]]:
+    """As ``estimate_layers``, of all layers; those that raise an error have status ``failed``.
+
+    The errors come along, by layer. Layers don't depend on each other: where one fails, the others
+    are estimated alone, with the values that they have together.
+    """
+    given = {"y": y, "method": method, "seed": seed, **settings}
+    try:
+        return estimate_layers(network, x, **given), {}
+    except Exception:
+        task, chosen = _task(network, x, y, None, method, seed, settings)
+    found, errors = [], {}
+    for layer in chosen:
+        try:
+            found += estimate_layers(network, x, layers=[layer.number], **given)
+        except Exception as error:
+            errors[layer.number] = error
+            found += _without_value(task, [layer], method, Status.FAILED)
+    return found, errors
+
+
+def _task(
+    network: nn.Module,
+    x: Tensor,
+    y: Tensor | None,
+    layers: Sequence[int] | None,
+    method: str,
+    seed: int,
+    settings: dict[str, Any],
+) -> tuple[Task, list[Layer]]:
+    """The task for the noisy ones of the chosen layers, and these."""
     if y is not None and len(y) != len(x):
         raise ValueError(f"{len(y)} labels for {len(x)} inputs")
     means, asked = _method(method), Settings(**settings)
@@ -53,12 +102,7 @@ def estimate_layers(
     chosen = _chosen_layers(sampler, layers, method)
     labels = Labels(y) if y is not None and means.labels else None
     noisy = [layer for layer in chosen if layer.beta > 0]
-    task = Task(sampler, noisy, Labels(x), labels, asked)
-    if not _finite(network):
-        return _without_value(task, chosen, method, Status.FAILED)
-    vacuous = [layer for layer in chosen if layer.beta == 0]
-    found = means.estimates(task) + _without_value(task, vacuous, method, Status.VACUOUS)
-    return sorted(found, key=lambda e: (e.layer, e.target))
+    return Task(sampler, noisy, Labels(x), labels, asked), chosen
 
 
 def layers_left_out(network: nn.Module, x: Tensor, method: str) -> list[int]:

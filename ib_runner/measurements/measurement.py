@@ -5,7 +5,20 @@ from typing import Protocol
 
 import pandas as pd
 
+from ib_runner.errors import IbRunError
 from ib_runner.measurements.snapshot import Snapshot
+
+
+class LayersFailedError(Exception):
+    """Raised by a measurement that some layers defeated.
+
+    It carries the ``rows`` of the table all the same, and what happened, by layer.
+    """
+
+    def __init__(self, rows: pd.DataFrame, causes: Sequence[tuple[int, str]]):
+        super().__init__(rows, causes)
+        self.rows = rows
+        self.causes = causes
 
 
 class Measurement(Protocol):
@@ -19,7 +32,10 @@ class Measurement(Protocol):
         ...
 
     def __call__(self, snapshot: Snapshot) -> pd.DataFrame:
-        """Rows of its table for one checkpoint, the ``epoch`` column included."""
+        """Rows of its table for one checkpoint, the ``epoch`` column included.
+
+        An error costs this epoch's rows only. ``LayersFailedError`` saves those of other layers.
+        """
         ...
 
 
@@ -55,6 +71,12 @@ class EveryEpoch:
 
     def select(self, epochs: Sequence[int]) -> Sequence[int]:
         return epochs
+
+
+def cause(error: BaseException) -> str:
+    """What happened, in a line."""
+    name = "" if isinstance(error, IbRunError) else f"{type(error).__name__}: "
+    return f"{name}{error}".replace("\n", " ")
 
 
 def rows(table_rows: Sequence[Mapping[str, object]]) -> pd.DataFrame:

@@ -7,11 +7,10 @@ from itertools import product
 import pandas as pd
 from torch import Tensor, nn
 
-from ib_runner.information import estimate_layers
-from ib_runner.information.layers import layers_left_out
+from ib_runner.information.layers import estimate_what_can_be, layers_left_out
 from ib_runner.information.methods import METHODS
 from ib_runner.measurements.epochs import log_spaced
-from ib_runner.measurements.measurement import rows
+from ib_runner.measurements.measurement import LayersFailedError, cause, rows
 from ib_runner.measurements.snapshot import Snapshot
 from ib_runner.networks.noise import at_noise_level
 
@@ -61,11 +60,11 @@ class MutualInformation:
         networks = [snapshot.network]
         if self.betas is not None:
             networks = [at_noise_level(snapshot.network, beta) for beta in self.betas]
-        estimates = []
+        estimates, causes = [], []
         for method, network in product(self.methods, networks):
             if method in self.sparse_methods and snapshot.epoch not in self._sparse:
                 continue
-            estimates += estimate_layers(
+            found, errors = estimate_what_can_be(
                 network,
                 snapshot.inputs.x,
                 y=snapshot.inputs.y if "y" in self.targets else None,
@@ -73,9 +72,14 @@ class MutualInformation:
                 seed=snapshot.stream(f"mutual_information {method}"),
                 **self.sizes,
             )
-        return rows(
+            estimates += found
+            causes += [(layer, f"method {method}: {cause(one)}") for layer, one in errors.items()]
+        table = rows(
             [
                 {"epoch": snapshot.epoch, **asdict(estimate), "status": str(estimate.status.value)}
                 for estimate in estimates
             ]
         )
+        if causes:
+            raise LayersFailedError(table, causes)
+        return table

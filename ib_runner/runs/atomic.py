@@ -39,10 +39,23 @@ def write_bytes(path: str | Path, data: bytes) -> None:
             raise
         _sync_folder(path.parent)
     except OSError as error:
-        remedy = _REMEDIES.get(
-            error.errno, "Nothing of it was kept; what was there before still is."
-        )
-        raise IbRunError(f"{path}: cannot be written ({error.strerror}).\n{remedy}") from error
+        raise _refused(path, error) from error
+
+
+def make_folder(path: str | Path) -> None:
+    """Make folder ``path`` and those above it, where they are not there yet.
+
+    Raises ``IbRunError`` naming the folder and the remedy where the system refuses.
+    """
+    try:
+        Path(path).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _refused(Path(path), error) from error
+
+
+def _refused(path: Path, error: OSError) -> IbRunError:
+    remedy = _REMEDIES.get(error.errno, "Nothing of it was kept; what was there before still is.")
+    return IbRunError(f"{path}: cannot be written ({error.strerror}).\n{remedy}")
 
 
 def write_text(path: str | Path, text: str) -> None:

@@ -8,10 +8,11 @@ from pathlib import Path
 import pandas as pd
 
 from ib_runner.errors import DamagedFileError
-from ib_runner.runs.atomic import write_text
+from ib_runner.runs.atomic import make_folder, write_text
 from ib_runner.runs.tables import read_table, write_table
 
 DONE = "done"
+EPOCH = "[0-9]" * 6 + "*"
 
 
 class Parts:
@@ -23,20 +24,21 @@ class Parts:
     @property
     def done(self) -> set[int]:
         """The epochs whose parts are whole."""
-        return {int(mark.parent.name) for mark in self.folder.glob(f"*/{DONE}")}
+        return {int(mark.parent.name) for mark in self.folder.glob(f"{EPOCH}/{DONE}")}
 
-    def add(self, epoch: int, tables: Mapping[str, pd.DataFrame]) -> None:
-        """Keep the tables of one epoch."""
+    def add(self, epoch: int, tables: Mapping[str, pd.DataFrame], whole: bool = True) -> None:
+        """Keep the tables of one epoch; if they are not ``whole``, it is not done."""
         folder = self.folder / f"{epoch:06d}"
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         for name, frame in tables.items():
             write_table(folder / f"{name}.parquet", frame, name)
-        write_text(folder / DONE, "")
+        if whole:
+            write_text(folder / DONE, "")
 
     def tables(self) -> Iterator[tuple[str, pd.DataFrame]]:
         """Each table, all parts together. A damaged part is dropped and named: measure again."""
         files: dict[str, list[Path]] = {}
-        for path in sorted(self.folder.glob("*/*.parquet")):
+        for path in sorted(self.folder.glob(f"{EPOCH}/*.parquet")):
             files.setdefault(path.stem, []).append(path)
         for name, paths in files.items():
             yield name, pd.concat([self._read(path) for path in paths], ignore_index=True)

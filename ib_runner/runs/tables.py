@@ -32,8 +32,24 @@ def write_table(
 ) -> None:
     """Write ``frame`` as ``table``, sorted by its key; ``metadata`` goes into the file.
 
-    Raises ``KeyError`` where a column is missing and ``ValueError`` where a key is not unique.
+    Raises ``KeyError`` where a column is missing, ``ValueError`` where a key is not unique, and
+    arrow's errors where a value is not of its column's type.
     """
+    arrow = _arrow(frame, table, extra)
+    arrow = arrow.replace_schema_metadata(
+        {"schema_version": str(SCHEMA_VERSION), **(metadata or {})}
+    )
+    sink = pa.BufferOutputStream()
+    pq.write_table(arrow, sink, compression="zstd", write_page_checksum=True)
+    write_bytes(path, sink.getvalue().to_pybytes())
+
+
+def check_rows(frame: pd.DataFrame, table: str) -> None:
+    """Raise what ``write_table`` would raise for ``frame``."""
+    _arrow(frame, table)
+
+
+def _arrow(frame: pd.DataFrame, table: str, extra: Mapping[str, Column] | None = None) -> pa.Table:
     schema = arrow_schema(table, extra)
     unknown = set(frame.columns) - set(schema.names)
     if unknown:
@@ -42,13 +58,7 @@ def write_table(
     frame = frame[schema.names].sort_values(keys, kind="stable", ignore_index=True)
     if frame.duplicated(keys).any():
         raise ValueError(f"table {table}: rows with the same {', '.join(keys)}")
-    arrow = pa.Table.from_pandas(frame, schema, preserve_index=False)
-    arrow = arrow.replace_schema_metadata(
-        {"schema_version": str(SCHEMA_VERSION), **(metadata or {})}
-    )
-    sink = pa.BufferOutputStream()
-    pq.write_table(arrow, sink, compression="zstd", write_page_checksum=True)
-    write_bytes(path, sink.getvalue().to_pybytes())
+    return pa.Table.from_pandas(frame, schema, preserve_index=False)
 
 
 def read_table(path: Path) -> pd.DataFrame:
@@ -79,11 +89,17 @@ def read_table(path: Path) -> pd.DataFrame:
 
 
 def replace_rows(old: pd.DataFrame, new: pd.DataFrame, table: str) -> pd.DataFrame:
-    """``old`` with the rows measured again replaced by ``new``'s and the rest kept."""
+    """``old`` with the rows measured again replaced by ``new``'s and the rest kept.
+
+    What failed replaces nothing.
+    """
     if old.empty:
         return new
     keys = replacement_key(table)
     # nulls are keys too (unit null = the whole layer); their text form compares equal
+    if "status" in new:
+        there = _key_tuples(new, keys).isin(set(_key_tuples(old, keys)))
+        new = new[~(there & (new["status"] == "failed"))]
     again = _key_tuples(old, keys).isin(set(_key_tuples(new, keys)))
     return pd.concat([old[~again], new], ignore_index=True) if (~again).any() else new
 

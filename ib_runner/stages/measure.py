@@ -2,32 +2,33 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
-import pandas as pd
-from joblib import Parallel, delayed
 from omegaconf import DictConfig, OmegaConf
 
-from ib_runner.build import build_measurements, for_runs
-from ib_runner.errors import UsageError
+from ib_runner.build import build_measurements, build_network, for_runs
+from ib_runner.errors import MeasurementFailedError, UsageError
 from ib_runner.measurements.measurement import Summary
 from ib_runner.runs.folder import Run
 from ib_runner.runs.lock import hold
 from ib_runner.runs.log import log_to, logger, progress
 from ib_runner.runs.parts import Parts
-from ib_runner.runs.provenance import processors
 from ib_runner.runs.schema import TABLES
 from ib_runner.runs.tables import replace_rows, write_table
 from ib_runner.stages.epochs import epochs_to_measure
-from ib_runner.stages.measure_epoch import measure_epoch
+from ib_runner.stages.measure_cluster import on_cluster
+from ib_runner.stages.measure_epoch import Failure, measure_epoch
+from ib_runner.stages.measure_processes import in_processes
 
 
 def measure(config: DictConfig, run: Run) -> None:
     """Measure what ``config.measure`` asks for and merge it into the run's tables.
 
     Epochs that are done are kept in part files until all are: an interrupted measurement goes on
-    where it stopped. Raises ``UsageError`` where an epoch to measure has no checkpoint.
+    where it stopped. Raises ``UsageError`` where an epoch to measure has no checkpoint, and, when
+    all else is in the tables, ``MeasurementFailedError`` where some points could not be measured.
     """
     if not run.epochs:
         raise UsageError(f"run={run.path}: nothing is trained yet; `ib-run train run={run.path}`.")
@@ -36,11 +37,17 @@ def measure(config: DictConfig, run: Run) -> None:
     summaries = [one for one in measurements.values() if hasattr(one, "summarise")]
     names = _measured_at_this_noise(config, run, measurements)
     with hold(run.path), log_to(run.path / "measure.log"):
-        _remark(config, run, [measurements[name] for name in names], epochs[0])
+        _remark(config, run, [measurements[name] for name in names])
         parts = Parts(run.path / "measurements" / f".parts-{_settings_hash(config, names, epochs)}")
-        _measure_epochs(config, run, names, epochs, parts)
-        _merge(run, parts, _settings_metadata(config))
-        _summarise(config, run, summaries)
+        failures = _measure_epochs(config, run, names, epochs, parts)
+        _merge(run, parts, {"measure": json.dumps(_settings(config)["measure"], sort_keys=True)})
+        failed = {
+            name for one in failures for name in ([one.measurement] if one.measurement else names)
+        }
+        _summarise(config, run, summaries, {measurements[name].table for name in failed})
+        if failures:
+            raise MeasurementFailedError(_told(run, failures, len(epochs)))
+        parts.remove()
 
 
 def _measured_at_this_noise(
@@ -63,54 +70,61 @@ def _measured_at_this_noise(
     return kept
 
 
-def _remark(config: DictConfig, run: Run, measurements: Sequence[Any], epoch: int) -> None:
+def _remark(config: DictConfig, run: Run, measurements: Sequence[Any]) -> None:
     """Log, once, what measurements have to say about the network that they will measure."""
     for one in measurements:
         if hasattr(one, "remarks"):
-            inputs = getattr(run.dataset(), config.measure.inputs)
-            for remark in one.remarks(run.network(epoch, config), inputs.x[:2]):
+            network = build_network(config, run.dataset(), run.allow_targets).eval()
+            for remark in one.remarks(network, run.dataset().all.x[:2]):
                 logger.info("%s: %s", one.table, remark)
 
 
 def _settings_hash(config: DictConfig, names: list[str], epochs: list[int]) -> str:
     """Two calls with one hash make the same rows."""
-    settings = OmegaConf.to_container(config, resolve=True)
-    relevant = {key: settings[key] for key in ("measure", "measurement", "noise", "seed")}
-    relevant["measure"].pop("n_jobs", None)
-    text = json.dumps([relevant, names, epochs], sort_keys=True)
+    text = json.dumps([_settings(config), names, epochs], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def _settings_metadata(config: DictConfig) -> dict[str, str]:
-    measure = OmegaConf.to_container(config.measure, resolve=True)
-    return {"measure": json.dumps(measure, sort_keys=True)}
-
-
-def n_workers(n_jobs: int, tasks: int) -> int:
-    """Worker processes for ``measure.n_jobs``; −1 stands for every processor there is."""
-    return max(1, min(tasks, processors() if n_jobs == -1 else n_jobs))
+def _settings(config: DictConfig) -> dict[str, Any]:
+    """What the rows are a function of: not where they are computed."""
+    settings = OmegaConf.to_container(config, resolve=True)
+    relevant = {key: settings[key] for key in ("measure", "measurement", "noise", "seed")}
+    for key in ("n_jobs", "scheduler"):
+        relevant["measure"].pop(key, None)
+    return relevant
 
 
 def _measure_epochs(
     config: DictConfig, run: Run, names: list[str], epochs: list[int], parts: Parts
-) -> None:
+) -> list[Failure]:
+    """Keep the parts that are missing; what failed."""
+    settings = OmegaConf.to_yaml(config, resolve=True)
+    path = str(run.path.resolve())
+    task = partial(measure_epoch, path, run.allow_targets, settings, names, epochs)
     todo = [epoch for epoch in epochs if epoch not in parts.done]
+    if config.measure.scheduler is None:
+        results = in_processes(task, todo, config.measure.n_jobs)
+    else:
+        results = on_cluster(task, todo, config.measure.scheduler)
+    failures = []
     bar = progress(len(epochs), f"measure {run.path.name}", "epoch", len(epochs) - len(todo))
     with bar:
-        for epoch, tables in _results(config, run, names, epochs, todo):
-            parts.add(epoch, tables)
+        for measured in results:
+            for failure in measured.failures:
+                logger.warning("measure: %s", failure)
+            failures += measured.failures
+            parts.add(measured.epoch, measured.tables, whole=not measured.failures)
             bar.update()
+    return failures
 
 
-def _results(
-    config: DictConfig, run: Run, names: list[str], epochs: list[int], todo: list[int]
-) -> Iterator[tuple[int, dict[str, pd.DataFrame]]]:
-    settings = OmegaConf.to_yaml(config, resolve=True)
-    workers = n_workers(config.measure.n_jobs, len(todo))
-    threads = max(1, processors() // workers)
-    shared = (str(run.path), run.allow_targets, settings, names, epochs)
-    tasks = [delayed(measure_epoch)(*shared, epoch, threads) for epoch in todo]
-    yield from Parallel(n_jobs=workers, return_as="generator_unordered")(tasks)
+def _told(run: Run, failures: Sequence[Failure], n_epochs: int) -> str:
+    epochs = {failure.epoch for failure in failures}
+    more = f" (and {len(failures) - 1} more, see measure.log)" if len(failures) > 1 else ""
+    return (
+        f"run={run.path}: points of {len(epochs)} of {n_epochs} epochs failed, the others are in "
+        f"the tables;\nthe same command tries them again. {failures[0]}{more}"
+    )
 
 
 def _merge(run: Run, parts: Parts, settings: dict[str, str]) -> None:
@@ -119,15 +133,20 @@ def _merge(run: Run, parts: Parts, settings: dict[str, str]) -> None:
         path = run.table_path(name)
         merged = replace_rows(run.table(name), new, name) if path.is_file() else new
         write_table(path, merged, name, metadata)
-    parts.remove()
 
 
-def _summarise(config: DictConfig, run: Run, summaries: Sequence[Summary]) -> None:
-    """Tables made from tables: those whose sources are there."""
+def _summarise(
+    config: DictConfig, run: Run, summaries: Sequence[Summary], failed: set[str]
+) -> None:
+    """Tables made from tables: those whose sources are there, and whole: none of ``failed``."""
     n_inputs = len(getattr(run.dataset(), config.measure.inputs))
     beta = float(OmegaConf.select(run.config, "noise.beta") or 0.0)
     for one in summaries:
-        if all(run.table_path(table).is_file() for table in one.tables_needed):
+        if not failed.isdisjoint(one.tables_needed):
+            logger.warning(
+                "measure: %s left as it is, for want of the points that failed", one.table
+            )
+        elif all(run.table_path(table).is_file() for table in one.tables_needed):
             rows = one.summarise(run.table, n_inputs, beta)
             if len(rows):
                 write_table(run.table_path(one.table), rows, one.table, run.table_metadata())

@@ -1,0 +1,72 @@
+"""A measurement's epochs spread over the workers of a Dask cluster.
+
+The workers see the same folders under the same paths and have the same packages.
+"""
+
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
+
+from ib_runner.errors import IbRunError
+from ib_runner.runs.log import logger
+from ib_runner.runs.provenance import package_versions
+from ib_runner.stages.measure_epoch import Measured
+
+#: seconds to wait for the scheduler's answer
+PATIENCE = 30
+
+# random generators and numbers of threads are a process's: its threads take turns
+_one_at_a_time = threading.Lock()
+_versions_here = cache(package_versions)
+
+
+def on_cluster(
+    task: Callable[[int, int], Measured], epochs: Sequence[int], scheduler: str
+) -> Iterator[Measured]:
+    """``task(epoch, threads)`` for all ``epochs``, in the order in which they end.
+
+    ``scheduler`` is an address or a scheduler file. Dask takes an epoch whose worker died to
+    another one; when it gives up, the epoch comes as a failure. Raises ``IbRunError`` where no
+    scheduler answers or a worker has other versions of the packages that numbers depend on.
+    """
+    from distributed import Client, KilledWorker, as_completed
+
+    where = {"scheduler_file" if scheduler.endswith(".json") else "address": scheduler}
+    try:
+        client = Client(**where, timeout=PATIENCE, set_as_default=False)
+    except (OSError, TimeoutError) as error:
+        raise IbRunError(
+            f"measure.scheduler={scheduler}: no Dask scheduler answers there within {PATIENCE} s.\n"
+            "Start one with `dask scheduler`, and workers with `dask worker`."
+        ) from error
+    with client:
+        if not client.scheduler_info()["workers"]:
+            logger.warning("measure.scheduler=%s: no workers yet, waiting for them", scheduler)
+        futures = {
+            client.submit(_on_worker, task, epoch, package_versions(), pure=False): epoch
+            for epoch in epochs
+        }
+        for future in as_completed(list(futures), loop=client.loop):
+            epoch = futures.pop(future)
+            try:
+                yield future.result()
+            except KilledWorker:
+                yield Measured.nothing(epoch, "the Dask workers that tried it died, out of memory?")
+
+
+def _on_worker(
+    task: Callable[[int, int], Measured], epoch: int, versions: Mapping[str, str]
+) -> Measured:
+    from distributed import get_worker
+
+    worker = get_worker()
+    ours = {**_versions_here(), "python": versions["python"]}
+    differing = [name for name in versions if versions[name] != ours[name]]
+    if differing:
+        name = differing[0]
+        raise IbRunError(
+            f"measure.scheduler: worker {worker.address} has {name} {ours[name]}, this process "
+            f"{versions[name]}.\nInstall the same versions on both."
+        )
+    with _one_at_a_time:
+        return task(epoch, worker.state.nthreads)
