@@ -16,6 +16,7 @@ from torch import nn
 
 from ib_runner.datasets import Dataset
 from ib_runner.errors import UsageError
+from ib_runner.runs.schema import TABLES, define_table
 from ib_runner.seeds import stream_seed
 from ib_runner.training.schedule import schedule
 from ib_runner.training.targets import check_loss
@@ -64,10 +65,13 @@ def for_sweeps(entries: Mapping[str, Any]) -> dict[str, Any]:
 
 def build_measurements(config: DictConfig, allow_targets: Sequence[str] = ()) -> dict[str, Any]:
     """The measurements that ``config.measure.measurements`` names, in that order."""
-    return {
+    built = {
         name: _call(config, f"measurement.{name}", allow_targets)
         for name in config.measure.measurements
     }
+    for name, one in built.items():
+        _define_table(f"measurement.{name}", one)
+    return built
 
 
 def build_figures(config: DictConfig, allow_targets: Sequence[str] = ()) -> dict[str, Any]:
@@ -144,6 +148,21 @@ def resolve_device(device: str) -> torch.device:
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     return torch.device(device)
+
+
+def _define_table(key: str, measurement: Any) -> None:
+    """Make known the table of ``measurement``, where it brings one of its own."""
+    table, columns = getattr(measurement, "table", None), getattr(measurement, "columns", None)
+    try:
+        if columns is not None:
+            define_table(table, columns)
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"{key}: {error}.") from error
+    if table not in TABLES:
+        raise UsageError(
+            f"{key}: {type(measurement).__name__} has the table {table}, which there is not.\n"
+            "Give the class the columns of a table of its own: columns = {name: Column(…), …}."
+        )
 
 
 def packages_of(config: DictConfig) -> set[str]:

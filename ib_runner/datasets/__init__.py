@@ -1,5 +1,5 @@
 """Data sets, a file each."""
 
-from ib_runner.datasets.dataset import Dataset, Split
+from ib_runner.datasets.dataset import Dataset, Split, random_split
 
-__all__ = ["Dataset", "Split"]
+__all__ = ["Dataset", "Split", "random_split"]

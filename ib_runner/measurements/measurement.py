@@ -24,7 +24,8 @@ class LayersFailedError(Exception):
 class Measurement(Protocol):
     """One file and one YAML entry each; see ``conf/measurement``."""
 
-    #: the table its rows go to; a table with a ``beta`` key may be measured at other noise levels
+    #: the table its rows go to; a table with a ``beta`` key may be measured at other noise levels.
+    #: A table of its own has its ``columns`` (name to ``Column``) beside it, as a class attribute.
     table: str
 
     def select(self, epochs: Sequence[int]) -> Sequence[int]:

@@ -1,6 +1,7 @@
 """A run folder: configuration, state, checkpoints and tables of one trained network."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
@@ -14,6 +15,7 @@ from torch import Tensor, nn
 from yaml import YAMLError
 
 from ib_runner.build import build_dataset, build_network
+from ib_runner.config.suggest import near_miss
 from ib_runner.datasets import Dataset
 from ib_runner.errors import DamagedFileError, UsageError
 from ib_runner.runs import provenance
@@ -154,11 +156,9 @@ class Run:
         return build_dataset(self.config, self.allow_targets)
 
     def table_path(self, name: str) -> Path:
-        """Where table ``name`` lies."""
-        if name not in TABLES:
-            raise UsageError(
-                f"table {name}: there is none of that name; tables: {', '.join(TABLES)}"
-            )
+        """Where table ``name`` lies, which may be one of a user's own measurement."""
+        if not re.fullmatch(r"\w+", name):
+            raise UsageError(f"table {name}: a name of letters, digits and _ is needed")
         folder = self.path if name == "training" else self.path / "measurements"
         return folder / f"{name}.parquet"
 
@@ -166,6 +166,8 @@ class Run:
         """Table ``name`` as a DataFrame; ``FileNotFoundError`` says which stage writes it."""
         path = self.table_path(name)
         if not path.is_file():
+            if name not in TABLES:
+                raise FileNotFoundError(f"{path}: there is no such table.{near_miss(name, TABLES)}")
             stage = {"training": "train", "findings": "check"}.get(name, "measure")
             raise FileNotFoundError(f"{path}: not there yet; `ib-run {stage}` writes it")
         return read_table(path)

@@ -3,6 +3,8 @@
 ``key`` are the columns that tell rows apart: a row measured again replaces the row with its key.
 """
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -23,8 +25,8 @@ class Column:
     key: bool = False
 
 
-_EPOCH = Column(pa.int32(), "epochs", key=True)
-_LAYER = Column(pa.int16(), key=True)
+EPOCH = Column(pa.int32(), "epochs", key=True)
+LAYER = Column(pa.int16(), key=True)
 _NOISE = Column(pa.bool_(), key=True)
 _NATS = Column(_REAL, "nats")
 _COUNT = Column(_INT)
@@ -37,15 +39,15 @@ _BINS = {
 
 TABLES: dict[str, dict[str, Column]] = {
     "training": {
-        "epoch": _EPOCH,
+        "epoch": EPOCH,
         "split": Column(_TEXT, key=True),
         "loss": Column(_REAL, "nats, or squared error"),
         "accuracy": Column(_REAL, "fraction"),
         "errors": _COUNT,
     },
     "mutual_information": {
-        "epoch": _EPOCH,
-        "layer": _LAYER,
+        "epoch": EPOCH,
+        "layer": LAYER,
         "dim": Column(pa.int32(), "units"),
         "target": Column(_TEXT, key=True),
         "method": Column(_TEXT, key=True),
@@ -63,52 +65,52 @@ TABLES: dict[str, dict[str, Column]] = {
         "seconds": Column(_REAL, "seconds"),
     },
     "binned_entropy": {
-        "epoch": _EPOCH,
-        "layer": _LAYER,
+        "epoch": EPOCH,
+        "layer": LAYER,
         "unit": Column(pa.int32(), key=True),
         "bin_width": Column(_REAL, "activation", key=True),
         "noise": _NOISE,
         "entropy": _NATS,
     },
     "entropy_slope": {
-        "layer": _LAYER,
+        "layer": LAYER,
         "unit": Column(pa.int32(), key=True),
         "bin_width": Column(_REAL, "activation", key=True),
         "slope": Column(_REAL, "nats/epoch"),
         "intercept": _NATS,
     },
     "distance_histogram": {
-        "epoch": _EPOCH,
-        "layer": _LAYER,
+        "epoch": EPOCH,
+        "layer": LAYER,
         "pairs": Column(_TEXT, key=True),
         "noise": _NOISE,
         **_BINS,
     },
-    "activation_histogram": {"epoch": _EPOCH, "layer": _LAYER, "noise": _NOISE, **_BINS},
+    "activation_histogram": {"epoch": EPOCH, "layer": LAYER, "noise": _NOISE, **_BINS},
     "representation": {
-        "epoch": _EPOCH,
-        "layer": _LAYER,
+        "epoch": EPOCH,
+        "layer": LAYER,
         "sample": Column(pa.int32(), key=True),
         "label": Column(_INT),
         "noise": _NOISE,
         "value": Column(pa.list_(pa.float32()), "activation"),
     },
     "density": {
-        "epoch": _EPOCH,
-        "layer": _LAYER,
+        "epoch": EPOCH,
+        "layer": LAYER,
         "t": Column(_REAL, "activation", key=True),
         "density": Column(_REAL),
     },
-    "parameter": {"epoch": _EPOCH, "name": Column(_TEXT, key=True), "value": Column(_REAL)},
+    "parameter": {"epoch": EPOCH, "name": Column(_TEXT, key=True), "value": Column(_REAL)},
     "cosine_similarity": {
-        "epoch": _EPOCH,
-        "layer": _LAYER,
+        "epoch": EPOCH,
+        "layer": LAYER,
         "run_a": Column(_TEXT, key=True),
         "run_b": Column(_TEXT, key=True),
         **_BINS,
     },
     "guarantee": {
-        "layer": _LAYER,
+        "layer": LAYER,
         "theorem": Column(_TEXT, key=True),
         "quantity": Column(_TEXT, key=True),
         "value": Column(_REAL),
@@ -126,6 +128,20 @@ TABLES: dict[str, dict[str, Column]] = {
         "why": Column(_TEXT),
     },
 }
+
+
+def define_table(name: str, columns: Mapping[str, Column]) -> None:
+    """Make known the table of a user's own measurement; the same one again changes nothing.
+
+    Raises ``ValueError`` where the name is no word or taken by another table, or no column is in
+    the key.
+    """
+    if not re.fullmatch(r"[A-Za-z_]\w*", name):
+        raise ValueError(f"table {name!r}: a name of letters, digits and _ is needed")
+    if not any(column.key for column in columns.values()):
+        raise ValueError(f"table {name}: at least one of its columns needs key=True")
+    if TABLES.setdefault(name, dict(columns)) != dict(columns):
+        raise ValueError(f"table {name}: there is one with other columns already")
 
 
 def key_columns(table: str) -> list[str]:

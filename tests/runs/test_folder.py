@@ -40,7 +40,7 @@ def test_missing_runs_and_tables_are_named(tmp_path):
     run = make(tmp_path, "a")
     with pytest.raises(FileNotFoundError, match="ib-run measure"):
         run.table("mutual_information")
-    with pytest.raises(UsageError, match="mutual_information"):
+    with pytest.raises(FileNotFoundError, match="Did you mean mutual_information"):
         run.table("mutual_informations")
 
 

@@ -1,0 +1,1 @@
+"""A user's own data set, network, measurement, figure and finding for ib-run."""

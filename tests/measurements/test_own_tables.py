@@ -1,0 +1,65 @@
+"""Tables that a user's own measurement brings along."""
+
+import sys
+from types import ModuleType
+
+import pandas as pd
+import pyarrow as pa
+import pytest
+from omegaconf import OmegaConf
+
+from ib_runner.build import build_measurements
+from ib_runner.errors import UsageError
+from ib_runner.measurements import EPOCH, Column, EveryEpoch
+from ib_runner.runs import schema
+from ib_runner.runs.tables import read_table, write_table
+
+COLUMNS = {"epoch": EPOCH, "share": Column(pa.float64(), "fraction")}
+
+
+@pytest.fixture
+def build(monkeypatch):
+    """Build a measurement with these class attributes, as a configuration names it."""
+    monkeypatch.setattr(schema, "TABLES", dict(schema.TABLES))
+    monkeypatch.setattr("ib_runner.build.TABLES", schema.TABLES)
+    module = ModuleType("mine")
+    monkeypatch.setitem(sys.modules, "mine", module)
+
+    def make(**attributes):
+        module.Mine = type("Mine", (EveryEpoch,), {**attributes, "__module__": "mine"})
+        nodes = {"measure": {"measurements": ["mine"]}, "measurement": {"mine": {}}}
+        nodes["measurement"]["mine"]["_target_"] = "mine.Mine"
+        return build_measurements(OmegaConf.create(nodes), ["mine"])
+
+    return make
+
+
+def test_a_table_of_its_own(build, tmp_path, monkeypatch):
+    build(table="dead_units", columns=COLUMNS)
+    build(table="dead_units", columns=COLUMNS)  # again, as every worker does
+    monkeypatch.setattr("ib_runner.runs.tables.TABLES", schema.TABLES)
+    write_table(tmp_path / "t.parquet", pd.DataFrame({"epoch": [1], "share": [0.5]}), "dead_units")
+    read = pa.parquet.read_schema(tmp_path / "t.parquet")
+    assert read.field("share").metadata == {b"unit": b"fraction"}
+    assert read_table(tmp_path / "t.parquet")["share"].tolist() == [0.5]
+
+
+def test_a_table_of_ours(build):
+    assert build(table="binned_entropy")
+
+
+@pytest.mark.parametrize(
+    ("attributes", "expected"),
+    [
+        ({"table": "dead_units"}, "columns = "),
+        ({}, "columns = "),
+        ({"table": "density", "columns": COLUMNS}, "other columns"),
+        ({"table": "a/b", "columns": COLUMNS}, "a name of letters"),
+        ({"table": "new", "columns": {"share": Column(pa.float64())}}, "key=True"),
+    ],
+)
+def test_mistakes(attributes, expected, build):
+    with pytest.raises(UsageError, match=expected) as error:
+        build(**attributes)
+    assert str(error.value).startswith("measurement.mine: ")
+    assert len(str(error.value).splitlines()) <= 3
