@@ -17,7 +17,7 @@ from importlib import resources
 from ib_runner.config.suggest import near_miss
 from ib_runner.errors import IbRunError, Interrupted, UsageError
 
-STAGES = ("train", "measure", "plot", "check", "all", "list")
+STAGES = ("train", "measure", "plot", "check", "all", "list", "thin")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -47,14 +47,14 @@ def test_no_argument_prints_the_help(capsys):
         assert any("measure" in line for line in out)
 
 
-@pytest.mark.parametrize("stage", ["train", "measure", "plot", "check", "all", "list"])
+@pytest.mark.parametrize("stage", ["train", "measure", "plot", "check", "all", "list", "thin"])
 def test_help_and_configuration_of_every_stage(stage, capsys):
     status, out, _ = run_cli(capsys, stage, "--help")
     assert status == 0
     assert "Configuration (key=value)" in out
     status, out, _ = run_cli(capsys, stage, "--cfg", "job")
     assert status == 0
-    assert "output_root: outputs" in out
+    assert ("keep: null" if stage == "thin" else "output_root: outputs") in out
 
 
 def test_train_alone_is_szt_tanh(asked, capsys):
@@ -311,12 +311,15 @@ def test_listing(asked, capsys):
     assert "two" in run_cli(capsys, "list", "experiment=two")[1][1]
     assert len(run_cli(capsys, "list", "experiment=two")[1]) == 2
     assert len(run_cli(capsys, "list", "state=failed")[1]) == 1
+    assert len(run_cli(capsys, "list", "experiment=one", "state=complete")[1]) == 2
+    assert len(run_cli(capsys, "list", "experiment=one", "state=running")[1]) == 1
+    assert len(run_cli(capsys, "list", "experiment=on")[1]) == 1  # the whole name
 
 
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
-        ("ib-run ", "train measure plot check all list"),
+        ("ib-run ", "train measure plot check all list thin"),
         ("ib-run t", "train"),
         ("ib-run train network=", "network=fcn"),
         ("ib-run train +exp=szt_li", "+exp=szt_linear"),

@@ -30,6 +30,10 @@ BAD = [
     (["list", "output_root=nowhere"], "output_root=nowhere", "no such folder"),
     (["list", "experimnt=x"], "experimnt", "Did you mean experiment"),
     (["list", "run=x"], "run=x", "output_root"),
+    (["thin", "keep=measured"], "run", "run=PATH"),
+    (["thin", "run=nowhere", "keep=measured"], "run=nowhere", "no such folder"),
+    (["thin", "run=nowhere", "force=1"], "force=1", "true or false"),
+    (["thin", "run=nowhere", "kepe=measured"], "kepe", "Did you mean keep"),
     # overrides
     (["train", "seed"], "seed", "key=value"),
     (["train", "network.widths=[1"], "network.widths=[1", "key=value"),

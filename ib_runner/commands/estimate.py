@@ -36,7 +36,7 @@ def total(estimates: Iterable[Estimate]) -> str:
     """All of them together, one after the other."""
     estimates = list(estimates)
     seconds, size = sum(e.seconds for e in estimates), sum(e.size for e in estimates)
-    return f"in all about {_duration(seconds)} one after the other, {_size(size)}"
+    return f"in all about {_duration(seconds)} one after the other, {size_text(size)}"
 
 
 def estimate_run(stage: str, config: DictConfig, run: Run | None) -> Estimate:
@@ -69,7 +69,7 @@ def _train(config: DictConfig, run: Run | None, dataset: Dataset, network: nn.Mo
         f"{left} epochs of {steps} steps to do, {done} are done; at most about "
         f"{_duration(seconds)} (timed just now: a step of the plain trainer takes "
         f"{times.step * 1e3:.2g} ms, scoring an epoch {_duration(scored * times.score)}), "
-        f"{_size(size)} of checkpoints",
+        f"{size_text(size)} of checkpoints",
         seconds,
         size,
     )
@@ -89,7 +89,7 @@ def _measure(config: DictConfig, run: Run | None, dataset: Dataset, network: nn.
         f"{', '.join(config.measure.measurements) or 'nothing'} at {len(epochs)} epochs, {points} "
         f"points; about {_duration(seconds)} (at {SECONDS_A_POINT:g} s a point and process, passes "
         f"through the network {_duration(passes)}), "
-        f"{_size(size)} of tables{_tables(run)}",
+        f"{size_text(size)} of tables{_tables(run)}",
         seconds,
         size,
     )
@@ -124,7 +124,8 @@ def _duration(seconds: float) -> str:
     return f"{seconds:.2g} s"
 
 
-def _size(size: float) -> str:
+def size_text(size: float) -> str:
+    """``size`` in bytes, for people."""
     for unit, length in (("GB", 1e9), ("MB", 1e6)):
         if size >= length:
             return f"{size / length:.3g} {unit}"

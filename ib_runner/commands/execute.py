@@ -37,6 +37,10 @@ def execute(command: Command) -> int:
         return show(hydra, command)
     if command.stage == "list":
         return _list(hydra, command)
+    if command.stage == "thin":
+        from ib_runner.commands.thin import thin_runs
+
+        return thin_runs(hydra, command)
 
     from ib_runner.runs.log import log_to_terminal
 

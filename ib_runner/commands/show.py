@@ -10,7 +10,14 @@ from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig
 
 from ib_runner.commands.arguments import Command
-from ib_runner.config.compose import CONF, VERSION_BASE, compose, settings, with_experiment
+from ib_runner.config.compose import (
+    CONF,
+    NOT_COMPOSED,
+    VERSION_BASE,
+    compose,
+    settings,
+    with_experiment,
+)
 from ib_runner.config.saved import SAVED, compose_saved, register
 from ib_runner.errors import IbRunError, UsageError
 
@@ -18,7 +25,7 @@ from ib_runner.errors import IbRunError, UsageError
 def show(opened: Hydra, command: Command) -> int:
     """--help, --cfg, --info and --hydra-help: Hydra's own, on a configuration known to compose."""
     flags, name, overrides = command.flags, command.stage, list(command.overrides)
-    if command.run is not None and command.stage != "list":
+    if command.run is not None and command.stage not in NOT_COMPOSED:
         from ib_runner.runs.find import open_found
 
         runs = open_found(command.run).runs

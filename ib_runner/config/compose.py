@@ -22,6 +22,8 @@ from ib_runner.errors import UsageError
 CONF = "pkg://ib_runner.conf"
 VERSION_BASE = "1.3"
 DEFAULT_EXPERIMENT = "+exp=szt_tanh"
+#: stages with a few keys of their own, which no experiment or run decides
+NOT_COMPOSED = ("list", "thin")
 
 #: nodes whose references to other keys stay references, so that an override of ``measure`` or
 #: ``plot`` reaches them from a saved configuration too
@@ -60,7 +62,7 @@ def compose(
 def with_experiment(stage: str, overrides: Sequence[str]) -> list[str]:
     """``ib-run train`` alone is the default experiment."""
     named = any(one.lstrip("+~").startswith("exp=") for one in overrides)
-    return [*overrides] if named or stage == "list" else [DEFAULT_EXPERIMENT, *overrides]
+    return [*overrides] if named or stage in NOT_COMPOSED else [DEFAULT_EXPERIMENT, *overrides]
 
 
 def parse(hydra: Hydra, overrides: Sequence[str]) -> list[Override]:

@@ -28,6 +28,13 @@ def _nearest(available: np.ndarray, targets: np.ndarray) -> np.ndarray:
     return right - (targets - available[right - 1] < available[right] - targets)
 
 
+def _described(epochs: Sequence[int]) -> str:
+    """All of them, or where they are many their number and range."""
+    if len(epochs) <= 12:
+        return ", ".join(map(str, epochs))
+    return f"{len(epochs)} from {epochs[0]} to {epochs[-1]}"
+
+
 def measured_epochs(wanted: str | Sequence[int] | None, checkpointed: Sequence[int]) -> list[int]:
     """``measure.epochs``: None = 84 log-spaced ones and epoch 0, ``all``, or a list.
 
@@ -42,6 +49,6 @@ def measured_epochs(wanted: str | Sequence[int] | None, checkpointed: Sequence[i
     if missing:
         raise ValueError(
             f"measure.epochs: no checkpoint of epoch {', '.join(map(str, missing[:5]))}; "
-            f"there are {len(checkpointed)} from {checkpointed[0]} to {checkpointed[-1]}"
+            f"there are {_described(checkpointed)}"
         )
     return sorted(set(wanted))

@@ -49,7 +49,7 @@ def read_index(path: Path) -> Index:
                 f"{path}: format {found['format']!r}; this program knows {FORMAT}.\nUpdate ib-run."
             )
         shards = tuple(
-            _file(shard, r"epochs-\d{6,}-\d{6,}\.safetensors") for shard in found["shards"]
+            _file(shard, r"epochs-\d{6,}-\d{6,}(-\d+)?\.safetensors") for shard in found["shards"]
         )
         resume = found["resume"] and _file(found["resume"], r"epoch-\d{6,}\.safetensors")
     except FileNotFoundError:

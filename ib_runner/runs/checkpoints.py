@@ -8,9 +8,10 @@ A shard holds the checkpointed epochs of one fixed range [k·shard_epochs, (k+1)
 its name tells the first epoch of the range and the last it holds. So a shard that grows gets a new
 name, the files of the last commit are never touched, and what a killed process left behind is
 overwritten or removed. A run that was killed or extended ends with the bytes of one that was not.
+A shard that was thinned has the number of its epochs in its name as well.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import torch
@@ -105,6 +106,33 @@ class Checkpoints:
         self._dropped = set()
         self.tidy()
 
+    def sizes(self, keep: Collection[int]) -> tuple[int, int]:
+        """Bytes of the shards now, and about those that ``thin`` would leave."""
+        shards = self._index.shards
+        shares = [len(set(shard.epochs) & set(keep)) / len(shard.epochs) for shard in shards]
+        left = sum(shard.size * share for shard, share in zip(shards, shares, strict=True))
+        return sum(shard.size for shard in shards), round(left)
+
+    def thin(self, keep: Collection[int]) -> None:
+        """Remove all checkpoints but those of the epochs ``keep``; training can still go on.
+
+        May be interrupted at any moment: until the new index is there, the old shards count.
+        """
+        shards = []
+        for shard in self._index.shards:
+            kept = [epoch for epoch in shard.epochs if epoch in keep]
+            if len(kept) == len(shard.epochs):
+                shards.append(shard)
+            elif kept:
+                number = shard.epochs[0] // self.shard_epochs
+                weights = {epoch: self._weights(epoch) for epoch in kept}
+                shards.append(self._write_shard(number, weights, f"-{len(kept)}"))
+        index = Index(tuple(shards), self._index.resume)
+        if index != self._index:
+            write_index(self._index_path, index)
+            self._index = index
+        self.tidy()
+
     def _shards_with(self, new: Mapping[int, Mapping[str, Tensor]]) -> list[TensorFile]:
         """The shards once ``new`` is in them; those that change are written."""
         shards = []
@@ -124,13 +152,15 @@ class Checkpoints:
             if changing[number]
         ]
 
-    def _write_shard(self, number: int, weights: Mapping[int, Mapping[str, Tensor]]) -> TensorFile:
+    def _write_shard(
+        self, number: int, weights: Mapping[int, Mapping[str, Tensor]], mark: str = ""
+    ) -> TensorFile:
         epochs = tuple(sorted(weights))
         stacks = {
             name: torch.stack([weights[epoch][name].detach().cpu() for epoch in epochs])
             for name in weights[epochs[0]]
         }
-        name = f"epochs-{number * self.shard_epochs:06d}-{epochs[-1]:06d}.safetensors"
+        name = f"epochs-{number * self.shard_epochs:06d}-{epochs[-1]:06d}{mark}.safetensors"
         return write_tensor_file(self._weights_folder, name, epochs, stacks)
 
     def _read(self, shard: TensorFile) -> dict[str, Tensor]:

@@ -260,3 +260,49 @@ def test_an_index_that_does_not_fit_the_shard(tmp_path):
     path.write_text(path.read_text().replace("[0, 1, 2, 3]", "[0, 1, 2, 4]"))
     with pytest.raises(DamagedFileError, match="other epochs"):
         Checkpoints(tmp_path).weights(1)
+
+
+def test_thinning(tmp_path):
+    checkpoints = fill(tmp_path, 0, 24)
+    checkpoints.thin([0, 9, 24])
+    assert sorted(contents(tmp_path)) == [
+        "checkpoints/epochs-000000-000009-2.safetensors",
+        "checkpoints/epochs-000020-000024-1.safetensors",
+        "checkpoints/index.json",
+        "resume/epoch-000024.safetensors",
+    ]
+    again = Checkpoints(tmp_path, 10)
+    assert again.epochs == checkpoints.epochs == [0, 9, 24]
+    assert torch.equal(again.weights(9)["0.weight"], weights(9)["0.weight"])
+    again.thin([0, 24])
+    # training goes on, into the shard that was thinned
+    fill(tmp_path, 25, 31)
+    assert Checkpoints(tmp_path, 10).epochs == [0, *range(24, 32)]
+    assert Checkpoints(tmp_path, 10).resume()[0] == 31
+
+
+@pytest.mark.parametrize("fails_at", [1, 2, 3])
+def test_thinning_that_is_interrupted_loses_nothing(fails_at, tmp_path, monkeypatch):
+    fill(tmp_path, 0, 24)
+    calls = []
+
+    def once_too_often(path, *arguments):
+        calls.append(path)
+        if len(calls) == fails_at:
+            raise KeyboardInterrupt
+        return write(path, *arguments)
+
+    name = ("write_tensor_file", "write_index")[fails_at == 3]
+    if fails_at == 3:
+        calls += [None, None]
+    write = getattr(module, name)
+    monkeypatch.setattr(module, name, once_too_often)
+    with pytest.raises(KeyboardInterrupt):
+        Checkpoints(tmp_path, 10).thin([0, 9, 24])
+    monkeypatch.undo()
+    again = Checkpoints(tmp_path, 10)
+    assert again.epochs == list(range(25))
+    for epoch in again.epochs:
+        assert torch.equal(again.weights(epoch)["0.weight"], weights(epoch)["0.weight"])
+    again.thin([0, 9, 24])
+    assert len(contents(tmp_path)) == 4  # what was left behind is gone
