@@ -1,6 +1,7 @@
-"""A training step of the MNIST CNN (32 images): PyTorch alone and with the compiled kernels.
+"""A training step of the MNIST CNN: PyTorch alone and with the compiled kernels.
 
-Both take turns within one process, so that whatever else the machine does hits both alike. Prints
+A whole step as the trainer does it: 32 images drawn and distorted, forward, backward, SGD. Both
+take turns within one process, so that whatever else the machine does hits both alike. Prints
 medians in milliseconds, wall clock and processor time, and their ratios.
 
     python scripts/benchmark_cnn.py [--steps 50] [--threads 1 2]
@@ -13,14 +14,18 @@ from collections.abc import Callable
 from functools import partial
 
 import torch
-from torch import nn
 
-from ib_runner.datasets.augment import augment
+from ib_runner.datasets.augment import augment, draw, source_of, warp_by_grid
+from ib_runner.datasets.dataset import Dataset, Split
 from ib_runner.networks import DropoutNoise, GaussianNoise, NoNoise
 from ib_runner.networks.cnn import CNN
-from ib_runner.training.cnn_forward import forward_of
+from ib_runner.training.passes import Passes
+from ib_runner.training.plain import PlainTrainer
+from ib_runner.training.schedule import constant
+from ib_runner.training.task import task_of
 
 BATCH = 32
+IMAGES = 2048
 CONDITIONS = {
     "deterministic": NoNoise,
     "beta_0.1": partial(GaussianNoise, 0.1),
@@ -28,17 +33,30 @@ CONDITIONS = {
 }
 
 
-def stepper(network: CNN, forward: Callable) -> Callable[[], None]:
-    """One step on a fixed batch."""
-    optimizer = torch.optim.SGD(network.parameters(), lr=5e-3)
-    x, y = torch.rand(BATCH, 1, 28, 28), torch.randint(10, (BATCH,))
+def augment_plainly(images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    return warp_by_grid(images, source_of(draw(len(images), generator)))
 
-    def step() -> None:
-        optimizer.zero_grad()
-        nn.functional.cross_entropy(forward(x), y).backward()
-        optimizer.step()
 
-    return step
+def stepper(noise: Callable, plain: bool) -> Callable[[], None]:
+    """A step on a new batch of images each time."""
+    split = Split(torch.rand(IMAGES, 1, 28, 28), torch.randint(10, (IMAGES,)))
+    trainer = PlainTrainer(
+        task_of(
+            CNN(1, 10, noise),
+            Dataset(split, split, split, 10, augment_plainly if plain else augment),
+            loss="cross_entropy",
+            batch_size=BATCH,
+            optimizer=partial(torch.optim.SGD, lr=5e-3),
+            regularizer=None,
+            schedule=constant,
+            seed=0,
+            device=torch.device("cpu"),
+        )
+    )
+    if plain:
+        trainer.passes = Passes(trainer.network, "cross_entropy")
+    generator = torch.Generator().manual_seed(0)
+    return lambda: trainer.step(torch.randint(IMAGES, (BATCH,), generator=generator), generator)
 
 
 def compare(actions: dict[str, Callable[[], object]], steps: int) -> dict[str, tuple[float, float]]:
@@ -66,8 +84,7 @@ def main() -> None:
     for threads in arguments.threads:
         torch.set_num_threads(threads)
         for name, noise in CONDITIONS.items():
-            plain, fast = CNN(1, 10, noise), CNN(1, 10, noise)
-            actions = {"plain": stepper(plain, plain), "kernels": stepper(fast, forward_of(fast))}
+            actions = {"plain": stepper(noise, True), "kernels": stepper(noise, False)}
             medians = compare(actions, arguments.steps)
             (a, a_cpu), (b, b_cpu) = medians["plain"], medians["kernels"]
             print(
@@ -75,9 +92,6 @@ def main() -> None:
                 f" {b / a:9.2f} ({b_cpu / a_cpu:.2f})",
                 flush=True,
             )
-    images, generator = torch.rand(BATCH, 1, 28, 28), torch.Generator().manual_seed(0)
-    wall, _ = compare({"augment": lambda: augment(images, generator)}, arguments.steps)["augment"]
-    print(f"augmentation of {BATCH} images: {wall:.2f} ms")
 
 
 if __name__ == "__main__":

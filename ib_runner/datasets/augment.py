@@ -36,13 +36,13 @@ def draw(n: int, generator: Generator) -> Distortion:
 
 def augment(images: Tensor, generator: Generator) -> Tensor:
     """A distortion of each of ``images`` [n, c, h, w], drawn from ``generator`` (on the CPU)."""
-    source = _to_source(draw(len(images), generator))
+    source = source_of(draw(len(images), generator))
     if images.device.type == "cpu":
         return warp(images, source)
     return warp_by_grid(images, source.to(images.device))
 
 
-def _to_source(distortion: Distortion) -> Tensor:
+def source_of(distortion: Distortion) -> Tensor:
     """[n, 2, 3]: from a pixel of the result to the point of the image it shows, both about the
     centre, (x, y, 1) -> (x, y): the inverse of the distortion.
     """
@@ -87,29 +87,30 @@ def warp_by_grid(images: Tensor, source: Tensor) -> Tensor:
 def _warp(images, source, out):
     n, channels, h, w = images.shape
     y_centre, x_centre = np.float32((h - 1) / 2), np.float32((w - 1) / 2)
+    # a frame of zeros, onto which all points outside are moved: the inner loop needs no branches
+    framed = np.zeros((h + 3, w + 3), np.float32)
+    width = np.uint32(w + 3)
+    flat = framed.reshape(framed.size)
     for i in range(n):
-        for row in range(h):
-            y = np.float32(row) - y_centre
-            for column in range(w):
-                x = np.float32(column) - x_centre
-                x_from = source[i, 0, 0] * x + source[i, 0, 1] * y + source[i, 0, 2] + x_centre
-                y_from = source[i, 1, 0] * x + source[i, 1, 1] * y + source[i, 1, 2] + y_centre
-                left, top = np.int64(np.floor(x_from)), np.int64(np.floor(y_from))
-                a, b = x_from - np.float32(left), y_from - np.float32(top)
-                for channel in range(channels):
-                    image = images[i, channel]
-                    upper = _between(image, top, left, a)
-                    lower = _between(image, top + 1, left, a)
+        (xx, xy, x0), (yx, yy, y0) = source[i, 0], source[i, 1]
+        for channel in range(channels):
+            framed[1 : h + 1, 1 : w + 1] = images[i, channel]
+            for row in range(h):
+                y = np.float32(row) - y_centre
+                for column in range(w):
+                    x = np.float32(column) - x_centre
+                    x_from = _within(xx * x + xy * y + x0 + x_centre, np.float32(w))
+                    y_from = _within(yx * x + yy * y + y0 + y_centre, np.float32(h))
+                    left, top = np.floor(x_from), np.floor(y_from)
+                    a, b = x_from - left, y_from - top
+                    at = np.uint32(np.int32(top) + 1) * width + np.uint32(np.int32(left) + 1)
+                    upper = flat[at] + a * (flat[at + 1] - flat[at])
+                    at += width
+                    lower = flat[at] + a * (flat[at + 1] - flat[at])
                     out[i, channel, row, column] = upper + b * (lower - upper)
 
 
 @numba.njit(inline="always")
-def _between(image, row, left, share):
-    """The value of ``row`` at left + share."""
-    h, w = image.shape
-    zero = np.float32(0.0)
-    if row < 0 or row >= h:
-        return zero
-    here = image[row, left] if 0 <= left < w else zero
-    there = image[row, left + 1] if 0 <= left + 1 < w else zero
-    return here + share * (there - here)
+def _within(place, size):
+    """``place`` between the zeros at −1 and at ``size``."""
+    return min(max(place, np.float32(-1.0)), size)

@@ -3,7 +3,7 @@
 Arrays are float32 with the channels last, y [n, h, w, c] and pooled [n, h/2, w/2, c]: the inner
 loops run over channels and are vectorised. Two rows of one image at a time stay in the first
 cache, their noise included. After pooling only a quarter of the values has a gradient, and that
-quarter is all the backward pass needs beside y.
+quarter is all that is kept for the backward pass beside y.
 """
 
 import numba
@@ -77,18 +77,21 @@ def _fill_keep(key, at, p, keep):
 
 
 @numba.njit(cache=True)
-def pooled_tanh(y, scale, shift, beta, p, key, pooled, slope, which):
+def pooled_tanh(y, scale, shift, beta, p, key, pooled, slope, chosen, place):
     """t = tanh(scale·y + shift) with noise, then ``pooled`` = max of 2×2 values.
 
     ``scale`` and ``shift`` [c]; ``beta`` is the standard deviation of Gaussian noise, ``p`` the
-    dropout probability, either 0 for none; random numbers are a function of ``key``. ``which``
-    (int32) says which of the four is the largest, the first one where they are equal; ``slope``
-    [n, h, w, c] is the derivative of t by scale·y + shift.
+    dropout probability, either 0 for none; random numbers are a function of ``key``. ``place``
+    (int32) is where the largest of the four is within its two rows, [2·w·c], the first one where
+    they are equal; ``chosen`` is y there and ``slope`` the derivative of t by scale·y + shift: all
+    like ``pooled``.
     """
     n, h, w, c = y.shape
     strip = 2 * w * c
     strips = y.reshape(n, h // 2, strip)
-    slopes = slope.reshape(n, h // 2, strip)
+    flat_slope = slope.reshape(n, h // 2, strip // 4)
+    flat_chosen = chosen.reshape(n, h // 2, strip // 4)
+    flat_place = place.reshape(n, h // 2, strip // 4)
     lanes = strip // 2
     state = np.empty((4, lanes), dtype=np.uint32)
     bits = np.empty((2, lanes), dtype=np.uint32)
@@ -96,7 +99,7 @@ def pooled_tanh(y, scale, shift, beta, p, key, pooled, slope, which):
         seed_lanes(state, key)
     noise = np.zeros(strip, dtype=np.float32)
     keep = np.ones(strip, dtype=np.float32)
-    t = np.empty(strip, dtype=np.float32)
+    t, slopes = np.empty(strip, dtype=np.float32), np.empty(strip, dtype=np.float32)
     scales, shifts = _repeated(scale, 2 * w), _repeated(shift, 2 * w)
     for i in range(n):
         for r in range(h // 2):
@@ -105,8 +108,47 @@ def pooled_tanh(y, scale, shift, beta, p, key, pooled, slope, which):
                 fill_normals(state, bits, noise)
             if p > 0:
                 _fill_keep(key, (i * (h // 2) + r) * lanes, p, keep)
-            _add_noise(t, keep, _f(beta), noise, slopes[i, r])
-            _pool(t, pooled[i, r], which[i, r])
+            _add_noise(t, keep, _f(beta), noise, slopes)
+            _pool(t, pooled[i, r], place[i, r])
+            _take(slopes, flat_place[i, r], flat_slope[i, r])
+            _take(strips[i, r], flat_place[i, r], flat_chosen[i, r])
+
+
+@numba.njit(cache=True)
+def pooled_tanh_clean(y, scale, shift, pooled):
+    """``pooled`` of :func:`pooled_tanh` without noise: tanh rises, so it may follow the maximum."""
+    n, h, w, c = y.shape
+    strips = y.reshape(n, h // 2, 2 * w * c)
+    flat = pooled.reshape(n, h // 2, (w // 2) * c)
+    scales, shifts = _repeated(scale, 2 * w), _repeated(shift, 2 * w)
+    a = np.empty(2 * w * c, dtype=np.float32)
+    for i in range(n):
+        for r in range(h // 2):
+            _affine(strips[i, r], scales, shifts, a)
+            _largest(a, pooled[i, r])
+            _tanh_of(flat[i, r])
+
+
+@numba.njit(cache=True, fastmath=True, error_model="numpy")
+def _tanh_of(a):
+    """In place."""
+    for j in range(a.size):
+        a[j] = tanh(a[j])
+
+
+@numba.njit(cache=True, fastmath=True)
+def _affine(y, scales, shifts, a):
+    for j in range(y.size):
+        a[j] = scales[j] * y[j] + shifts[j]
+
+
+@numba.njit(cache=True)
+def _largest(t, pooled):
+    half, c = pooled.shape
+    for q in range(half):
+        t00, t01, t10, t11 = _corners(t, q, half, c)
+        for k in range(c):
+            pooled[q, k] = max(max(t00[k], t01[k]), max(t10[k], t11[k]))
 
 
 @numba.njit(cache=True, fastmath=True, error_model="numpy")
@@ -125,23 +167,31 @@ def _add_noise(t, keep, beta, noise, slope):
 
 
 @numba.njit(cache=True)
-def _pool(t, pooled, which):
+def _pool(t, pooled, place):
     half, c = pooled.shape
     for q in range(half):
         t00, t01, t10, t11 = _corners(t, q, half, c)
+        top = np.int32(2 * q * c)
+        low = np.int32(top + 2 * half * c)
         for k in range(c):
             best = max(max(t00[k], t01[k]), max(t10[k], t11[k]))
             # backwards, so that the first of equal ones stays
-            at = np.int32(2) if t10[k] == best else np.int32(3)
-            at = np.int32(1) if t01[k] == best else at
-            at = np.int32(0) if t00[k] == best else at
+            at = low if t10[k] == best else np.int32(low + c)
+            at = np.int32(top + c) if t01[k] == best else at
+            at = top if t00[k] == best else at
             pooled[q, k] = best
-            which[q, k] = at
+            place[q, k] = at + k
+
+
+@numba.njit(cache=True)
+def _take(values, place, out):
+    for j in range(place.size):
+        out[j] = values[np.uint32(place[j])]
 
 
 @numba.njit(inline="always")
 def _corners(strip, q, half, c):
-    """The four neighbours, [c] each, that are pooled to column ``q``, in the order of ``which``."""
+    """The four neighbours, [c] each, that are pooled to column ``q`` of a strip."""
     top = 2 * q * c
     low = top + 2 * half * c
     return (
@@ -153,27 +203,29 @@ def _corners(strip, q, half, c):
 
 
 @numba.njit(cache=True, fastmath=True)
-def pooled_tanh_backward(gradient, y, slope, which, mean, inverse_sd, weight, out):
+def pooled_tanh_backward(gradient, y, slope, chosen, place, mean, inverse_sd, weight, out):
     """Through pooling, tanh and batch norm: the gradient by y into ``out``, by weight and bias.
 
-    ``gradient`` is by ``pooled``; ``slope`` and ``which`` are from ``pooled_tanh``. With
-    x̂ = (y − mean)·inverse_sd and g the gradient by weight·x̂ + bias, it is by y
-    weight·inverse_sd·(g − mean of g − x̂·mean of g·x̂), by weight Σ g·x̂ and by bias Σ g.
+    ``gradient`` is by ``pooled``; ``slope`` (overwritten), ``chosen`` and ``place`` are from
+    ``pooled_tanh``. With x̂ = (y − mean)·inverse_sd and g the gradient by weight·x̂ + bias, it is by
+    y weight·inverse_sd·(g − mean of g − x̂·mean of g·x̂), by weight Σ g·x̂ and by bias Σ g.
     """
     n, h, w, c = y.shape
-    strip = 2 * w * c
-    strips = y.reshape(n, h // 2, strip)
-    slopes = slope.reshape(n, h // 2, strip)
-    outs = out.reshape(n, h // 2, strip)
+    row = (w // 2) * c
+    strips = y.reshape(n, h // 2, 2 * w * c)
+    outs = out.reshape(n, h // 2, 2 * w * c)
+    gradient = gradient.reshape(n, h // 2, row)
+    slope = slope.reshape(n, h // 2, row)
+    chosen = chosen.reshape(n, h // 2, row)
+    place = place.reshape(n, h // 2, row)
     by_weight = np.zeros(c, dtype=np.float64)
     by_bias = np.zeros(c, dtype=np.float64)
-    part = np.empty((2, strip), dtype=np.float32)
-    means = _repeated(mean, 2 * w)
+    part = np.empty((2, row), dtype=np.float32)
+    means = _repeated(mean, w // 2)
     for i in range(n):
         part[:] = 0
         for r in range(h // 2):
-            _spread(gradient[i, r], which[i, r], outs[i, r])
-            _sums(strips[i, r], slopes[i, r], means, outs[i, r], part[0], part[1])
+            _sums(gradient[i, r], chosen[i, r], means, slope[i, r], part[0], part[1])
         _fold(part[0], by_bias)
         _fold(part[1], by_weight)
     by_weight *= inverse_sd
@@ -181,46 +233,26 @@ def pooled_tanh_backward(gradient, y, slope, which, mean, inverse_sd, weight, ou
     factor = weight * inverse_sd
     slant = -factor * inverse_sd * by_weight / (n * h * w)
     level = -factor * by_bias / (n * h * w) - slant * mean
-    factors, slants, levels = (
-        _repeated(factor.astype(np.float32), 2 * w),
-        _repeated(slant.astype(np.float32), 2 * w),
-        _repeated(level.astype(np.float32), 2 * w),
-    )
+    factors = _repeated(factor.astype(np.float32), w // 2)
+    slants = _repeated(slant.astype(np.float32), 2 * w)
+    levels = _repeated(level.astype(np.float32), 2 * w)
     for i in range(n):
         for r in range(h // 2):
-            _lines(strips[i, r], factors, slants, levels, outs[i, r])
+            _affine(strips[i, r], slants, levels, outs[i, r])
+            _spread(slope[i, r], place[i, r], factors, outs[i, r])
     return by_weight.astype(np.float32), by_bias.astype(np.float32)
 
 
 @numba.njit(cache=True)
-def _spread(gradient, which, out):
-    """``gradient`` [w/2, c] to that of 2×2 places of a strip where ``which`` points, 0 elsewhere.
-
-    Adding to zeros is vectorised; storing one or the other is not, and takes five times as long.
-    """
-    half, c = which.shape
-    zero = _f(0.0)
-    out[:] = zero
-    for q in range(half):
-        o00, o01, o10, o11 = _corners(out, q, half, c)
-        for k in range(c):
-            at, value = which[q, k], gradient[q, k]
-            o00[k] += value if at == 0 else zero
-            o01[k] += value if at == 1 else zero
-            o10[k] += value if at == 2 else zero
-            o11[k] += value if at == 3 else zero
+def _spread(g, place, factors, out):
+    for j in range(place.size):
+        out[np.uint32(place[j])] += factors[j] * g[j]
 
 
 @numba.njit(cache=True, fastmath=True)
-def _sums(y, slope, means, g, by_bias, by_weight):
-    """From the gradient by t to that by the affine map, in place, and its sums."""
+def _sums(gradient, y, means, slope, by_bias, by_weight):
+    """From the gradient by t to that by the affine map, into ``slope``, and its sums."""
     for j in range(y.size):
-        g[j] *= slope[j]
-        by_bias[j] += g[j]
-        by_weight[j] += g[j] * (y[j] - means[j])
-
-
-@numba.njit(cache=True, fastmath=True)
-def _lines(y, factors, slants, levels, g):
-    for j in range(y.size):
-        g[j] = factors[j] * g[j] + slants[j] * y[j] + levels[j]
+        slope[j] *= gradient[j]
+        by_bias[j] += slope[j]
+        by_weight[j] += slope[j] * (y[j] - means[j])

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from ib_runner.errors import IbRunError
 from ib_runner.seeds import stream_seed
-from ib_runner.training.cnn_forward import forward_of
+from ib_runner.training.cnn_passes import passes_of
 from ib_runner.training.order import epoch_order
 from ib_runner.training.parseval import regularized_weights
 from ib_runner.training.targets import Score, count_errors, mean_loss
@@ -24,7 +24,7 @@ class PlainTrainer:
         self.task = task
         self.network = task.network
         self.optimizer = task.optimizer
-        self._forward = forward_of(task.network)
+        self.passes = passes_of(task.network, task.loss)
         self._rates = [group["lr"] for group in task.optimizer.param_groups]
         self._regularized = []
         if task.regularizer is not None:
@@ -48,8 +48,7 @@ class PlainTrainer:
         x, y = (rows[batch] for rows in self.task.train)
         if self.task.augment is not None:
             x = self.task.augment(x, generator)
-        self.optimizer.zero_grad()
-        mean_loss(self.task.loss, self._forward(x), y).backward()
+        self.passes.gradients(x, y)
         self.optimizer.step()
         if self.task.regularizer is not None:
             self.task.regularizer(self._regularized)
@@ -61,7 +60,7 @@ class PlainTrainer:
         total, errors = 0.0, 0
         block = _BLOCK if data.x.ndim == 2 else _IMAGES
         for x, y in zip(data.x.split(block), data.y.split(block), strict=True):
-            outputs = self._forward(x).double()
+            outputs = self.passes.outputs(x).double()
             total += mean_loss(self.task.loss, outputs, y.double()).item() * len(x)
             if self.task.classes:
                 errors += count_errors(outputs, y)

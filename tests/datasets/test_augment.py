@@ -4,12 +4,12 @@ import math
 
 import torch
 
-from ib_runner.datasets.augment import Distortion, _to_source, augment, draw, warp, warp_by_grid
+from ib_runner.datasets.augment import Distortion, augment, draw, source_of, warp, warp_by_grid
 
 
 def one(x: float = 0.0, y: float = 0.0, degrees: float = 0.0, shear: float = 0.0) -> torch.Tensor:
     angles = (torch.tensor([math.radians(a)], dtype=torch.float64) for a in (degrees, shear))
-    return _to_source(Distortion(torch.tensor([[x, y]], dtype=torch.float64), *angles))
+    return source_of(Distortion(torch.tensor([[x, y]], dtype=torch.float64), *angles))
 
 
 def images(n: int, size: int = 28) -> torch.Tensor:
@@ -50,13 +50,13 @@ def test_shear_comes_first_then_rotation_then_translation():
 
 def test_the_kernel_equals_pytorch():
     batch = images(64)
-    source = _to_source(draw(64, torch.Generator().manual_seed(0)))
+    source = source_of(draw(64, torch.Generator().manual_seed(0)))
     torch.testing.assert_close(warp(batch, source), warp_by_grid(batch, source), atol=2e-5, rtol=0)
 
 
 def test_several_channels_and_other_shapes():
     batch = torch.rand(4, 3, 12, 20, generator=torch.Generator().manual_seed(1))
-    source = _to_source(draw(4, torch.Generator().manual_seed(0)))
+    source = source_of(draw(4, torch.Generator().manual_seed(0)))
     torch.testing.assert_close(warp(batch, source), warp_by_grid(batch, source), atol=2e-5, rtol=0)
 
 
