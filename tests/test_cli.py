@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from omegaconf import OmegaConf
 from ib_runner import cli
 from ib_runner.errors import IbRunError
 from ib_runner.runs.folder import Run
+from ib_runner.runs.lock import hold
 
 
 @pytest.fixture
@@ -166,6 +168,16 @@ def test_resuming(asked, capsys):
     status, _, err = run_cli(capsys, "train", f"run={path}", "trainer.epochs=6")
     assert status == 2
     assert "trainer.epochs=6" in err
+
+
+def test_a_run_in_use_is_left_alone(asked, capsys):
+    run_cli(capsys, "train", "trainer.epochs=5")
+    path = asked[-1][2]
+    with hold(path):
+        status, _, err = run_cli(capsys, "train", f"run={path}", "trainer.epochs=8")
+    assert status == 1
+    assert f"in use by process {os.getpid()} on {socket.gethostname()}" in err
+    assert Run(path).config.trainer.epochs == 5
 
 
 def test_a_sweep_and_its_continuation(asked, capsys):

@@ -1,6 +1,7 @@
 """One run through its stages, and where new runs go."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 from importlib import import_module
 from pathlib import Path
@@ -10,6 +11,7 @@ from omegaconf import DictConfig
 from ib_runner.config.saved import changeable, differences
 from ib_runner.config.validate import show
 from ib_runner.errors import UsageError
+from ib_runner.runs.atomic import make_folder
 from ib_runner.runs.folder import STATE_NAME, Run
 
 #: the verbs behind each stage word that works on runs
@@ -23,11 +25,14 @@ VERBS = {
 
 
 def new_folder(config: DictConfig, prefix: str = "") -> Path:
-    """A folder's name that nobody has: ``OUTPUT_ROOT/EXPERIMENT/TIME STAMP``; not made yet."""
+    """A new folder that is nobody else's: ``OUTPUT_ROOT/EXPERIMENT/TIME STAMP``."""
+    above = Path(config.output_root) / config.experiment
+    make_folder(above)
     while True:
         stamp = datetime.now().strftime("%Y-%m-%d_%H-%M-%S.%f")
-        path = Path(config.output_root) / config.experiment / f"{prefix}{stamp}"
-        if not path.exists():
+        path = above / f"{prefix}{stamp}"
+        with suppress(FileExistsError):  # another process had the same idea in this microsecond
+            path.mkdir()
             return path
 
 
@@ -42,7 +47,8 @@ def open_or_create(stage: str, config: DictConfig, path: Path, allow_targets: Se
     run = Run(path, allow_targets)
     check_resumable(stage, config, run)
     if config.trainer.epochs > run.config.trainer.epochs:
-        run.save_config(config)
+        with run.held():
+            run.save_config(config)
     return run
 
 

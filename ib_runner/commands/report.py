@@ -26,6 +26,7 @@ def finish_sweep(
     """
     from ib_runner.commands.jobs import VERBS
     from ib_runner.runs.find import open_found
+    from ib_runner.runs.lock import hold
     from ib_runner.runs.sweep import read_sweep
     from ib_runner.stages.sweep import AFTER, SweepOfRuns
 
@@ -39,7 +40,8 @@ def finish_sweep(
     problems = dict(failed)
     for verb in VERBS[stage] if runs else ():
         try:
-            AFTER[verb](sweep)
+            with hold(path):
+                AFTER[verb](sweep)
         except IbRunError as error:
             problems[f"{verb} over the runs"] = str(error)
     if stage != "check":

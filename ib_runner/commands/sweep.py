@@ -15,6 +15,7 @@ from ib_runner.commands.targets import given_targets, trust_own
 from ib_runner.config.compose import with_experiment
 from ib_runner.config.validate import validate
 from ib_runner.runs.folder import STATE_NAME, Run
+from ib_runner.runs.lock import hold
 from ib_runner.runs.log import logger
 from ib_runner.runs.sweep import read_sweep, write_sweep
 
@@ -37,14 +38,17 @@ def sweep(hydra: Hydra, command: Command) -> int:
     for config in configs.values():
         config.allow_targets = list(allow_targets)
     _try_out(configs, allow_targets)
-    path = path or _new_folder(configs)
-    done = _done(path, command.stage, configs, allow_targets)
+    done = _done(path, command.stage, configs, allow_targets) if path else set()
     todo = {name: planned.overrides(name) for name in configs if name not in done}
     if command.dry_run:
         _describe(path, command.stage, configs, done, allow_targets)
         return 0
+    path = path or _new_folder(configs)
     logger.info("sweep %s: %d jobs, %d done", path, len(configs), len(done))
-    write_sweep(path, planned)
+    with hold(path):
+        if known:  # jobs that another process has added meanwhile
+            planned.jobs = {**read_sweep(path).jobs, **planned.jobs}
+        write_sweep(path, planned)
     failed = launch(hydra, command.stage, path, todo, launcher_overrides, allow_targets)
     return finish_sweep(command.stage, path, configs, failed, allow_targets)
 
@@ -83,7 +87,7 @@ def _done(
 
 
 def _describe(
-    path: Path,
+    path: Path | None,
     stage: str,
     configs: dict[str, DictConfig],
     done: set[str],
@@ -96,7 +100,7 @@ def _describe(
         if name in done:
             print(f"{name}: done")
             continue
-        there = (path / name / STATE_NAME).is_file()
+        there = path is not None and (path / name / STATE_NAME).is_file()
         run = Run(path / name, allow_targets) if there else None
         estimates.append(estimate_run(stage, config, run))
         print(f"{name}: {estimates[-1]}")

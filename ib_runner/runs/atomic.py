@@ -53,6 +53,12 @@ def make_folder(path: str | Path) -> None:
         raise _refused(Path(path), error) from error
 
 
+def remove_temporaries(folder: Path) -> None:
+    """Remove the temporary files that killed processes left in ``folder``: for its only writer."""
+    for path in folder.glob(TEMPORARY):
+        path.unlink(missing_ok=True)
+
+
 def _refused(path: Path, error: OSError) -> IbRunError:
     remedy = _REMEDIES.get(error.errno, "Nothing of it was kept; what was there before still is.")
     return IbRunError(f"{path}: cannot be written ({error.strerror}).\n{remedy}")

@@ -11,6 +11,7 @@ overwritten or removed. A run that was killed or extended ends with the bytes of
 A shard that was thinned has the number of its epochs in its name as well.
 """
 
+import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
@@ -18,9 +19,12 @@ import torch
 from torch import Tensor
 
 from ib_runner.errors import DamagedFileError, UsageError
-from ib_runner.runs.atomic import TEMPORARY
+from ib_runner.runs.atomic import remove_temporaries
 from ib_runner.runs.checkpoint_index import Index, read_index, write_index
 from ib_runner.runs.tensor_file import TensorFile, read_tensor_file, write_tensor_file
+
+#: names of files that we write: any other file is the user's own
+OURS = re.compile(r"(epoch-\d{6,}|epochs-\d{6,}-\d{6,}(-\d+)?)\.safetensors")
 
 
 class Checkpoints:
@@ -181,8 +185,7 @@ class Checkpoints:
         counting = self._index.names()
         for folder in (self._weights_folder, self._resume_folder):
             for path in folder.glob("epoch*-*.safetensors"):
-                if path.name not in counting:
+                if OURS.fullmatch(path.name) and path.name not in counting:
                     path.unlink(missing_ok=True)
         for folder in (self.folder, self._weights_folder, self._resume_folder):
-            for path in folder.glob(TEMPORARY):
-                path.unlink(missing_ok=True)
+            remove_temporaries(folder)

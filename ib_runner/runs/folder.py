@@ -2,7 +2,8 @@
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -19,9 +20,9 @@ from ib_runner.config.suggest import near_miss
 from ib_runner.datasets import Dataset
 from ib_runner.errors import DamagedFileError, UsageError
 from ib_runner.runs import provenance
-from ib_runner.runs.atomic import write_json, write_text
+from ib_runner.runs.atomic import make_folder, remove_temporaries, write_json, write_text
 from ib_runner.runs.checkpoints import Checkpoints
-from ib_runner.runs.lock import is_held
+from ib_runner.runs.lock import hold, is_held
 from ib_runner.runs.schema import SCHEMA_VERSION, TABLES
 from ib_runner.runs.tables import read_table
 
@@ -55,9 +56,20 @@ class Run:
     def create(
         cls, config: DictConfig, path: str | Path, allow_targets: Sequence[str] = ()
     ) -> "Run":
-        """Make a new run folder at ``path``; raises ``FileExistsError`` where there is one."""
+        """Make ``path`` a run folder; raises ``FileExistsError`` where it is one.
+
+        The folder itself may be there: a process that was killed at this point leaves it.
+        """
         path = Path(path)
-        path.mkdir(parents=True)
+        make_folder(path)
+        with hold(path):
+            cls._begin(config, path)
+        return cls(path, allow_targets)
+
+    @staticmethod
+    def _begin(config: DictConfig, path: Path) -> None:
+        if (path / STATE_NAME).exists():
+            raise FileExistsError(f"{path}: a run folder already")
         write_text(path / CONFIG_NAME, OmegaConf.to_yaml(config))
         state = {
             "schema_version": SCHEMA_VERSION,
@@ -68,7 +80,6 @@ class Run:
             "finished": None,
         }
         write_json(path / STATE_NAME, state)
-        return cls(path, allow_targets)
 
     @cached_property
     def config(self) -> DictConfig:
@@ -108,12 +119,23 @@ class Run:
         """running, complete, failed or interrupted."""
         return self.info["state"]
 
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Hold the run's lock; what a killed process left half written is removed.
+
+        Raises ``RunInUseError`` naming host and process of another holder.
+        """
+        with hold(self.path):
+            for folder in (self.path, self.path / "measurements", self.path / "figures"):
+                remove_temporaries(folder)
+            yield
+
     def update(self, **fields: Any) -> None:
-        """Rewrite ``run.json`` with ``fields`` changed."""
+        """Rewrite ``run.json`` with ``fields`` changed; for the holder of the run's lock."""
         write_json(self.path / STATE_NAME, {**self.info, **fields})
 
     def save_config(self, config: DictConfig) -> None:
-        """Replace the saved configuration (a longer training, say)."""
+        """Replace the saved configuration (a longer training, say); for the lock's holder."""
         write_text(self.path / CONFIG_NAME, OmegaConf.to_yaml(config))
         self.__dict__.pop("config", None)
 

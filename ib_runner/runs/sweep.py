@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ib_runner.errors import DamagedFileError, UsageError
-from ib_runner.runs.atomic import write_json
+from ib_runner.runs.atomic import make_folder, write_json
 from ib_runner.runs.schema import SCHEMA_VERSION
 
 SWEEP_NAME = "sweep.json"
@@ -61,7 +61,7 @@ def job_name(swept: Sequence[str], taken: Sequence[str] = ()) -> str:
 
 def write_sweep(path: Path, sweep: Sweep) -> None:
     """Write ``sweep.json``; the folder is made if need be."""
-    path.mkdir(parents=True, exist_ok=True)
+    make_folder(path)
     write_json(path / SWEEP_NAME, asdict(sweep))
 
 

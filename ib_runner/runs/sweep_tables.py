@@ -7,6 +7,7 @@ import pandas as pd
 import pyarrow as pa
 from omegaconf import ListConfig, OmegaConf
 
+from ib_runner.runs.atomic import make_folder
 from ib_runner.runs.folder import Run
 from ib_runner.runs.schema import TABLES, Column
 from ib_runner.runs.sweep import read_sweep
@@ -99,7 +100,7 @@ def _write(
     folder: Path, table: str, frames: Sequence[pd.DataFrame], columns: Mapping[str, Column]
 ) -> None:
     path = sweep_table_path(folder, table)
-    path.parent.mkdir(exist_ok=True)
+    make_folder(path.parent)
     rows = pd.concat(frames, ignore_index=True).reindex(columns=[*TABLES[table], *columns])
     write_table(path, rows, table, extra=columns)
 

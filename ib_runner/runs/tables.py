@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ib_runner.errors import DamagedFileError
+from ib_runner.runs import seal
 from ib_runner.runs.atomic import write_bytes
 from ib_runner.runs.schema import SCHEMA_VERSION, TABLES, Column, key_columns, replacement_key
 
@@ -37,11 +38,11 @@ def write_table(
     """
     arrow = _arrow(frame, table, extra)
     arrow = arrow.replace_schema_metadata(
-        {"schema_version": str(SCHEMA_VERSION), **(metadata or {})}
+        {"schema_version": str(SCHEMA_VERSION), **(metadata or {}), seal.KEY: seal.BLANK}
     )
     sink = pa.BufferOutputStream()
     pq.write_table(arrow, sink, compression="zstd", write_page_checksum=True)
-    write_bytes(path, sink.getvalue().to_pybytes())
+    write_bytes(path, seal.sealed(sink.getvalue().to_pybytes()))
 
 
 def check_rows(frame: pd.DataFrame, table: str) -> None:
@@ -67,25 +68,34 @@ def read_table(path: Path) -> pd.DataFrame:
     Raises ``FileNotFoundError``, or ``DamagedFileError`` naming the file and the remedy.
     """
     try:
-        arrow = pq.read_table(path, page_checksum_verification=True)
+        data = path.read_bytes()
+        if not seal.is_whole(data):
+            raise ValueError("the contents are not those that were written")
+        arrow = pq.read_table(pa.BufferReader(data), page_checksum_verification=True)
     except FileNotFoundError:
         raise
-    except (OSError, pa.ArrowException) as error:
-        raise DamagedFileError(
-            f"{path}: the table cannot be read ({str(error).splitlines()[0]}).\n"
-            "Remove the file and run the stage that writes it again."
-        ) from error
+    except (OSError, ValueError, pa.ArrowException) as error:
+        raise _damaged(path, f"cannot be read ({str(error).splitlines()[0]})") from error
     version = (arrow.schema.metadata or {}).get(b"schema_version")
     if version is None or int(version) > SCHEMA_VERSION:
         raise DamagedFileError(
             f"{path}: table schema version {version and version.decode()}, this program knows "
             f"versions up to {SCHEMA_VERSION}.\nUpdate ib-run, or measure again."
         )
+    for name, column in TABLES.get(path.stem, {}).items():
+        if name not in arrow.schema.names or arrow.schema.field(name).type != column.type:
+            raise _damaged(path, f"is another one: it lacks the column {name} of {path.stem}")
     frame = arrow.to_pandas(ignore_metadata=True)
     for name, column in zip(arrow.column_names, arrow.columns, strict=True):
         if column.null_count and pa.types.is_integer(column.type):
             frame[name] = frame[name].astype("Int64")
     return frame
+
+
+def _damaged(path: Path, what: str) -> DamagedFileError:
+    return DamagedFileError(
+        f"{path}: the table {what}.\nRemove the file and run the stage that writes it again."
+    )
 
 
 def replace_rows(old: pd.DataFrame, new: pd.DataFrame, table: str) -> pd.DataFrame:

@@ -11,7 +11,7 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from ib_runner.errors import DamagedFileError
-from ib_runner.runs.atomic import write_bytes
+from ib_runner.runs.atomic import make_folder, write_bytes
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ def write_tensor_file(
     """Write ``tensors`` to ``folder``/``name``; the epochs go into the file's metadata as well."""
     # one metadata key: the order of several is not the same from one process to the next
     data = safetensors.torch.save(dict(tensors), {"epochs": json.dumps(epochs)})
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     write_bytes(folder / name, data)
     return TensorFile(name, epochs, len(data), hashlib.sha256(data).hexdigest())
 

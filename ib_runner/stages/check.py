@@ -8,8 +8,8 @@ from omegaconf import DictConfig
 
 from ib_runner.build import build_findings, for_runs
 from ib_runner.findings.finding import Outcome, Rule
+from ib_runner.runs.atomic import make_folder
 from ib_runner.runs.folder import Run
-from ib_runner.runs.lock import hold
 from ib_runner.runs.log import log_to, logger
 from ib_runner.runs.tables import write_table
 from ib_runner.stages.context import context_of
@@ -25,8 +25,8 @@ def check(config: DictConfig, run: Run) -> None:
     context, tables = context_of(config, run), cache(run.table)
     rows = [finding_row(name, one, one(tables, context), 1) for name, one in findings.items()]
     frame = pd.DataFrame(rows)
-    with hold(run.path), log_to(run.path / "check.log"):
-        (run.path / "measurements").mkdir(exist_ok=True)
+    with run.held(), log_to(run.path / "check.log"):
+        make_folder(run.path / "measurements")
         write_table(run.table_path("findings"), frame, "findings", run.table_metadata())
 
 

@@ -12,7 +12,6 @@ from ib_runner.build import build_measurements, build_network, for_runs
 from ib_runner.errors import MeasurementFailedError, UsageError
 from ib_runner.measurements.measurement import Summary
 from ib_runner.runs.folder import Run
-from ib_runner.runs.lock import hold
 from ib_runner.runs.log import log_to, logger, progress
 from ib_runner.runs.parts import Parts
 from ib_runner.runs.schema import TABLES
@@ -36,7 +35,7 @@ def measure(config: DictConfig, run: Run) -> None:
     measurements = for_runs(build_measurements(config, run.allow_targets))
     summaries = [one for one in measurements.values() if hasattr(one, "summarise")]
     names = _measured_at_this_noise(config, run, measurements)
-    with hold(run.path), log_to(run.path / "measure.log"):
+    with run.held(), log_to(run.path / "measure.log"):
         _remark(config, run, [measurements[name] for name in names])
         parts = Parts(run.path / "measurements" / f".parts-{_settings_hash(config, names, epochs)}")
         failures = _measure_epochs(config, run, names, epochs, parts)

@@ -10,7 +10,7 @@ from ib_runner.build import build_figures, build_measurements, for_runs
 from ib_runner.errors import UsageError
 from ib_runner.figures.style import encode
 from ib_runner.findings.context import Context, Tables
-from ib_runner.runs.atomic import write_bytes
+from ib_runner.runs.atomic import make_folder, write_bytes
 from ib_runner.runs.folder import Run
 from ib_runner.runs.log import log_to, logger, progress
 from ib_runner.stages.context import context_of
@@ -35,8 +35,9 @@ def plot(config: DictConfig, run: Run) -> None:
     if not drawable:
         raise UsageError(f"run={run.path}: nothing to draw; run `ib-run measure` first.")
     folder = run.path / "figures"
-    folder.mkdir(exist_ok=True)
-    with log_to(run.path / "plot.log"), progress(len(drawable), "plot", "figure") as bar:
+    bar = progress(len(drawable), "plot", "figure")
+    with run.held(), log_to(run.path / "plot.log"), bar:
+        make_folder(folder)
         for name, figure in drawable.items():
             try:
                 drawn = figure(tables, context)

@@ -17,7 +17,7 @@ from ib_runner.errors import UsageError
 from ib_runner.figures.style import encode
 from ib_runner.findings.context import Runs, Tables, read
 from ib_runner.measurements.snapshot import Snapshot
-from ib_runner.runs.atomic import write_bytes
+from ib_runner.runs.atomic import make_folder, write_bytes
 from ib_runner.runs.folder import Run
 from ib_runner.runs.log import logger
 from ib_runner.runs.sweep_tables import collect_findings, collect_tables, sweep_table_path
@@ -119,7 +119,7 @@ def plot_sweep(sweep: SweepOfRuns) -> None:
         except ValueError as error:
             raise UsageError(f"{name}: {error}") from error
         folder = sweep.path / "figures"
-        folder.mkdir(exist_ok=True)
+        make_folder(folder)
         for kind in config.plot.formats:
             write_bytes(folder / f"{name}.{kind}", encode(drawn, kind))
         logger.info("%s: %s", folder, name)

@@ -6,7 +6,6 @@ from ib_runner.build import build_dataset, build_network, build_training
 from ib_runner.errors import Interrupted, TrainingFailedError
 from ib_runner.runs import provenance
 from ib_runner.runs.folder import Run, now
-from ib_runner.runs.lock import hold
 from ib_runner.runs.log import log_to, logger
 from ib_runner.runs.tables import write_table
 from ib_runner.training.loop import train as train_network
@@ -21,7 +20,7 @@ def train(config: DictConfig, run: Run) -> None:
     if run.state == "complete" and run.epochs[-1] >= config.trainer.epochs:
         logger.info("%s: complete with %d epochs, left as it is", run.path, run.epochs[-1])
         return
-    with hold(run.path), log_to(run.path / "train.log"):
+    with run.held(), log_to(run.path / "train.log"):
         _train(config, run)
 
 

@@ -153,10 +153,12 @@ def test_what_a_killed_process_left_is_removed(tmp_path):
     fill(tmp_path, 0, 5)
     for name in ("epochs-000000-000008.safetensors", ".index.json.0123abcd.tmp"):
         (tmp_path / "checkpoints" / name).write_bytes(b"half")
-    (tmp_path / "checkpoints" / "notes.txt").write_text("the user's own")
+    own = ["epochs-good-ones.safetensors", "notes.txt"]
+    for name in own:
+        (tmp_path / "checkpoints" / name).write_text("the user's own")
     fill(tmp_path, 6, 8)
     names = sorted(path.name for path in (tmp_path / "checkpoints").iterdir())
-    assert names == ["epochs-000000-000008.safetensors", "index.json", "notes.txt"]
+    assert names == ["epochs-000000-000008.safetensors", own[0], "index.json", own[1]]
     assert torch.equal(Checkpoints(tmp_path).weights(8)["0.weight"], weights(8)["0.weight"])
 
 

@@ -1,8 +1,12 @@
 """Run folders: what is there, what is not, and what is damaged."""
 
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+
 import pytest
 from omegaconf import OmegaConf
 
+from ib_runner.commands import jobs
 from ib_runner.errors import DamagedFileError, UsageError
 from ib_runner.runs.find import find_all, find_latest, open_found, open_run
 from ib_runner.runs.folder import Run
@@ -94,3 +98,39 @@ def test_a_sweep_with_jobs_that_never_started_is_not_complete(tmp_path):
     jobs = {"seed-0": ["seed=0"], "seed-1": ["seed=1"]}
     write_sweep(sweep, Sweep("train", [], ["seed"], jobs, started="2026-01-04"))
     assert not open_found(sweep).complete
+
+
+def test_a_folder_that_a_killed_process_left_before_it_was_a_run(tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "config.yaml").write_text("half")
+    assert Run.create(CONFIG, tmp_path / "a").config.seed == 3
+
+
+def test_what_a_killed_process_left_half_written_goes_with_the_next(tmp_path):
+    run = make(tmp_path, "a")
+    (run.path / "measurements").mkdir()
+    left = [run.path / ".run.json.1.tmp", run.path / "measurements" / ".density.parquet.1.tmp"]
+    for path in left:
+        path.write_text("half")
+    with run.held():
+        assert not any(path.exists() for path in left)
+
+
+class OneMoment:
+    """A clock that stands still for a hundred readings."""
+
+    def __init__(self):
+        self.readings = 0
+
+    def now(self):
+        self.readings += 1
+        return datetime(2026, 1, 1, microsecond=self.readings // 100)
+
+
+def test_runs_of_one_microsecond_get_folders_of_their_own(tmp_path, monkeypatch):
+    monkeypatch.setattr(jobs, "datetime", OneMoment())
+    config = OmegaConf.merge(CONFIG, {"output_root": str(tmp_path)})
+    with ThreadPoolExecutor(8) as pool:
+        folders = list(pool.map(lambda _: jobs.new_folder(config), range(40)))
+    assert len(set(folders)) == 40
+    assert {path.name for path in (tmp_path / "e").iterdir()} == {path.name for path in folders}

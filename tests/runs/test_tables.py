@@ -112,6 +112,26 @@ def test_damage_is_named(tmp_path, damage):
         read_table(path)
 
 
+def test_every_flipped_bit_is_found(tmp_path):
+    path = tmp_path / "binned_entropy.parquet"
+    write_table(path, entropies(range(3)), "binned_entropy")
+    data = path.read_bytes()
+    assert len(pq.read_table(path)) == 9  # any other reader takes it, too
+    # a bit of the mark itself makes an unsealed file of it, with the same rows
+    mark = range(data.rindex(b"sha256="), data.rindex(b"sha256=") + len(b"sha256="))
+    for at in set(range(0, len(data), 7)) - set(mark):
+        path.write_bytes(data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :])
+        with pytest.raises(DamagedFileError, match=r"binned_entropy\.parquet"):
+            read_table(path)
+
+
+def test_another_table_under_its_name_is_named(tmp_path):
+    path = tmp_path / "training.parquet"
+    write_table(path, entropies([0]), "binned_entropy")
+    with pytest.raises(DamagedFileError, match=r"training\.parquet: .*the column split"):
+        read_table(path)
+
+
 def test_a_newer_schema_is_refused(tmp_path):
     path = tmp_path / "t.parquet"
     write_table(path, entropies([0]), "binned_entropy", {"schema_version": "999"})

@@ -5,7 +5,7 @@ from fake_tables import BETA, fake_tables
 from omegaconf import OmegaConf
 
 from ib_runner.config.compose import compose, open_hydra, settings
-from ib_runner.errors import UsageError
+from ib_runner.errors import RunInUseError, UsageError
 from ib_runner.runs.folder import Run
 from ib_runner.runs.tables import write_table
 from ib_runner.stages.plot import plot
@@ -68,3 +68,11 @@ def test_figures_say_which_runs_they_apply_to(base, run, caplog):
 
 def test_a_sweeps_figures_leave_its_runs_alone(base, run, caplog):
     assert drawn(base, run, caplog, "seeds") == (set(), [])
+
+
+def test_a_run_in_use_keeps_its_figures(base, run, caplog):
+    drawn(base, run, caplog, "losses")
+    before = (run.path / "figures" / "losses.png").stat()
+    with run.held(), pytest.raises(RunInUseError, match="in use by process"):
+        drawn(base, run, caplog, "losses")
+    assert (run.path / "figures" / "losses.png").stat() == before

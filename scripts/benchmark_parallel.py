@@ -1,0 +1,69 @@
+"""Measure with two worker processes of one thread each against one, in turns; print the ratio.
+
+    python scripts/benchmark_parallel.py [run=PATH] [epochs=12] [rounds=3]
+
+Without a run it trains `szt_tanh` for 60 epochs in a temporary folder. Kernels are compiled and
+workers started before the clock starts. The aim: a ratio of 1.8 on two idle cores.
+"""
+
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from statistics import median
+
+from omegaconf import OmegaConf
+
+from ib_runner import cli, open_run
+from ib_runner.measurements.epochs import log_spaced
+from ib_runner.runs.folder import Run
+from ib_runner.stages.measure_epoch import Measured, measure_epoch
+from ib_runner.stages.measure_processes import in_processes
+
+
+def train_small(folder: str) -> Run:
+    """A short training of the SZT network."""
+    status = cli.main(["train", "+exp=szt_tanh", "trainer.epochs=60", f"output_root={folder}"])
+    if status:
+        sys.exit(status)
+    return open_run(output_root=folder)
+
+
+def one_thread(run: Run, epochs: Sequence[int]) -> Callable[[int, int], Measured]:
+    """The task of `measure`, whatever the number of threads it is offered."""
+    path, settings = str(run.path.resolve()), OmegaConf.to_yaml(run.config, resolve=True)
+    return lambda epoch, threads: measure_epoch(
+        path, (), settings, ["mutual_information", "binned_entropy"], epochs, epoch, 1
+    )
+
+
+def seconds(task: Callable[[int, int], Measured], epochs: Sequence[int], workers: int) -> float:
+    """The time that ``workers`` need for ``epochs``."""
+    start = time.perf_counter()
+    failures = [one for done in in_processes(task, epochs, workers) for one in done.failures]
+    if failures:
+        sys.exit(f"benchmark_parallel: {failures[0]}")
+    return time.perf_counter() - start
+
+
+def main(run: Run, n_epochs: int, rounds: int) -> None:
+    """Print the seconds of both, round by round, and the median of their ratios."""
+    epochs = log_spaced([epoch for epoch in run.epochs if epoch > 0], n_epochs)
+    measure = partial(seconds, one_thread(run, epochs))
+    for workers in (1, 2):
+        measure(epochs[:2], workers)
+    ratios = []
+    for number in range(1, rounds + 1):
+        one, two = measure(epochs, 1), measure(epochs, 2)
+        ratios.append(one / two)
+        print(f"round {number}: 1 worker {one:.2f} s, 2 workers {two:.2f} s, {ratios[-1]:.2f}")
+    print(f"2 workers of one thread do {median(ratios):.2f} times the work of one (aim: 1.8)")
+
+
+if __name__ == "__main__":
+    given = dict(word.split("=", 1) for word in sys.argv[1:])
+    with tempfile.TemporaryDirectory() as folder:
+        run = Run(Path(given["run"])) if "run" in given else train_small(folder)
+        main(run, int(given.get("epochs", 12)), int(given.get("rounds", 3)))
