@@ -12,8 +12,9 @@ from torch import Tensor, nn
 
 from ib_runner.networks.noise import NoiseChannel
 
-#: images in one pass of :meth:`CNN.representations`; more would only need more memory
-BLOCK = 500
+#: images in one pass of :meth:`CNN.representations`: maps of more leave the cache, and memory that
+#: comes from the system and goes back to it in every pass takes as long as the arithmetic
+BLOCK = 50
 
 
 class CNN(nn.Sequential):

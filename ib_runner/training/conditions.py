@@ -8,8 +8,8 @@ import torch
 from torch import nn
 
 #: below this many parameters one thread works, and the bytes do not depend on how many there are;
-#: a step of the MNIST CNN (216,000) would gain at most a quarter from a second idle core, and takes several
-#: times as long where the second core is not idle
+#: a step of the MNIST CNN (216,000) would gain at most a quarter from a second idle core, and takes
+#: several times as long where that core is not idle
 FEW_PARAMETERS = 300_000
 
 
