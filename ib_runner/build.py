@@ -24,7 +24,8 @@ from ib_runner.training.targets import check_loss
 #: the rooms of this package whose objects a configuration may name
 ROOMS = ("datasets", "networks", "training", "measurements", "figures", "findings")
 #: nodes with a ``_target_``, alone or under a name
-ONE, NAMED = ("dataset", "network", "noise", "regularizer", "optimizer"), ("measurement", "figure")
+ONE = ("dataset", "network", "noise", "regularizer", "optimizer", "logging")
+NAMED = ("measurement", "figure")
 
 
 def build_dataset(config: DictConfig, allow_targets: Sequence[str] = ()) -> Dataset:
@@ -103,6 +104,11 @@ def build_training(config: DictConfig, allow_targets: Sequence[str] = ()) -> dic
     }
 
 
+def build_logging(config: DictConfig, allow_targets: Sequence[str] = ()) -> Any | None:
+    """What logs the training beside its table, with a method ``open``; None where nothing does."""
+    return None if config.logging is None else _call(config, "logging", allow_targets)
+
+
 def try_out(config: DictConfig, allow_targets: Sequence[str] = ()) -> tuple[Dataset, nn.Module]:
     """Build everything once, so that what cannot be built is said before any folder is made.
 
@@ -117,6 +123,7 @@ def try_out(config: DictConfig, allow_targets: Sequence[str] = ()) -> tuple[Data
         optimizer(network.parameters())
     except (TypeError, ValueError) as error:
         raise UsageError(f"optimizer: {_reason(error)}") from error
+    build_logging(config, allow_targets)
     build_measurements(config, allow_targets)
     build_figures(config, allow_targets)
     build_findings(config, allow_targets)

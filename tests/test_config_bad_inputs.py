@@ -129,6 +129,7 @@ BAD = [
     (["all", "plot.unit=bit"], "plot.unit=bit", "Did you mean bits"),
     (["all", "plot.epochs=[-1]"], "plot.epochs=[-1]", "≥ 0"),
     # MNIST and the CNN
+    (["train", "logging=tensorbord"], "logging=tensorbord", "Did you mean tensorboard"),
     (["train", "+exp=mnist", "condition=dropuot"], "condition=dropuot", "Did you mean dropout"),
     (["train", "+exp=mnist", "condition=dropout", "noise.p=1.5"], "noise.p=1.5", "< 1"),
     (["train", "+exp=mnist", "noise.beta=0.1"], "noise.beta", "no key"),

@@ -179,6 +179,7 @@ ENTRY: dict[str, dict[str, Rule]] = {
     },
     "ib_runner.networks.noise.NoNoise": {},
     "ib_runner.training.parseval.Parseval": {"alpha": NOT_NEGATIVE},
+    "ib_runner.training.tensorboard.TensorBoard": {},
     "torch.optim.Adam": {"lr": POSITIVE},
     "torch.optim.SGD": {"lr": POSITIVE},
 }

@@ -16,7 +16,7 @@ from ib_runner.errors import DamagedFileError, UsageError
 
 #: what a stage may change, given a run; ``*`` marks what may differ in every stage
 CHANGEABLE = {
-    "*": ("device", "output_root", "allow_targets", "hydra"),
+    "*": ("device", "logging", "output_root", "allow_targets", "hydra"),
     "train": ("trainer.epochs",),
     "measure": ("measure", "measurement", "noise.beta"),
     "plot": ("plot", "figure"),
@@ -72,13 +72,14 @@ def register(hydra: Hydra, saved: DictConfig, path: object) -> DictConfig:
     base = compose(hydra, "base", [f"+exp={saved.experiment}"] if known else [])
     new = OmegaConf.to_container(settings(base))
     ours = OmegaConf.to_container(saved)
+    ours.setdefault("logging", None)
     for node in ("measurement", "figure", "measure", "plot", "findings"):
         ours[node] = {**new[node], **(ours.get(node) or {})}
     quiet = {"help": "stages", "hydra_logging": "none", "job_logging": "none"}
     defaults = [
         "_self_",
         # measure=quick may choose an entry
-        *({group: None} for group in ("measure", "plot", "findings")),
+        *({group: None} for group in ("measure", "plot", "findings", "logging")),
         *({f"override /hydra/{key}": entry} for key, entry in quiet.items()),
     ]
     ConfigStore.instance().store(SAVED, {"defaults": defaults, **ours}, provider="ib_runner")

@@ -13,8 +13,8 @@ from ib_runner.config.suggest import near_miss
 from ib_runner.errors import UsageError
 
 #: nodes that hold one entry with a ``_target_``
-COLLABORATORS = ("dataset", "network", "noise", "regularizer", "optimizer")
-OPTIONAL = ("regularizer",)
+COLLABORATORS = ("dataset", "network", "noise", "regularizer", "optimizer", "logging")
+OPTIONAL = ("regularizer", "logging")
 TOP_LEVEL = {key.partition(".")[0] for key in PLAIN} | set(COLLABORATORS)
 
 

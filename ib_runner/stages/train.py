@@ -1,8 +1,12 @@
 """Train one network: from the configuration to checkpoints and the ``training`` table."""
 
+from collections.abc import Callable
+from contextlib import nullcontext
+
+import pandas as pd
 from omegaconf import DictConfig
 
-from ib_runner.build import build_dataset, build_network, build_training
+from ib_runner.build import build_dataset, build_logging, build_network, build_training
 from ib_runner.errors import Interrupted, TrainingFailedError
 from ib_runner.runs import provenance
 from ib_runner.runs.folder import Run, now
@@ -20,11 +24,16 @@ def train(config: DictConfig, run: Run) -> None:
     if run.state == "complete" and run.epochs[-1] >= config.trainer.epochs:
         logger.info("%s: complete with %d epochs, left as it is", run.path, run.epochs[-1])
         return
-    with run.held(), log_to(run.path / "train.log"):
-        _train(config, run)
+    logging = build_logging(config, run.allow_targets)
+    with (
+        run.held(),
+        log_to(run.path / "train.log"),
+        logging.open(run.path) if logging else nullcontext() as log,
+    ):
+        _train(config, run, log)
 
 
-def _train(config: DictConfig, run: Run) -> None:
+def _train(config: DictConfig, run: Run, log: Callable[[pd.DataFrame], None] | None) -> None:
     dataset = build_dataset(config, run.allow_targets)
     network = build_network(config, dataset, run.allow_targets)
     settings = build_training(config, run.allow_targets)
@@ -40,6 +49,8 @@ def _train(config: DictConfig, run: Run) -> None:
 
     def save_history(rows):
         write_table(path, rows, "training", metadata)
+        if log is not None:
+            log(rows)
 
     history = run.table("training") if path.is_file() else None
     try:
