@@ -5,20 +5,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
-
 from ib_runner.config.rules import EPOCHS
 from ib_runner.config.validate import show
-from ib_runner.errors import DamagedFileError, UsageError
+from ib_runner.errors import UsageError
 from ib_runner.runs.find import is_sweep
 from ib_runner.runs.folder import Run
-from ib_runner.runs.lock import hold
 from ib_runner.runs.log import log_to, logger
+from ib_runner.runs.tables import read_table
 
 
 def thin(run: Run, keep: Sequence[int]) -> None:
     """Leave the checkpoints of the epochs ``keep`` alone in ``run``."""
-    with hold(run.path), log_to(run.path / "thin.log"):
+    with run.held(), log_to(run.path / "thin.log"):
         before = len(run.epochs)
         size, _ = run.checkpoints.sizes(keep)
         run.checkpoints.thin(keep)
@@ -86,15 +84,8 @@ def _epochs_of_tables(run: Run) -> set[int]:
 
 
 def _epochs_in(path: Path) -> set[int]:
-    try:
-        if "epoch" not in pq.read_schema(path).names:
-            return set()
-        return set(pq.read_table(path, columns=["epoch"])["epoch"].to_pylist())
-    except (OSError, ValueError) as error:  # pyarrow's errors are ValueErrors
-        raise DamagedFileError(
-            f"{path}: the table cannot be read ({str(error).splitlines()[0]}).\n"
-            "Remove the file and measure again."
-        ) from error
+    table = read_table(path)
+    return set(table["epoch"].tolist()) if "epoch" in table else set()
 
 
 def _some(epochs: Sequence[int]) -> str:
