@@ -194,9 +194,9 @@ class Run:
             raise FileNotFoundError(f"{path}: not there yet; `ib-run {stage}` writes it")
         return read_table(path)
 
-    def table_metadata(self) -> Mapping[str, str]:
-        """What goes into the metadata of every table of this run."""
-        info = self.info
+    def table_metadata(self, config: DictConfig) -> Mapping[str, str]:
+        """What goes into the metadata of a table of this run that is made with ``config``."""
+        info, settings = self.info, OmegaConf.to_container(config, resolve=True)
         return {
             "run": str(self.path.name),
             "experiment": str(info.get("experiment")),
@@ -204,4 +204,5 @@ class Run:
             "data_fingerprint": str(info.get("data_fingerprint")),
             "git": json.dumps(provenance.git_revision()),
             "packages": json.dumps(provenance.package_versions()),
+            "settings": json.dumps(settings, sort_keys=True),
         }

@@ -27,7 +27,7 @@ def check(config: DictConfig, run: Run) -> None:
     frame = pd.DataFrame(rows)
     with run.held(), log_to(run.path / "check.log"):
         make_folder(run.path / "measurements")
-        write_table(run.table_path("findings"), frame, "findings", run.table_metadata())
+        write_table(run.table_path("findings"), frame, "findings", run.table_metadata(config))
 
 
 def report(config: DictConfig, run: Run) -> None:

@@ -39,7 +39,7 @@ def measure(config: DictConfig, run: Run) -> None:
         _remark(config, run, [measurements[name] for name in names])
         parts = Parts(run.path / "measurements" / f".parts-{_settings_hash(config, names, epochs)}")
         failures = _measure_epochs(config, run, names, epochs, parts)
-        _merge(run, parts, {"measure": json.dumps(_settings(config)["measure"], sort_keys=True)})
+        _merge(config, run, parts)
         failed = {
             name for one in failures for name in ([one.measurement] if one.measurement else names)
         }
@@ -126,8 +126,8 @@ def _told(run: Run, failures: Sequence[Failure], n_epochs: int) -> str:
     )
 
 
-def _merge(run: Run, parts: Parts, settings: dict[str, str]) -> None:
-    metadata = {**run.table_metadata(), **settings}
+def _merge(config: DictConfig, run: Run, parts: Parts) -> None:
+    metadata = run.table_metadata(config)
     for name, new in parts.tables():
         path = run.table_path(name)
         merged = replace_rows(run.table(name), new, name) if path.is_file() else new
@@ -148,4 +148,4 @@ def _summarise(
         elif all(run.table_path(table).is_file() for table in one.tables_needed):
             rows = one.summarise(run.table, n_inputs, beta)
             if len(rows):
-                write_table(run.table_path(one.table), rows, one.table, run.table_metadata())
+                write_table(run.table_path(one.table), rows, one.table, run.table_metadata(config))

@@ -44,7 +44,7 @@ def _train(config: DictConfig, run: Run, log: Callable[[pd.DataFrame], None] | N
         **provenance.machine(str(settings["device"])),
     }
     run.update(state="running", error=None, finished=None, **info)
-    metadata = run.table_metadata()
+    metadata = run.table_metadata(config)
     path = run.table_path("training")
 
     def save_history(rows):
