@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ib_runner.figures.epochs import epoch_axis
+from ib_runner.figures.epochs import epoch_axis, marker
 from ib_runner.figures.layers import layer_legend, layer_line, layer_name
 from ib_runner.figures.style import COLUMN, GREY, new_figure, styled
 from ib_runner.figures.units import convert
@@ -45,7 +45,8 @@ def draw_binned_entropy(
     n_layers = int(table["layer"].max())
     for layer, rows in whole_layers(table, width).groupby("layer"):
         entropy = convert(rows["entropy"], context.unit)
-        axes.plot(rows["epoch"], entropy, label=layer_name(layer), **layer_line(layer, n_layers))
+        style = layer_line(layer, n_layers)
+        axes.plot(rows["epoch"], entropy, label=layer_name(layer), marker=marker(rows), **style)
     axes.axhline(convert(context.h_x, context.unit), color=GREY, linewidth=0.6, linestyle=":")
     if from_zero:
         axes.set_ylim(bottom=0)

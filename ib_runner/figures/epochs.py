@@ -17,16 +17,22 @@ def epoch_axis(axes: Axes, last: int, label: bool = True) -> None:
     axes.set_xscale("symlog", linthresh=1, linscale=0.6)
     axes.set_xlim(-0.15, last * 1.15 if last else 1)
     decades = [10**k for k in range(len(str(last)))]
-    axes.xaxis.set_major_locator(FixedLocator([0, *decades]))
+    named = decades if last >= 10 else [k for k in (1, 2, 5) if k <= last]
+    axes.xaxis.set_major_locator(FixedLocator([0, *named]))
     axes.xaxis.set_major_formatter(FuncFormatter(_tick))
     minor = [k * decade for decade in decades for k in range(2, 10) if k * decade <= last]
-    axes.xaxis.set_minor_locator(FixedLocator(minor))
+    axes.xaxis.set_minor_locator(FixedLocator(sorted({*minor} - {*named})))
     axes.xaxis.set_minor_formatter(NullFormatter())
     if label:
         axes.set_xlabel("epoch")
     else:
         axes.set_xlabel("")
         axes.tick_params(labelbottom=False)
+
+
+def marker(rows: pd.DataFrame) -> str | None:
+    """Of a line over the epochs of ``rows``: one epoch alone would not be seen."""
+    return "." if len(rows) == 1 else None
 
 
 def marked_epochs(

@@ -4,7 +4,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ib_runner.figures.epochs import epoch_axis
+from ib_runner.figures.epochs import epoch_axis, marker
 from ib_runner.figures.style import COLUMN, new_figure, styled
 from ib_runner.figures.units import convert
 from ib_runner.findings.context import Context, Tables
@@ -31,7 +31,9 @@ def draw_losses(axes: Axes, table: pd.DataFrame, context: Context) -> None:
     for split, colour in LINES.items():
         rows = table[table["split"] == split].sort_values("epoch")
         loss, label = loss_values(rows["loss"], context)
-        axes.plot(rows["epoch"], loss, color=colour, linewidth=1.0, label=split)
+        axes.plot(
+            rows["epoch"], loss, color=colour, linewidth=1.0, label=split, marker=marker(rows)
+        )
     axes.set_ylim(bottom=0)
     axes.set_ylabel(label)
     axes.legend(loc="upper right", borderaxespad=0.1)

@@ -1,8 +1,12 @@
-"""Cell edges of the heat maps."""
+"""Axes of epochs, cell edges of the heat maps, and lines of one epoch."""
 
 import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
 
 from ib_runner.figures.activation_histogram import epoch_edges
+from ib_runner.figures.epochs import epoch_axis, marker
 
 
 def test_edges_enclose_their_epochs():
@@ -16,3 +20,23 @@ def test_edges_enclose_their_epochs():
 
 def test_one_epoch_alone_has_a_cell():
     assert epoch_edges(np.array([0])).tolist() == [-0.5, 0.5]
+
+
+@pytest.mark.parametrize(
+    ("last", "named"),
+    [
+        (0, ["0"]),
+        (2, ["0", "1", "2"]),
+        (7, ["0", "1", "2", "5"]),
+        (128, ["0", "1", "10", "$10^{2}$"]),
+    ],
+)
+def test_short_trainings_have_their_epochs_named(last, named):
+    axes = Figure().subplots()
+    epoch_axis(axes, last)
+    assert [tick.get_text() for tick in axes.get_xticklabels()] == named
+
+
+def test_one_epoch_alone_is_seen():
+    assert marker(pd.DataFrame({"epoch": [3]})) == "."
+    assert marker(pd.DataFrame({"epoch": [3, 4]})) is None
