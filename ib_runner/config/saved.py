@@ -109,8 +109,15 @@ def differences(
     saved: DictConfig, config: DictConfig, allowed: Sequence[str]
 ) -> dict[str, tuple[Any, Any]]:
     """Keys outside ``allowed`` whose values differ: key to (saved value, value now)."""
-    before = dict(_leaves(OmegaConf.to_container(saved, resolve=True)))
-    after = dict(_leaves(OmegaConf.to_container(config, resolve=True)))
+    trees = [OmegaConf.to_container(one, resolve=True) for one in (saved, config)]
+    return changed(*trees, allowed)
+
+
+def changed(
+    before: Mapping[str, Any], after: Mapping[str, Any], allowed: Sequence[str]
+) -> dict[str, tuple[Any, Any]]:
+    """Dotted keys outside ``allowed`` whose values differ: key to (value before, value after)."""
+    before, after = dict(_leaves(before)), dict(_leaves(after))
     return {
         key: (before.get(key), after.get(key))
         for key in sorted(before.keys() | after.keys(), key=_own_first)

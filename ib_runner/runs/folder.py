@@ -16,7 +16,9 @@ from torch import Tensor, nn
 from yaml import YAMLError
 
 from ib_runner.build import build_dataset, build_network
+from ib_runner.config.saved import changed
 from ib_runner.config.suggest import near_miss
+from ib_runner.config.validate import show
 from ib_runner.datasets import Dataset
 from ib_runner.errors import DamagedFileError, UsageError
 from ib_runner.runs import provenance
@@ -29,6 +31,15 @@ from ib_runner.runs.tables import read_table
 CONFIG_NAME = "config.yaml"
 STATE_NAME = "run.json"
 STATES = ("running", "complete", "failed", "interrupted")
+
+
+#: what decides which weights come out
+TRAINING = ("seed", "dataset", "network", "noise", "regularizer", "optimizer", "trainer")
+
+
+def _trained_with(config: DictConfig) -> dict[str, Any]:
+    tree = OmegaConf.to_container(config)
+    return {key: tree[key] for key in TRAINING if key in tree}
 
 
 def now() -> str:
@@ -76,6 +87,7 @@ class Run:
             "state": "interrupted",
             "experiment": config.experiment,
             "seed": config.seed,
+            "trained_with": _trained_with(config),
             "started": now(),
             "finished": None,
         }
@@ -91,7 +103,21 @@ class Run:
             raise DamagedFileError(f"{path}: cannot be read ({error}).") from error
         if not isinstance(config, DictConfig):
             raise DamagedFileError(f"{path}: not a configuration.")
+        self._check_unchanged(config)
         return config
+
+    def _check_unchanged(self, config: DictConfig) -> None:
+        """Raise where ``config`` is not what the run began with; a longer training is none."""
+        made = self.info.get("trained_with")
+        if made is None:
+            return
+        for key, (before, after) in changed(
+            made, _trained_with(config), allowed=["trainer.epochs"]
+        ).items():
+            raise DamagedFileError(
+                f"{self.path / CONFIG_NAME}: it has {key}={show(after)}, the run was made with "
+                f"{key}={show(before)}.\nPut that back; for another value start a new run."
+            )
 
     @property
     def info(self) -> dict[str, Any]:

@@ -5,7 +5,7 @@ import json
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ib_runner.errors import IbRunError, RunInUseError
@@ -33,11 +33,13 @@ def hold(folder: Path) -> Iterator[None]:
             raise RunInUseError(
                 f"{folder}: in use by {_holder(path)}; wait for it or stop it."
             ) from error
-        file.truncate(0)
-        json.dump({"host": socket.gethostname(), "pid": os.getpid()}, file)
-        file.flush()
+        with suppress(OSError):  # on a full disk the lock holds, but names nobody
+            file.truncate(0)
+            json.dump({"host": socket.gethostname(), "pid": os.getpid()}, file)
+            file.flush()
         yield
-        file.truncate(0)
+        with suppress(OSError):
+            file.truncate(0)
 
 
 def is_held(folder: Path) -> bool:

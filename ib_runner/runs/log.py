@@ -3,7 +3,7 @@
 import logging
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tqdm import tqdm
@@ -26,17 +26,23 @@ def log_to_terminal(level: int = logging.INFO) -> None:
     logger.propagate = False
 
 
+class _Quiet(logging.FileHandler):
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
+        """A full disk costs the line: what matters fails by itself, with an error of its own."""
+
+
 @contextmanager
 def log_to(path: Path) -> Iterator[None]:
     """Write the log lines also to ``path``, with their time, for the length of the block."""
-    handler = logging.FileHandler(path, encoding="utf-8", delay=True)
+    handler = _Quiet(path, encoding="utf-8", delay=True)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     logger.addHandler(handler)
     try:
         yield
     finally:
         logger.removeHandler(handler)
-        handler.close()
+        with suppress(OSError):
+            handler.close()
 
 
 def progress(total: int, what: str, unit: str, done: int = 0) -> tqdm:
