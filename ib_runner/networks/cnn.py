@@ -43,8 +43,14 @@ class CNN(nn.Sequential):
         """The figures' layers 1 to 4 (end of section 8.3) of ``x`` [n, …], as the network's mode
         has it: both pooled maps [n, 3136] and [n, 1568], the tanh units [n, 128], the logits.
         """
-        blocks = [self._layers(block) for block in x.split(BLOCK)]
-        return [torch.cat(layer) for layer in zip(*blocks, strict=True)]
+        found: list[Tensor] = []
+        for number, block in enumerate(x.split(BLOCK)):
+            layers = self._layers(block)
+            # made at once: pieces that stay between what goes leave holes nobody can use
+            found = found or [layer.new_empty(len(x), layer.shape[1]) for layer in layers]
+            for whole, layer in zip(found, layers, strict=True):
+                whole[number * BLOCK : (number + 1) * BLOCK] = layer
+        return found
 
     def _layers(self, x: Tensor) -> list[Tensor]:
         layers = []
