@@ -50,6 +50,9 @@ def draw_binned_entropy(
     axes.axhline(convert(context.h_x, context.unit), color=GREY, linewidth=0.6, linestyle=":")
     if from_zero:
         axes.set_ylim(bottom=0)
+    else:
+        axes.margins(y=0.2)  # the width is written below the lines
+        axes.ticklabel_format(axis="y", useOffset=False)
     axes.set_ylabel(rf"$H(\mathrm{{Bin}}(T_\ell))$ [{context.unit}]")
     name = f"bin width {width:g}"
     axes.text(0.98, 0.04, name, transform=axes.transAxes, fontsize=7, ha="right")

@@ -3,6 +3,7 @@
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from ib_runner.figures.style import GREY, PAGE, colour, new_figure, styled
 from ib_runner.findings.conditions import TABLE_1
@@ -38,6 +39,9 @@ class Table1:
         axes.set_yticks(range(len(errors)), map(str, errors))
         axes.set_ylim(len(errors) - 0.5, -1.3)
         axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+        axes.xaxis.set_minor_formatter(NullFormatter())
         axes.set_xlabel("errors on the test inputs: seeds, mean ± standard deviation")
         return figure
 

@@ -137,3 +137,18 @@ def test_fig8_shows_those_of_its_epochs_that_were_measured():
 
     assert rows(CONTEXT) == ["epoch 0", "epoch 1"]
     assert rows(dataclasses.replace(CONTEXT, epochs=(2, 10))) == ["epoch 2", "epoch 10"]
+
+
+def test_numbers_on_the_axes_are_written_out(drawn):
+    """No 2 × 10², and no +9.21 above the axis."""
+    drawn["Table1"].canvas.draw()
+    axis = drawn["Table1"].axes[0].xaxis
+    named = [tick.get_text() for tick in axis.get_ticklabels(which="both") if tick.get_text()]
+    assert len(named) >= 2
+    assert all(float(name) > 0 for name in named)
+    tables = fake_tables()
+    entropies = tables("binned_entropy").assign(bin_width=1.0)
+    narrow = entropies.assign(entropy=9.21 + 1e-5 * entropies["entropy"])
+    figure = BinnedEntropy(from_zero=False)(lambda name: narrow, CONTEXT)
+    figure.canvas.draw()
+    assert figure.axes[0].yaxis.get_offset_text().get_text() == ""
