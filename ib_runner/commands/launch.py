@@ -3,7 +3,7 @@
 import os
 import sys
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -139,9 +139,26 @@ def launch(
         task_function=_Job(stage, path, names, tuple(allow_targets), os.getcwd()),
         config=master,
     )
-    results = launcher.launch([list(one) for one in names], initial_job_idx=0)
+    try:
+        results = launcher.launch([list(one) for one in names], initial_job_idx=0)
+    except Exception as error:  # a job's process died, say: the launcher gives no results at all
+        return _undone(stage, path, names.values(), str(error).strip().partition("\n")[0])
     failed = {name: _why(result) for name, result in zip(names.values(), results, strict=True)}
     return {name: why for name, why in failed.items() if why is not None}
+
+
+def _undone(stage: str, path: Path, names: Iterable[str], error: str) -> dict[str, str]:
+    """The jobs whose folders do not say that they are done, each failed with ``error``."""
+    from ib_runner.commands.jobs import is_done
+    from ib_runner.runs.folder import STATE_NAME, Run
+
+    def done(job: Path) -> bool:
+        return (job / STATE_NAME).is_file() and is_done(stage, Run(job).config, Run(job))
+
+    undone = [name for name in names if not done(path / name)]
+    if not undone:
+        raise IbRunError(f"{path}: the launcher failed when all jobs were done ({error}).")
+    return dict.fromkeys(undone, f"it ended without a result ({error})")
 
 
 def _why(result: JobReturn) -> str | None:
