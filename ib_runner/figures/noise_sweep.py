@@ -6,10 +6,10 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ib_runner.figures.epochs import epoch_axis
+from ib_runner.figures.layer_panels import layer_panels
 from ib_runner.figures.layers import layer_legend, layer_line, layer_name
-from ib_runner.figures.over_runs import draw_band, layout, over_seeds
-from ib_runner.figures.style import COLUMN, GREY, PAGE, new_figure, styled
+from ib_runner.figures.over_runs import draw_band, over_seeds
+from ib_runner.figures.style import COLUMN, new_figure, styled
 from ib_runner.figures.units import convert
 from ib_runner.findings.context import Runs, Tables
 from ib_runner.findings.information import best
@@ -31,35 +31,23 @@ class InformationByNoise:
     def over_runs(self, tables: Tables, runs: Runs) -> Figure:
         table = best_of_runs(tables("mutual_information"), runs)
         context = next(iter(runs.contexts.values()))
-        layers, betas = np.unique(table["layer"]), np.unique(table["trained"])
-        n_rows, n_columns = layout(len(layers), 3)
-        width = COLUMN if n_columns == 1 else PAGE
-        figure = new_figure(width, 0.5 + 1.8 * n_rows)
-        panels = figure.subplots(n_rows, n_columns, squeeze=False, sharey=True).ravel()
+        betas = np.unique(table["trained"])
         colours = colormaps[NOISE_MAP](np.linspace(*NOISE_RANGE, len(betas)))
-        for axes, layer in zip(panels, layers, strict=False):
+
+        def draw(axes: Axes, layer: int) -> None:
             for beta, colour in zip(betas, colours, strict=True):
                 rows = table[(table["layer"] == layer) & (table["trained"] == beta)]
                 band = convert(over_seeds(rows, "mi"), context.unit)
                 draw_band(axes, band, f"{beta:g}", color=colour, linewidth=1.0)
-            axes.axhline(convert(context.h_x, context.unit), color=GREY, lw=0.6, linestyle=":")
-            axes.set_title(layer_name(layer), pad=3)
-            axes.set_ylim(bottom=0)
-            epoch_axis(axes, int(table["epoch"].max()))
-        for axes in panels[::n_columns]:
-            axes.set_ylabel(rf"$I(X;T_\ell)$ [{context.unit}]")
-        for axes in panels[len(layers) :]:
-            axes.remove()
-        handles, labels = panels[0].get_legend_handles_labels()
-        figure.legend(
-            handles,
-            labels,
-            title=r"noise $\beta$",
-            title_fontsize=7,
-            loc="outside upper center",
-            ncols=min(len(betas), 4 if width == COLUMN else 8),
+
+        return layer_panels(
+            np.unique(table["layer"]),
+            draw,
+            r"$I(X;T_\ell)$",
+            r"noise $\beta$",
+            int(table["epoch"].max()),
+            context,
         )
-        return figure
 
 
 class CompressionByNoise:

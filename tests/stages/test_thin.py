@@ -3,26 +3,11 @@
 import pytest
 import torch
 
-from ib_runner import cli
 from ib_runner.runs.folder import Run
 from ib_runner.runs.lock import hold
 
 TINY = ["network.widths=[3,2]", "trainer.epochs=8", "trainer.shard_epochs=5"]
 MEASURE = ["measure.measurements=[binned_entropy]", "measure.epochs=[0,3,8]", "measure.n_jobs=1"]
-
-
-@pytest.fixture
-def ib_run(tmp_path, monkeypatch, capsys):
-    """Status, lines of standard output and standard error of a command line."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*words):
-        capsys.readouterr()
-        status = cli.main(list(words))
-        out, err = capsys.readouterr()
-        return status, out.splitlines(), err
-
-    return run
 
 
 @pytest.fixture

@@ -2,25 +2,10 @@
 
 import pytest
 
-from ib_runner import cli
 from ib_runner.runs.folder import Run
 from ib_runner.training import tensorboard
 
 TINY = ["network.widths=[3,2]", "trainer.shard_epochs=2", "device=cpu"]
-
-
-@pytest.fixture
-def ib_run(tmp_path, monkeypatch, capsys):
-    """Status, lines of standard output and standard error of a command line."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*words):
-        capsys.readouterr()
-        status = cli.main(list(words))
-        out, err = capsys.readouterr()
-        return status, out.splitlines(), err
-
-    return run
 
 
 def logged(path):

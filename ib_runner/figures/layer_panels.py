@@ -1,0 +1,55 @@
+"""A panel for each layer, epochs across, and one legend for the lines of all."""
+
+from collections.abc import Callable, Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ib_runner.figures.epochs import epoch_axis
+from ib_runner.figures.layers import layer_name
+from ib_runner.figures.over_runs import layout
+from ib_runner.figures.style import COLUMN, GREY, PAGE, new_figure
+from ib_runner.figures.units import convert
+from ib_runner.findings.context import Context
+
+N_COLUMNS = 3
+#: entries of the legend in one row, in a figure of a column's width and of the page's
+MOST_ENTRIES = {COLUMN: 4, PAGE: 8}
+
+
+def layer_panels(
+    layers: Sequence[int],
+    draw: Callable[[Axes, int], None],
+    quantity: str,
+    lines: str,
+    last_epoch: int,
+    context: Context,
+) -> Figure:
+    """``draw(axes, layer)`` draws the labelled ``lines`` of one layer; H(X) is dotted.
+
+    ``quantity`` is what goes up.
+    """
+    n_rows, n_columns = layout(len(layers), N_COLUMNS)
+    width = COLUMN if n_columns == 1 else PAGE
+    figure = new_figure(width, 0.5 + 1.8 * n_rows)
+    grid = figure.subplots(n_rows, n_columns, squeeze=False, sharey=True)
+    for axes, layer in zip(grid.flat, layers, strict=False):
+        draw(axes, layer)
+        axes.axhline(convert(context.h_x, context.unit), color=GREY, lw=0.6, linestyle=":")
+        axes.set_title(layer_name(layer), pad=3)
+        axes.set_ylim(bottom=0)
+        epoch_axis(axes, last_epoch)
+    for axes in grid[:, 0]:
+        axes.set_ylabel(f"{quantity} [{context.unit}]")
+    for axes in grid.flat[len(layers) :]:
+        axes.remove()
+    handles, labels = grid[0, 0].get_legend_handles_labels()
+    figure.legend(
+        handles,
+        labels,
+        title=lines,
+        title_fontsize=7,
+        loc="outside upper center",
+        ncols=min(len(labels), MOST_ENTRIES[width]),
+    )
+    return figure
