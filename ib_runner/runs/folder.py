@@ -228,7 +228,6 @@ class Run:
             "experiment": str(info.get("experiment")),
             "seed": str(info.get("seed")),
             "data_fingerprint": str(info.get("data_fingerprint")),
-            "git": json.dumps(provenance.git_revision()),
-            "packages": json.dumps(provenance.package_versions()),
             "settings": json.dumps(settings, sort_keys=True),
+            **provenance.software(),
         }

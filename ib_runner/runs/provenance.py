@@ -1,5 +1,6 @@
 """What made a number: versions, revision, machine."""
 
+import json
 import os
 import platform
 import socket
@@ -32,6 +33,11 @@ def git_revision() -> dict[str, str | bool | None]:
         return {"revision": None, "dirty": None}
     # an installed package may lie inside somebody else's repository
     return {"revision": revision, "dirty": dirty} if inside else {"revision": None, "dirty": None}
+
+
+def software() -> dict[str, str]:
+    """Revision and package versions for the metadata of a file."""
+    return {"git": json.dumps(git_revision()), "packages": json.dumps(package_versions())}
 
 
 def _git(folder: Path, *arguments: str) -> str:

@@ -1,5 +1,6 @@
 """A sweep's tables: those of its runs in one, with the run and the swept values as columns."""
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from omegaconf import ListConfig, OmegaConf
 
 from ib_runner.runs.atomic import make_folder
 from ib_runner.runs.folder import Run
+from ib_runner.runs.provenance import software
 from ib_runner.runs.schema import TABLES, Column
 from ib_runner.runs.sweep import read_sweep
 from ib_runner.runs.tables import write_table
@@ -55,7 +57,7 @@ def collect_tables(folder: Path, runs: Sequence[Run], keys: Sequence[str]) -> li
     for table in TABLES.keys() - {"findings"}:
         columns, frames = _of_runs(folder, runs, keys, table)
         if frames:
-            _write(folder, table, frames, columns)
+            _write(folder, table, frames, columns, runs)
             written.append(table)
     return sorted(written)
 
@@ -74,7 +76,7 @@ def collect_findings(
     shares = _shares(pd.concat(frames), keys) if frames else []
     rows = [*shares, *({**row, "run": ALL_RUNS} for row in over_runs)]
     if rows:
-        _write(folder, "findings", [pd.DataFrame(rows), *frames], columns)
+        _write(folder, "findings", [pd.DataFrame(rows), *frames], columns, runs)
     return rows
 
 
@@ -97,12 +99,19 @@ def _of_runs(
 
 
 def _write(
-    folder: Path, table: str, frames: Sequence[pd.DataFrame], columns: Mapping[str, Column]
+    folder: Path,
+    table: str,
+    frames: Sequence[pd.DataFrame],
+    columns: Mapping[str, Column],
+    runs: Sequence[Run],
 ) -> None:
+    """The runs' own settings and data are in their own tables and ``run.json``."""
     path = sweep_table_path(folder, table)
+    names = json.dumps(sorted(run.path.name for run in runs))
+    metadata = {"sweep": folder.name, "runs": names, **software()}
     make_folder(path.parent)
     rows = pd.concat(frames, ignore_index=True).reindex(columns=[*TABLES[table], *columns])
-    write_table(path, rows, table, extra=columns)
+    write_table(path, rows, table, metadata, extra=columns)
 
 
 #: begins the run's name in rows about several runs of the sweep

@@ -1,6 +1,9 @@
 """A sweep's tables: the runs' rows with run and swept values, and the findings over runs."""
 
+import json
+
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 from omegaconf import OmegaConf
 
@@ -37,6 +40,10 @@ def runs(tmp_path):
 def test_rows_carry_run_and_swept_values_verbatim(runs, tmp_path):
     keys = ["noise.beta", "seed", "network.widths"]
     collect_findings(tmp_path, runs, keys)
+    found = pq.read_schema(tmp_path / "measurements" / "findings.parquet").metadata
+    assert found[b"sweep"].decode() == tmp_path.name
+    assert json.loads(found[b"runs"]) == ["job-0", "job-1", "job-2", "job-3"]
+    assert "torch" in json.loads(found[b"packages"])
     table = read_table(tmp_path / "measurements" / "findings.parquet")
     one = table[table.run == "job-1"]
     assert len(one) == 2
