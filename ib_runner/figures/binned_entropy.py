@@ -47,9 +47,10 @@ def draw_binned_entropy(
         entropy = convert(rows["entropy"], context.unit)
         style = layer_line(layer, n_layers)
         axes.plot(rows["epoch"], entropy, label=layer_name(layer), marker=marker(rows), **style)
-    axes.axhline(convert(context.h_x, context.unit), color=GREY, linewidth=0.6, linestyle=":")
+    highest = convert(context.h_x, context.unit)
+    axes.axhline(highest, color=GREY, linewidth=0.6, linestyle=":")
     if from_zero:
-        axes.set_ylim(bottom=0)
+        axes.set_ylim(0, 1.05 * highest)  # axes may be shared: what is drawn first must not decide
     else:
         axes.margins(y=0.2)  # the width is written below the lines
         axes.ticklabel_format(axis="y", useOffset=False)
