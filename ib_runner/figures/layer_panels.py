@@ -32,12 +32,13 @@ def layer_panels(
     n_rows, n_columns = layout(len(layers), N_COLUMNS)
     width = COLUMN if n_columns == 1 else PAGE
     figure = new_figure(width, 0.5 + 1.8 * n_rows)
+    highest = convert(context.h_x, context.unit)
     grid = figure.subplots(n_rows, n_columns, squeeze=False, sharey=True)
     for axes, layer in zip(grid.flat, layers, strict=False):
         draw(axes, layer)
-        axes.axhline(convert(context.h_x, context.unit), color=GREY, lw=0.6, linestyle=":")
+        axes.axhline(highest, color=GREY, lw=0.6, linestyle=":")
         axes.set_title(layer_name(layer), pad=3)
-        axes.set_ylim(bottom=0)
+        axes.set_ylim(0, 1.05 * highest)
         epoch_axis(axes, last_epoch)
     for axes in grid[:, 0]:
         axes.set_ylabel(f"{quantity} [{context.unit}]")
