@@ -33,5 +33,5 @@ def test_only_checkpointed_epochs_are_chosen():
 
 def test_a_list_must_exist():
     assert measured_epochs([5, 0, 5], range(10)) == [0, 5]
-    with pytest.raises(ValueError, match="epoch 12; there are 10 from 0 to 9"):
+    with pytest.raises(ValueError, match="no checkpoint of epoch 12; there are 0, 1, 2"):
         measured_epochs([3, 12], range(10))
