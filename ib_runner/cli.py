@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from importlib import resources
 
 from ib_runner.config.suggest import near_miss
-from ib_runner.errors import IbRunError, Interrupted, UsageError
+from ib_runner.errors import IbRunError, Interrupted, UsageError, interruption_behind
 
 STAGES = ("train", "measure", "plot", "check", "all", "list", "thin")
 
@@ -28,17 +28,15 @@ def main(argv: Sequence[str] | None = None) -> int:
             status = _dispatch(list(sys.argv[1:] if argv is None else argv))
             sys.stdout.flush()
             return status
-    except KeyboardInterrupt:
-        print("ib-run: interrupted; run=PATH goes on with it.", file=sys.stderr)
-        return 130
-    except Interrupted:
-        print("ib-run: terminated; run=PATH goes on with it.", file=sys.stderr)
-        return 143
+    except (KeyboardInterrupt, Interrupted) as interruption:
+        return _interrupted(interruption)
     except BrokenPipeError:
         # nobody reads what we print, `| head` say: keep Python from complaining at its exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except Exception as error:
+        if (interruption := interruption_behind(error)) is not None:
+            return _interrupted(interruption)
         if full:
             traceback.print_exc()
         known = isinstance(error, IbRunError)
@@ -46,6 +44,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         hint = "" if known or full else "\n(HYDRA_FULL_ERROR=1 shows where.)"
         print(f"ib-run: {message}{hint}", file=sys.stderr)
         return error.exit_status if known else 1
+
+
+def _interrupted(interruption: BaseException) -> int:
+    terminated = isinstance(interruption, Interrupted)
+    word = "terminated" if terminated else "interrupted"
+    print(f"ib-run: {word}; run=PATH goes on with it.", file=sys.stderr)
+    return 143 if terminated else 130
 
 
 @contextmanager

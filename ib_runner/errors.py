@@ -34,3 +34,13 @@ class MeasurementFailedError(IbRunError):
 
 class Interrupted(BaseException):
     """A SIGTERM, raised where a KeyboardInterrupt would be: exit status 143."""
+
+
+def interruption_behind(error: BaseException) -> BaseException | None:
+    """The interruption during which ``error`` was raised: a library that cleans up may hide it."""
+    behind: BaseException | None = error
+    while behind is not None:
+        if isinstance(behind, KeyboardInterrupt | Interrupted):
+            return behind
+        behind = behind.__cause__ or behind.__context__
+    return None

@@ -2,11 +2,11 @@
 
     python scripts/kill_trials.py [trials=20] [seed=0] [folder=PATH]
 
-Each stage of each trial gets one or two signals (SIGKILL, SIGTERM, SIGINT) and then goes on with
-`run=PATH` until it is through. After each one the folder must be readable and `run.json` must tell
-the truth. In the end checkpoints must be the same bytes and tables the same values (seconds aside)
-as those of the run in peace, and nothing half written may be left. Prints a Markdown tally; exit
-status 1 where anything differs. Stages run in forks of this process, which starts no threads.
+Each stage of each trial is hit by one or two signals (SIGKILL, SIGTERM, SIGINT) and then goes on
+with `run=PATH` until it is through. After each one the folder must be readable and `run.json` must
+tell the truth. In the end checkpoints must be the same bytes and tables the same values (seconds
+aside) as those of the run in peace, and nothing half written may be left. Prints a Markdown tally;
+exit status 1 where anything differs. Stages run in forks of this process, which starts no threads.
 """
 
 import os
@@ -29,6 +29,8 @@ from ib_runner.stages import measure, plot, train  # noqa: F401 - imported once,
 
 STAGES = ("train", "measure", "plot")
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
+#: processes started to get one or two of them killed before they are through
+TRIES = 5
 #: what a stage may end with: through all the same, interrupted, or before it could say so
 STATUSES = {
     signal.SIGKILL: (0, -signal.SIGKILL),
@@ -82,8 +84,12 @@ class Trials:
         """One run, killed in every stage."""
         root = self.folder / f"trial-{number}"
         for stage in STAGES:
-            for _ in range(self.moments.choice((1, 2))):
-                if self._kill(stage, root):
+            left = self.moments.choice((1, 2))
+            for _ in range(TRIES):
+                through = self._kill(stage, root)
+                left -= not through
+                # what is measured and drawn can be again; what is trained, not
+                if left == 0 or (through and stage == "train"):
                     break
             status = wait(fork(command(stage, root), log=self.folder / "log"))
             if status:
@@ -96,12 +102,15 @@ class Trials:
         number = self.moments.choice(SIGNALS)
         child = fork(command(stage, root), log=self.folder / "log")
         time.sleep(self.moments.uniform(0, self.seconds[stage]))
+        through = finished(child)
         os.kill(child, number)
         status = wait(child)
         if status not in STATUSES[number]:
             self.differences.append(f"{root.name}: {stage}, {number.name}: status {status}")
         if status == 0:
             self.through[stage] += 1
+            if through:  # the moments were drawn from too long a time
+                self.seconds[stage] *= 0.7
         else:
             self.kills[stage, number.name] += 1
         if the_run(root) is not None:
@@ -170,6 +179,11 @@ def fork(work: Callable[[], int], log: Path) -> int:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(status)
+
+
+def finished(child: int) -> bool:
+    """Whether ``child`` has ended by itself; it is still there to be waited for."""
+    return os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 
 def wait(child: int) -> int:

@@ -282,6 +282,19 @@ def test_interruptions(number, status, asked, capsys, monkeypatch):
         signal.signal(signal.SIGINT, before)
 
 
+def test_an_interruption_that_a_library_hides(asked, capsys, monkeypatch):
+    def hiding(config, run):
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+        finally:
+            raise ValueError("half of it is gone")
+
+    monkeypatch.setattr("ib_runner.stages.train.train", hiding)
+    status, _, err = run_cli(capsys, "train")
+    assert status == 143
+    assert "terminated" in err
+
+
 def test_a_saved_target_is_used_only_when_allowed(asked, capsys, tmp_path, monkeypatch):
     (tmp_path / "my_networks.py").write_text(
         "from ib_runner.networks import FCN\n\n\nclass Mine(FCN):\n    pass\n"

@@ -10,7 +10,7 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 
 from ib_runner.build import build_measurements
-from ib_runner.errors import UsageError
+from ib_runner.errors import UsageError, interruption_behind
 from ib_runner.measurements.measurement import LayersFailedError, Measurement, cause
 from ib_runner.measurements.snapshot import Snapshot
 from ib_runner.runs.folder import Run
@@ -109,6 +109,8 @@ def _measure(
     except UsageError:
         raise
     except Exception as error:  # a user's own measurement may raise anything
+        if (interruption := interruption_behind(error)) is not None:
+            raise interruption from None
         return pd.DataFrame(), [Failure(epoch, name, None, cause(error))]
     return frame, failures
 

@@ -7,7 +7,7 @@ import pandas as pd
 from omegaconf import DictConfig
 
 from ib_runner.build import build_dataset, build_logging, build_network, build_training
-from ib_runner.errors import Interrupted, TrainingFailedError
+from ib_runner.errors import Interrupted, TrainingFailedError, interruption_behind
 from ib_runner.runs import provenance
 from ib_runner.runs.folder import Run, now
 from ib_runner.runs.log import log_to, logger
@@ -69,6 +69,9 @@ def _train(config: DictConfig, run: Run, log: Callable[[pd.DataFrame], None] | N
         run.update(state="interrupted", finished=now())
         raise
     except Exception as error:
+        if (interruption := interruption_behind(error)) is not None:
+            run.update(state="interrupted", finished=now())
+            raise interruption from None
         run.update(state="failed", error=f"{type(error).__name__}: {error}", finished=now())
         raise
     run.update(state="complete", finished=now())
