@@ -15,8 +15,9 @@ from ib_runner.information.density_groups import group_points, leaf_blocks
 from ib_runner.information.density_sums import kernel_sums
 from ib_runner.information.density_tree import build_tree
 
-#: centres in a leaf of the tree, at most about: a leaf's fixed cost is that of some 200 kernels
-LEAF_SIZE = 400
+#: centres in a leaf of the tree, at most about: a leaf's fixed cost is that of some 200 kernels,
+#: and what larger ones lose by pruning less is small up to here
+LEAF_SIZE = 1200
 #: above this a tree prunes nothing and a matrix product is faster
 TREE_DIMENSIONS = 48
 #: below this tolerance float32 is not enough
