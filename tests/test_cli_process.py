@@ -1,49 +1,27 @@
 """The command line as a process of its own, with tiny sizes."""
 
-import os
 import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 TINY = ["network.widths=[3,2]", "trainer.epochs=2", "measure.measurements=[binned_entropy]"]
 
 
-@pytest.fixture
-def ib_run(tmp_path):
-    """Run ``python -m ib_runner …`` in a folder outside the repository."""
-    root = Path(__file__).resolve().parents[1]
-    environment = {**os.environ, "PYTHONPATH": str(root), "OMP_NUM_THREADS": "1"}
-
-    def run(*words):
-        return subprocess.run(
-            [sys.executable, "-m", "ib_runner", *words],
-            cwd=tmp_path,
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-
-    return run
-
-
-def test_train_and_measure(ib_run, tmp_path):
-    trained = ib_run("train", *TINY)
+def test_train_and_measure(ib_process, tmp_path):
+    trained = ib_process("train", *TINY)
     assert trained.returncode == 0, trained.stderr
     [path] = trained.stdout.splitlines()
     assert (tmp_path / path / "training.parquet").is_file()
-    measured = ib_run("measure")
+    measured = ib_process("measure")
     assert measured.returncode == 0, measured.stderr
     assert measured.stdout.splitlines() == [path]
     assert (tmp_path / path / "measurements" / "binned_entropy.parquet").is_file()
-    listed = ib_run("list")
+    listed = ib_process("list")
     assert f"{path}  szt_tanh" in listed.stdout
 
 
-def test_a_mistake(ib_run, tmp_path):
-    wrong = ib_run("train", "trainer.epoch=3")
+def test_a_mistake(ib_process, tmp_path):
+    wrong = ib_process("train", "trainer.epoch=3")
     assert wrong.returncode == 2
     assert wrong.stdout == ""
     assert "trainer.epochs" in wrong.stderr
@@ -51,7 +29,7 @@ def test_a_mistake(ib_run, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_help_needs_no_torch(ib_run):
+def test_the_help_needs_no_torch(ib_process):
     program = (
         "import sys; from ib_runner.cli import main; main(['--help']); main(['train', '--help']); "
         "sys.exit('torch' in sys.modules)"

@@ -1,8 +1,5 @@
 """Sweeps by submitit's launcher, whose local executor starts a process for each job."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -26,34 +23,16 @@ class Deadly(FCN):
 """
 
 
-@pytest.fixture
-def ib_run(tmp_path):
-    """Run ``python -m ib_runner …`` in a folder outside the repository."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-
-    def run(*words):
-        return subprocess.run(
-            [sys.executable, "-m", "ib_runner", *words],
-            cwd=tmp_path,
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-
-    return run
-
-
 @pytest.mark.slow
-def test_a_sweep_and_its_continuation(ib_run, tmp_path):
+def test_a_sweep_and_its_continuation(ib_process, tmp_path):
     words = ["train", "-m", *LAUNCHER, *TINY]
-    done = ib_run(*words, "seed=0,1")
+    done = ib_process(*words, "seed=0,1")
     assert done.returncode == 0, done.stderr
     sweep = tmp_path / done.stdout.splitlines()[-1]
     before = [Run(sweep / f"seed-{seed}").info for seed in (0, 1)]
     assert [info["state"] for info in before] == ["complete", "complete"]
     again = ["train", "-m", f"run={sweep}", *LAUNCHER]
-    done = ib_run(*again, "seed=1,2")
+    done = ib_process(*again, "seed=1,2")
     assert done.returncode == 0, done.stderr
     assert "3 jobs, 2 done" in done.stderr
     assert [Run(sweep / f"seed-{seed}").info for seed in (0, 1)] == before
@@ -61,10 +40,10 @@ def test_a_sweep_and_its_continuation(ib_run, tmp_path):
 
 
 @pytest.mark.slow
-def test_jobs_that_fail_and_die_are_named(ib_run, tmp_path):
+def test_jobs_that_fail_and_die_are_named(ib_process, tmp_path):
     (tmp_path / "mine.py").write_text(DEADLY)
     words = ["train", "-m", *LAUNCHER, *TINY, "optimizer=sgd"]
-    failed = ib_run(*words, "optimizer.lr=0.01,1e30")
+    failed = ib_process(*words, "optimizer.lr=0.01,1e30")
     assert failed.returncode == 1
     assert "1 of 2 failed" in failed.stderr
     assert "optimizer.lr-1e-30: Epoch" in failed.stderr
@@ -73,7 +52,7 @@ def test_jobs_that_fail_and_die_are_named(ib_run, tmp_path):
     assert states == {"optimizer.lr-0.01": "complete", "optimizer.lr-1e-30": "failed"}
 
     targets = "network._target_=ib_runner.networks.fcn.FCN,mine.Deadly"
-    died = ib_run(*words, targets)
+    died = ib_process(*words, targets)
     assert died.returncode == 1
     assert "1 of 2 failed" in died.stderr
     assert "mine.Deadly: it ended without a result" in died.stderr

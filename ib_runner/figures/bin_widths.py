@@ -1,7 +1,6 @@
 """What the bins' width does to H(Bin(T_ℓ)): all widths on one axis, layer by layer (Fig. 1)."""
 
 import numpy as np
-import pandas as pd
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -9,7 +8,7 @@ from matplotlib.figure import Figure
 from ib_runner.figures.layer_panels import layer_panels
 from ib_runner.figures.style import styled
 from ib_runner.figures.units import convert
-from ib_runner.findings.binning import whole_layers
+from ib_runner.findings.binning import whole_layers, widths_of_layers
 from ib_runner.findings.context import Context, Tables
 
 #: from narrow to wide bins, without the yellow end that paper swallows
@@ -23,12 +22,12 @@ class BinWidths:
 
     def applies(self, tables: Tables, context: Context) -> bool:
         """Whether there is anything to compare."""
-        return len(_widths(tables("binned_entropy"))) > 1
+        return len(widths_of_layers(tables("binned_entropy"))) > 1
 
     @styled
     def __call__(self, tables: Tables, context: Context) -> Figure:
         table = tables("binned_entropy")
-        widths = _widths(table)
+        widths = widths_of_layers(table)
         colours = colormaps[WIDTH_MAP](np.linspace(*WIDTH_RANGE, len(widths)))
 
         def draw(axes: Axes, layer: int) -> None:
@@ -46,7 +45,3 @@ class BinWidths:
             int(table["epoch"].max()),
             context,
         )
-
-
-def _widths(table: pd.DataFrame) -> np.ndarray:
-    return np.unique(table.loc[table["unit"].isna(), "bin_width"])

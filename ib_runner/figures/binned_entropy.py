@@ -1,6 +1,5 @@
 """H(Bin(T_ℓ)) of whole layers over epochs (bottom of Fig. 5, and Fig. 7)."""
 
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -9,7 +8,7 @@ from ib_runner.figures.epochs import epoch_axis, marker
 from ib_runner.figures.layers import layer_legend, layer_line, layer_name
 from ib_runner.figures.style import COLUMN, GREY, new_figure, styled
 from ib_runner.figures.units import convert
-from ib_runner.findings.binning import whole_layers
+from ib_runner.findings.binning import whole_layers, widths_of_layers
 from ib_runner.findings.context import Context, Tables
 
 
@@ -27,7 +26,7 @@ class BinnedEntropy:
     @styled
     def __call__(self, tables: Tables, context: Context) -> Figure:
         table = tables("binned_entropy")
-        widths = np.unique(table.loc[table["unit"].isna(), "bin_width"])
+        widths = widths_of_layers(table)
         figure = new_figure(COLUMN, 0.4 + 1.6 * len(widths))
         panels = figure.subplots(len(widths), sharex=True, squeeze=False)[:, 0]
         for axes, width in zip(panels, widths, strict=True):

@@ -1,11 +1,11 @@
 """Fig. 1: H(Bin(T_ℓ)) of a deterministic network over epochs, a panel for each bin width."""
 
-import numpy as np
 from matplotlib.figure import Figure
 
 from ib_runner.figures.binned_entropy import draw_binned_entropy
 from ib_runner.figures.layers import layer_legend
 from ib_runner.figures.style import PAGE, new_figure, styled
+from ib_runner.findings.binning import widths_of_layers
 from ib_runner.findings.context import Context, Tables
 
 N_COLUMNS = 2
@@ -19,7 +19,7 @@ class Fig1:
     @styled
     def __call__(self, tables: Tables, context: Context) -> Figure:
         table = tables("binned_entropy")
-        widths = np.unique(table.loc[table["unit"].isna(), "bin_width"])
+        widths = widths_of_layers(table)
         n_rows = -(-len(widths) // N_COLUMNS)
         figure = new_figure(PAGE, 0.4 + 1.9 * n_rows)
         panels = figure.subplots(n_rows, N_COLUMNS, sharey=True, squeeze=False).ravel()

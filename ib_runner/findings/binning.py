@@ -1,5 +1,6 @@
 """H(Bin(T_ℓ)) beside I(X;T_ℓ) (section 5.1: a clear correspondence between the trends)."""
 
+import numpy as np
 import pandas as pd
 
 from ib_runner.findings.context import Context, Tables
@@ -41,3 +42,8 @@ def whole_layers(table: pd.DataFrame, width: float) -> pd.DataFrame:
     """The rows of ``binned_entropy`` about whole layers and bins of ``width``, sorted."""
     chosen = table["unit"].isna() & ((table["bin_width"] - width).abs() <= 1e-9 * width)
     return table[chosen].sort_values(["layer", "epoch"], ignore_index=True)
+
+
+def widths_of_layers(table: pd.DataFrame) -> np.ndarray:
+    """The bin widths at which ``binned_entropy`` has whole layers, increasing."""
+    return np.unique(table.loc[table["unit"].isna(), "bin_width"])
