@@ -1,6 +1,7 @@
 """Trains once in peace and once with processes that are killed: FOLDER KIND KILLS.
 
-A process of its own, because it forks: nothing may have started threads before.
+This process only forks: what trains has locks (those of tqdm's bars are shared between a process
+and its forks) and threads, and a process that is killed takes to its grave the locks it holds.
 """
 
 import os
@@ -8,6 +9,7 @@ import random
 import signal
 import sys
 import time
+import traceback
 from pathlib import Path
 
 import torch
@@ -16,23 +18,40 @@ from small_training import NETWORKS, train_into
 EPOCHS = 60
 
 
+def train_in_a_process(folder: Path, kind: str, epochs: int) -> int:
+    """Start training; the number of its process."""
+    child = os.fork()
+    if child:
+        return child
+    status = 1
+    try:
+        torch.set_num_threads(1)
+        train_into(folder, NETWORKS[kind](), epochs)
+        status = 0
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        os._exit(status)
+
+
+def train_to_the_end(folder: Path, kind: str, epochs: int) -> None:
+    _, status = os.waitpid(train_in_a_process(folder, kind, epochs), 0)
+    if status != 0:
+        sys.exit(f"{folder}: training ended with {status}")
+
+
 def main(folder: Path, kind: str, kills: int) -> None:
-    torch.set_num_threads(1)
-    network = NETWORKS[kind]
-    train_into(folder / "warm up", network(), 1)  # compiles
+    train_to_the_end(folder / "warm up", kind, 1)  # compiles
     start = time.perf_counter()
-    train_into(folder / "peace", network(), EPOCHS)
+    train_to_the_end(folder / "peace", kind, EPOCHS)
     duration = time.perf_counter() - start
     moments = random.Random(0)
     for _ in range(kills):
-        child = os.fork()
-        if child == 0:
-            train_into(folder / "killed", network(), EPOCHS)
-            os._exit(0)
+        child = train_in_a_process(folder / "killed", kind, EPOCHS)
         time.sleep(moments.uniform(0, duration / 2))
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
-    train_into(folder / "killed", network(), EPOCHS)
+    train_to_the_end(folder / "killed", kind, EPOCHS)
 
 
 if __name__ == "__main__":
