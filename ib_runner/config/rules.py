@@ -176,6 +176,7 @@ ENTRY: dict[str, dict[str, Rule]] = {
     "ib_runner.networks.noise.GaussianNoise": {"beta": NOT_NEGATIVE},
     "ib_runner.networks.noise.DropoutNoise": {
         "p": number(lambda value: 0 <= value < 1, "a number ≥ 0 and < 1"),
+        "feature_maps": YES_OR_NO,
     },
     "ib_runner.networks.noise.NoNoise": {},
     "ib_runner.training.parseval.Parseval": {"alpha": NOT_NEGATIVE},

@@ -17,7 +17,7 @@ class Context:
     entropy of the input, ln N nats. ``loss`` and ``unit`` (nats, bits) are ``trainer.loss`` and
     ``plot.unit``; ``epochs`` are those of ``plot.epochs``, None: choose from the tables.
     ``beta`` and ``p`` are the noise that the network was trained with: standard deviation and
-    dropout probability, 0 where there is none of the kind.
+    dropout probability, 0 where there is none of the kind; ``feature_maps``: dropped whole.
     """
 
     experiment: str
@@ -28,12 +28,13 @@ class Context:
     unit: str = "nats"
     epochs: tuple[int, ...] | None = None
     p: float = 0.0
+    feature_maps: bool = False
     seed: int = 0
 
     @property
     def condition(self) -> Condition:
         """What tells the networks of Table 1 apart."""
-        return Condition(self.p, self.beta)
+        return Condition(self.p, self.beta, self.feature_maps)
 
 
 @dataclass(frozen=True)

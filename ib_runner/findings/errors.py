@@ -35,13 +35,16 @@ class Table1Errors(Finding):
 
 
 class ErrorsDifference(FindingOverRuns):
-    """By how much the errors with noise ``beta`` or dropout ``p`` exceed those without noise and
-    with the same seed: the mean over seeds, with its 95 % interval by Student's t.
+    """By how much the errors with noise ``beta`` or dropout ``p`` (of ``feature_maps``) exceed
+    those without noise and with the same seed: the mean over seeds, with its 95 % interval by
+    Student's t.
     """
 
-    def __init__(self, beta: float = 0.0, p: float = 0.0, **bounds: Any):
+    def __init__(
+        self, beta: float = 0.0, p: float = 0.0, feature_maps: bool = False, **bounds: Any
+    ):
         super().__init__(**bounds)
-        self.condition = Condition(p=p, beta=beta)
+        self.condition = Condition(p=p, beta=beta, feature_maps=feature_maps)
         self.quantity = f"errors ({self.condition}) less errors (deterministic), mean over seeds,"
 
     def measure(self, tables: Tables, runs: Runs) -> Quantity:

@@ -39,22 +39,27 @@ class GaussianNoise(NoiseChannel):
 
 
 class DropoutNoise(NoiseChannel):
-    """T = S·B/(1 − p) with B ~ Bernoulli(1 − p) for every unit.
+    """T = S·B/(1 − p) with B ~ Bernoulli(1 − p) for every unit of every input.
 
-    Raises ``ValueError`` unless 0 ≤ ``p`` < 1.
+    With ``feature_maps`` all units of a convolution's map, s[i, c, :, :], share one B, as in
+    PyTorch's ``Dropout2d``; layers without maps have none to share. Raises ``ValueError`` unless
+    0 ≤ ``p`` < 1.
     """
 
-    def __init__(self, p: float):
+    def __init__(self, p: float, feature_maps: bool = False):
         super().__init__()
         if not 0.0 <= float(p) < 1.0:
             raise ValueError(f"noise.p = {p}: a probability 0 ≤ p < 1 is needed")
         self.p = float(p)
+        self.feature_maps = bool(feature_maps)
 
     def forward(self, s: Tensor) -> Tensor:
+        if self.feature_maps and s.ndim == 4:
+            return nn.functional.dropout2d(s, self.p, self.training)
         return nn.functional.dropout(s, self.p, self.training)
 
     def extra_repr(self) -> str:
-        return f"p={self.p}"
+        return f"p={self.p}, feature_maps={self.feature_maps}"
 
 
 class NoNoise(NoiseChannel):

@@ -21,5 +21,6 @@ def context_of(config: DictConfig, run: Run) -> Context:
         unit=config.plot.unit,
         epochs=None if epochs is None else tuple(epochs),
         p=float(OmegaConf.select(run.config, "noise.p") or 0.0),
+        feature_maps=bool(OmegaConf.select(run.config, "noise.feature_maps")),
         seed=int(config.seed),
     )

@@ -77,11 +77,23 @@ def _fill_keep(key, at, p, keep):
 
 
 @numba.njit(cache=True)
-def pooled_tanh(y, scale, shift, beta, p, key, pooled, slope, chosen, place):
+def _fill_keep_maps(key, at, p, c, keep):
+    """As ``_fill_keep`` with one value for each of ``c`` maps: keep[q·c + k] is map k's."""
+    for k in range(c):
+        _fill_keep(key, at + k, p, keep[2 * k : 2 * k + 2])
+    for k in range(c):
+        keep[k] = keep[2 * k]
+    for j in range(c, keep.size):
+        keep[j] = keep[j - c]
+
+
+@numba.njit(cache=True)
+def pooled_tanh(y, scale, shift, beta, p, maps, key, pooled, slope, chosen, place):
     """t = tanh(scale·y + shift) with noise, then ``pooled`` = max of 2×2 values.
 
     ``scale`` and ``shift`` [c]; ``beta`` is the standard deviation of Gaussian noise, ``p`` the
-    dropout probability, either 0 for none; random numbers are a function of ``key``. ``place``
+    dropout probability, either 0 for none, of single values or of whole ``maps`` [h, w] of an
+    image; random numbers are a function of ``key``. ``place``
     (int32) is where the largest of the four is within its two rows, [2·w·c], the first one where
     they are equal; ``chosen`` is y there and ``slope`` the derivative of t by scale·y + shift: all
     like ``pooled``.
@@ -102,11 +114,13 @@ def pooled_tanh(y, scale, shift, beta, p, key, pooled, slope, chosen, place):
     t, slopes = np.empty(strip, dtype=np.float32), np.empty(strip, dtype=np.float32)
     scales, shifts = _repeated(scale, 2 * w), _repeated(shift, 2 * w)
     for i in range(n):
+        if p > 0 and maps:
+            _fill_keep_maps(key, i * c, p, c, keep)
         for r in range(h // 2):
             _tanh(strips[i, r], scales, shifts, t)
             if beta > 0:
                 fill_normals(state, bits, noise)
-            if p > 0:
+            if p > 0 and not maps:
                 _fill_keep(key, (i * (h // 2) + r) * lanes, p, keep)
             _add_noise(t, keep, _f(beta), noise, slopes)
             _pool(t, pooled[i, r], place[i, r])

@@ -115,6 +115,7 @@ class _Block:
             *_affine(norm, self.mean, self.inverse_sd),
             noise.beta,
             noise.p if isinstance(noise, DropoutNoise) else 0.0,
+            isinstance(noise, DropoutNoise) and noise.feature_maps,
             np.uint64(torch.randint(2**62, ()).item()),
             *self._arrays,
         )

@@ -43,6 +43,7 @@ def test_conditions_sort_and_read_as_in_table_1():
     assert list(TABLE_1) == sorted(TABLE_1)
     assert [str(one) for one in TABLE_1] == [
         "deterministic", "β = 0.05", "β = 0.1", "β = 0.2", "β = 0.5", "dropout, p = 0.2",
+        "dropout of maps, p = 0.2",
     ]  # fmt: skip
 
 
@@ -54,6 +55,7 @@ def test_conditions_sort_and_read_as_in_table_1():
         (Condition(beta=0.2), 64, "yes"),
         (Condition(p=0.2), 50, "yes"),
         (Condition(p=0.2), 51, "no"),
+        (Condition(p=0.2, feature_maps=True), 50, "yes"),
         (Condition(beta=0.3), 50, "undecided"),
     ],
 )

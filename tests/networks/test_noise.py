@@ -26,6 +26,16 @@ def test_dropout_noise_keeps_the_mean():
     assert abs((t == 0).float().mean().item() - 0.2) < 5 * math.sqrt(0.16 / N)
 
 
+def test_dropout_of_feature_maps():
+    torch.manual_seed(0)
+    maps = DropoutNoise(0.2, feature_maps=True).train()(torch.ones(500, 40, 3, 2)).flatten(2)
+    assert torch.equal(maps, maps[:, :, :1].expand_as(maps))
+    assert set(maps.unique().tolist()) == {0.0, 1.25}
+    assert abs((maps[:, :, 0] == 0).float().mean().item() - 0.2) < 5 * math.sqrt(0.16 / 20_000)
+    vectors = DropoutNoise(0.2, feature_maps=True).train()(torch.ones(500, 40))
+    assert abs((vectors == 0).float().mean().item() - 0.2) < 5 * math.sqrt(0.16 / 20_000)
+
+
 @pytest.mark.parametrize("channel", [GaussianNoise(0.5), DropoutNoise(0.5), NoNoise()])
 def test_eval_mode_is_the_identity(channel):
     s = torch.randn(50, 3)

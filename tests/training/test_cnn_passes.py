@@ -16,6 +16,7 @@ from ib_runner.training.passes import Passes
 
 #: float32 rounding over some 25,000 terms, relative to the largest value
 TOLERANCE = 2e-5
+NOISES = [partial(GaussianNoise, 0.5), partial(DropoutNoise, 0.2), partial(DropoutNoise, 0.2, True)]
 
 
 def network(noise=NoNoise) -> CNN:
@@ -89,7 +90,7 @@ def test_eval_mode_equals_pytorch():
         assert_near(passes_of(net, "cross_entropy").outputs(x), net(x))
 
 
-@pytest.mark.parametrize("noise", [partial(GaussianNoise, 0.5), partial(DropoutNoise, 0.2)])
+@pytest.mark.parametrize("noise", NOISES)
 def test_noise_is_a_function_of_the_global_generator(noise):
     passes, (x, _) = passes_of(network(noise).train(), "cross_entropy"), batch()
     torch.manual_seed(3)
@@ -104,14 +105,14 @@ def test_other_networks_are_left_to_pytorch():
         assert type(passes_of(net, "cross_entropy")) is Passes
 
 
-def kernel(y: np.ndarray, beta: float = 0.0, p: float = 0.0, key: int = 1):
+def kernel(y: np.ndarray, beta: float = 0.0, p: float = 0.0, maps: bool = False, key: int = 1):
     """``pooled``, ``slope``, ``chosen`` and the chosen of four, 0 to 3."""
     n, h, w, c = y.shape
     shape = n, h // 2, w // 2, c
     pooled, slope, chosen = (np.empty(shape, np.float32) for _ in range(3))
     place = np.empty(shape, np.int32)
     one, zero = np.ones(c, np.float32), np.zeros(c, np.float32)
-    pooled_tanh(y, one, zero, beta, p, np.uint64(key), pooled, slope, chosen, place)
+    pooled_tanh(y, one, zero, beta, p, maps, np.uint64(key), pooled, slope, chosen, place)
     assert (place % c == np.arange(c)).all()
     row, column = place // (w * c), place // c % w
     assert (column // 2 == np.arange(w // 2)[:, None]).all()
@@ -169,6 +170,22 @@ def test_dropout_of_the_kernel():
         assert abs((which == k).mean() - share) < 4 * (share * (1 - share) / n) ** 0.5
     share = p**4
     assert abs(dropped.mean() - share) < 4 * (share * (1 - share) / n) ** 0.5
+
+
+def test_dropout_of_whole_maps():
+    p = 0.2
+    pooled, slope, _, _ = kernel(np.full((200, 8, 8, 16), 0.5, np.float32), p=p, maps=True)
+    maps = pooled.transpose(0, 3, 1, 2).reshape(-1, 16)
+    assert (maps == maps[:, :1]).all()  # a map is kept or dropped whole
+    dropped = maps[:, 0] == 0
+    np.testing.assert_allclose(maps[~dropped], np.tanh(0.5) / (1 - p), rtol=1e-5)
+    assert ((slope > 0) == (pooled > 0)).all()
+    assert abs(dropped.mean() - p) < 4 * (p * (1 - p) / dropped.size) ** 0.5
+    images = dropped.reshape(200, 16)
+    # neither images nor maps share their numbers
+    for axis in range(2):
+        a, b = np.split(images, 2, axis=axis)
+        assert abs(np.corrcoef(a.ravel(), b.ravel())[0, 1]) < 4 / a.size**0.5
 
 
 def test_of_equal_values_the_first_is_the_largest():
