@@ -36,6 +36,12 @@ class Interrupted(BaseException):
     """A SIGTERM, raised where a KeyboardInterrupt would be: exit status 143."""
 
 
+def raise_interruption_behind(error: Exception) -> None:
+    """For handlers of any ``Exception``: an interruption is none that they may keep."""
+    if (interruption := interruption_behind(error)) is not None:
+        raise interruption from None
+
+
 def interruption_behind(error: BaseException) -> BaseException | None:
     """The interruption during which ``error`` was raised: a library that cleans up may hide it."""
     behind: BaseException | None = error

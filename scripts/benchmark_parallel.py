@@ -9,8 +9,7 @@ workers started before the clock starts. The aim: a ratio of 1.8 on two idle cor
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 
@@ -19,7 +18,7 @@ from omegaconf import OmegaConf
 from ib_runner import cli, open_run
 from ib_runner.measurements.epochs import log_spaced
 from ib_runner.runs.folder import Run
-from ib_runner.stages.measure_epoch import Measured, measure_epoch
+from ib_runner.stages.measure_epoch import EpochTask, Measured
 from ib_runner.stages.measure_processes import in_processes
 
 
@@ -31,19 +30,25 @@ def train_small(folder: str) -> Run:
     return open_run(output_root=folder)
 
 
-def one_thread(run: Run, epochs: Sequence[int]) -> Callable[[int, int], Measured]:
-    """The task of `measure`, whatever the number of threads it is offered."""
+class OneThread(EpochTask):
+    """The task of `measure` with one thread, however many it is offered."""
+
+    def __call__(self, threads: int) -> Measured:
+        return super().__call__(1)
+
+
+def tasks_of(run: Run, epochs: Sequence[int]) -> list[EpochTask]:
+    """What `measure` would do for ``epochs``, without the paper's slow estimator."""
     config = OmegaConf.merge(run.config, {"measure": {"methods": ["coupled"]}})
     path, settings = str(run.path.resolve()), OmegaConf.to_yaml(config, resolve=True)
-    return lambda epoch, threads: measure_epoch(
-        path, (), settings, ["mutual_information", "binned_entropy"], epochs, epoch, 1
-    )
+    names = ("mutual_information", "binned_entropy")
+    return [OneThread(path, (), settings, names, tuple(epochs), epoch) for epoch in epochs]
 
 
-def seconds(task: Callable[[int, int], Measured], epochs: Sequence[int], workers: int) -> float:
-    """The time that ``workers`` need for ``epochs``."""
+def seconds(tasks: Sequence[EpochTask], workers: int) -> float:
+    """The time that ``workers`` need for ``tasks``."""
     start = time.perf_counter()
-    failures = [one for done in in_processes(task, epochs, workers) for one in done.failures]
+    failures = [one for done in in_processes(tasks, workers) for one in done.failures]
     if failures:
         sys.exit(f"benchmark_parallel: {failures[0]}")
     return time.perf_counter() - start
@@ -52,12 +57,12 @@ def seconds(task: Callable[[int, int], Measured], epochs: Sequence[int], workers
 def main(run: Run, n_epochs: int, rounds: int) -> None:
     """Print the seconds of both, round by round, and the median of their ratios."""
     epochs = log_spaced([epoch for epoch in run.epochs if epoch > 0], n_epochs)
-    measure = partial(seconds, one_thread(run, epochs))
+    tasks = tasks_of(run, epochs)
     for workers in (1, 2):
-        measure(epochs[:2], workers)
+        seconds(tasks[:2], workers)
     ratios = []
     for number in range(1, rounds + 1):
-        one, two = measure(epochs, 1), measure(epochs, 2)
+        one, two = seconds(tasks, 1), seconds(tasks, 2)
         ratios.append(one / two)
         print(
             f"round {number}: 1 worker {one:.2f} s, 2 workers {two:.2f} s, {ratios[-1]:.2f}",

@@ -91,11 +91,11 @@ def test_no_room_when_all_is_measured(run, capsys, monkeypatch):
         raise IbRunError("no room")
 
     with monkeypatch.context() as patch:
-        patch.setattr("ib_runner.stages.measure.write_table", refuse)
+        patch.setattr("ib_runner.stages.measure_run.write_table", refuse)
         status, err = ib_run(capsys, "measure", run)
     assert (status, "no room" in err) == (1, True)
     with monkeypatch.context() as patch:
-        patch.setattr("ib_runner.stages.measure.measure_epoch", refuse)
+        patch.setattr("ib_runner.stages.measure_epoch.EpochTask.__call__", refuse)
         assert ib_run(capsys, "measure", run)[0] == 0
     assert_same_tables(tables_of(run), wanted)
 

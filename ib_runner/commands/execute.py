@@ -14,7 +14,7 @@ from ib_runner.commands.targets import given, given_targets, trust_own
 from ib_runner.config.compose import compose, open_hydra, settings, with_experiment
 from ib_runner.config.saved import compose_saved
 from ib_runner.config.validate import validate
-from ib_runner.errors import IbRunError, UsageError
+from ib_runner.errors import UsageError
 
 if TYPE_CHECKING:  # they import torch, which takes seconds
     from ib_runner.runs.find import Found
@@ -127,14 +127,9 @@ def _on_sweep(
     stage: str, found: "Found", configs: dict["Run", DictConfig], allow_targets: tuple[str, ...]
 ) -> int:
     """A stage on every run of a sweep; one failure does not stop the others."""
-    from ib_runner.commands.jobs import work
+    from ib_runner.commands.jobs import work_on_all
 
-    failed = {}
-    for run, config in configs.items():
-        try:
-            work(stage, config, run)
-        except IbRunError as error:
-            failed[run.path.name] = str(error)
+    failed = {run.path.name: str(error) for run, error in work_on_all(stage, configs).items()}
     by_name = {run.path.name: config for run, config in configs.items()}
     return finish_sweep(stage, found.path, by_name, failed, allow_targets)
 

@@ -1,6 +1,6 @@
 """One run through its stages, and where new runs go."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from importlib import import_module
@@ -10,7 +10,7 @@ from omegaconf import DictConfig
 
 from ib_runner.config.saved import changeable, differences
 from ib_runner.config.validate import show
-from ib_runner.errors import UsageError
+from ib_runner.errors import IbRunError, UsageError
 from ib_runner.runs.atomic import make_folder
 from ib_runner.runs.folder import STATE_NAME, Run
 
@@ -79,3 +79,18 @@ def work(stage: str, config: DictConfig, run: Run) -> None:
     """Take ``run`` through the verbs of ``stage``."""
     for verb in VERBS[stage]:
         getattr(import_module(f"ib_runner.stages.{verb}"), verb)(config, run)
+
+
+def work_on_all(stage: str, configs: Mapping[Run, DictConfig]) -> dict[Run, IbRunError]:
+    """Take all runs through ``stage``; those that failed. One failure does not stop the others."""
+    if stage == "measure":
+        from ib_runner.stages.measure import measure_runs
+
+        return measure_runs(configs)
+    failed = {}
+    for run, config in configs.items():
+        try:
+            work(stage, config, run)
+        except IbRunError as error:
+            failed[run] = error
+    return failed

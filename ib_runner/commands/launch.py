@@ -19,7 +19,7 @@ from hydra.types import HydraContext, RunMode
 from omegaconf import DictConfig, open_dict
 
 from ib_runner.config.compose import compose, parse, settings
-from ib_runner.errors import IbRunError, UsageError, interruption_behind
+from ib_runner.errors import IbRunError, UsageError, raise_interruption_behind
 from ib_runner.runs.log import log_to_terminal, logger
 from ib_runner.runs.sweep import Sweep
 
@@ -106,8 +106,7 @@ class _Job:
             run = open_or_create(self.stage, config, self.path / name, self.allow_targets)
             work(self.stage, config, run)
         except Exception as error:
-            if (interruption := interruption_behind(error)) is not None:
-                raise interruption from None
+            raise_interruption_behind(error)
             if os.environ.get("HYDRA_FULL_ERROR") == "1":
                 traceback.print_exc()
             why = (

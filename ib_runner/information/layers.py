@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ib_runner.errors import raise_interruption_behind
 from ib_runner.information.estimate import Estimate, Status
 from ib_runner.information.labels import Labels
 from ib_runner.information.methods import METHODS, Method
@@ -73,13 +74,15 @@ def estimate_what_can_be(
     given = {"y": y, "method": method, "seed": seed, **settings}
     try:
         return estimate_layers(network, x, **given), {}
-    except Exception:
+    except Exception as error:
+        raise_interruption_behind(error)
         task, chosen = _task(network, x, y, None, method, seed, settings)
     found, errors = [], {}
     for layer in chosen:
         try:
             found += estimate_layers(network, x, layers=[layer.number], **given)
         except Exception as error:
+            raise_interruption_behind(error)
             errors[layer.number] = error
             found += _without_value(task, [layer], method, Status.FAILED)
     return found, errors

@@ -1,16 +1,16 @@
-"""A measurement's epochs spread over the workers of a Dask cluster.
+"""Epochs to measure spread over the workers of a Dask cluster.
 
 The workers see the same folders under the same paths and have the same packages.
 """
 
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 
 from ib_runner.errors import IbRunError
 from ib_runner.runs.log import logger
 from ib_runner.runs.provenance import package_versions
-from ib_runner.stages.measure_epoch import Measured
+from ib_runner.stages.measure_epoch import EpochTask, Measured
 
 #: seconds to wait for the scheduler's answer
 PATIENCE = 30
@@ -20,10 +20,8 @@ _one_at_a_time = threading.Lock()
 _versions_here = cache(package_versions)
 
 
-def on_cluster(
-    task: Callable[[int, int], Measured], epochs: Sequence[int], scheduler: str
-) -> Iterator[Measured]:
-    """``task(epoch, threads)`` for all ``epochs``, in the order in which they end.
+def on_cluster(tasks: Sequence[EpochTask], scheduler: str) -> Iterator[Measured]:
+    """The results of all ``tasks``, in the order in which they end.
 
     ``scheduler`` is an address or a scheduler file. Dask takes an epoch whose worker died to
     another one; when it gives up, the epoch comes as a failure. Raises ``IbRunError`` where no
@@ -43,20 +41,17 @@ def on_cluster(
         if not client.scheduler_info()["workers"]:
             logger.warning("measure.scheduler=%s: no workers yet, waiting for them", scheduler)
         futures = {
-            client.submit(_on_worker, task, epoch, package_versions(), pure=False): epoch
-            for epoch in epochs
+            client.submit(_on_worker, task, package_versions(), pure=False): task for task in tasks
         }
         for future in as_completed(list(futures), loop=client.loop):
-            epoch = futures.pop(future)
+            task = futures.pop(future)
             try:
                 yield future.result()
             except KilledWorker:
-                yield Measured.nothing(epoch, "the Dask workers that tried it died, out of memory?")
+                yield task.nothing("the Dask workers that tried it died, out of memory?")
 
 
-def _on_worker(
-    task: Callable[[int, int], Measured], epoch: int, versions: Mapping[str, str]
-) -> Measured:
+def _on_worker(task: EpochTask, versions: Mapping[str, str]) -> Measured:
     from distributed import get_worker
 
     worker = get_worker()
@@ -69,4 +64,4 @@ def _on_worker(
             f"{versions[name]}.\nInstall the same versions on both."
         )
     with _one_at_a_time:
-        return task(epoch, worker.state.nthreads)
+        return task(worker.state.nthreads)

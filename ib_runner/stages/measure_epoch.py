@@ -1,7 +1,7 @@
 """One task of a measurement: one checkpoint of one run, in whatever process it lands."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 import numba
@@ -10,7 +10,7 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 
 from ib_runner.build import build_measurements
-from ib_runner.errors import UsageError, interruption_behind
+from ib_runner.errors import UsageError, raise_interruption_behind
 from ib_runner.measurements.measurement import LayersFailedError, Measurement, cause
 from ib_runner.measurements.snapshot import Snapshot
 from ib_runner.runs.folder import Run
@@ -34,61 +34,74 @@ class Failure:
 
 @dataclass(frozen=True)
 class Measured:
-    """What came of one epoch: a frame for each table, and what failed."""
+    """What came of one epoch of a run: a frame for each table, and what failed.
 
+    ``refusal``: the settings are wrong, for any epoch of this run.
+    """
+
+    run: str
     epoch: int
-    tables: dict[str, pd.DataFrame]
+    tables: dict[str, pd.DataFrame] = field(default_factory=dict)
     failures: tuple[Failure, ...] = ()
-
-    @classmethod
-    def nothing(cls, epoch: int, why: str) -> "Measured":
-        """All of ``epoch`` failed."""
-        return cls(epoch, {}, (Failure(epoch, None, None, why),))
+    refusal: str | None = None
 
 
-@lru_cache(maxsize=4)
+@dataclass(frozen=True)
+class EpochTask:
+    """All measurements ``names`` of one epoch. One that fails does not stop the others.
+
+    ``run`` is the folder, ``settings`` the configuration as YAML, and ``epochs`` are all that are
+    measured, from which each measurement selects its own.
+    """
+
+    run: str
+    allow_targets: tuple[str, ...]
+    settings: str
+    names: tuple[str, ...]
+    epochs: tuple[int, ...]
+    epoch: int
+
+    def __call__(self, threads: int) -> Measured:
+        """Do it; the values don't depend on ``threads``."""
+        torch.set_num_threads(threads)
+        numba.set_num_threads(min(threads, numba.config.NUMBA_NUM_THREADS))
+        try:
+            return self._measured()
+        except UsageError as error:
+            return Measured(self.run, self.epoch, refusal=str(error))
+
+    def nothing(self, why: str) -> Measured:
+        """The result where all of it failed."""
+        return Measured(self.run, self.epoch, {}, (Failure(self.epoch, None, None, why),))
+
+    def _measured(self) -> Measured:
+        run, config, measurements = _opened(self.run, self.allow_targets, self.settings)
+        try:
+            network = run.network(self.epoch, config)
+        except UsageError:
+            raise
+        except Exception as error:
+            raise_interruption_behind(error)
+            return self.nothing(cause(error))
+        inputs = getattr(run.dataset(), config.measure.inputs)
+        snapshot = Snapshot(self.epoch, network, inputs, config.seed)
+        tables: dict[str, list[pd.DataFrame]] = {}
+        failures = []
+        for name in self.names:
+            frame, failed = _measure(name, measurements[name], snapshot, self.epochs)
+            failures += failed
+            if len(frame):
+                tables.setdefault(measurements[name].table, []).append(frame)
+        together = {table: _together(table, frames) for table, frames in tables.items()}
+        return Measured(self.run, self.epoch, together, tuple(failures))
+
+
+@lru_cache(maxsize=1)  # tasks come run by run, and data sets are large
 def _opened(
     path: str, allow_targets: tuple[str, ...], settings: str
 ) -> tuple[Run, DictConfig, dict[str, Measurement]]:
     config = OmegaConf.create(settings)
     return Run(path, allow_targets), config, build_measurements(config, allow_targets)
-
-
-def measure_epoch(
-    path: str,
-    allow_targets: tuple[str, ...],
-    settings: str,
-    names: Sequence[str],
-    epochs: Sequence[int],
-    epoch: int,
-    threads: int,
-) -> Measured:
-    """All measurements ``names`` of one epoch. One that fails does not stop the others.
-
-    ``settings`` is the configuration as YAML and ``epochs`` all that are measured, from which
-    each measurement selects its own. Values don't depend on ``threads``. Raises ``UsageError``
-    where the settings are wrong, for any epoch.
-    """
-    torch.set_num_threads(threads)
-    numba.set_num_threads(min(threads, numba.config.NUMBA_NUM_THREADS))
-    run, config, measurements = _opened(path, allow_targets, settings)
-    try:
-        network = run.network(epoch, config)
-    except UsageError:
-        raise
-    except Exception as error:
-        return Measured.nothing(epoch, cause(error))
-    inputs = getattr(run.dataset(), config.measure.inputs)
-    snapshot = Snapshot(epoch, network, inputs, config.seed)
-    tables: dict[str, list[pd.DataFrame]] = {}
-    failures = []
-    for name in names:
-        frame, failed = _measure(name, measurements[name], snapshot, epochs)
-        failures += failed
-        if len(frame):
-            tables.setdefault(measurements[name].table, []).append(frame)
-    together = {table: _together(table, frames) for table, frames in tables.items()}
-    return Measured(epoch, together, tuple(failures))
 
 
 def _measure(
@@ -109,8 +122,7 @@ def _measure(
     except UsageError:
         raise
     except Exception as error:  # a user's own measurement may raise anything
-        if (interruption := interruption_behind(error)) is not None:
-            raise interruption from None
+        raise_interruption_behind(error)
         return pd.DataFrame(), [Failure(epoch, name, None, cause(error))]
     return frame, failures
 

@@ -1,13 +1,13 @@
-"""A measurement's epochs spread over processes of this machine."""
+"""Epochs to measure spread over processes of this machine."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from joblib import Parallel, delayed
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 from ib_runner.runs.log import logger
 from ib_runner.runs.provenance import processors
-from ib_runner.stages.measure_epoch import Measured
+from ib_runner.stages.measure_epoch import EpochTask, Measured
 
 #: dead workers, one after the other and no epoch done between them, after which we give up
 DEATHS = 3
@@ -18,22 +18,20 @@ def n_workers(n_jobs: int, tasks: int) -> int:
     return max(1, min(tasks, processors() if n_jobs == -1 else n_jobs))
 
 
-def in_processes(
-    task: Callable[[int, int], Measured], epochs: Sequence[int], n_jobs: int
-) -> Iterator[Measured]:
-    """``task(epoch, threads)`` for all ``epochs``, in the order in which they end.
+def in_processes(tasks: Sequence[EpochTask], n_jobs: int) -> Iterator[Measured]:
+    """The results of all ``tasks``, in the order in which they end.
 
     One worker is this process itself. Where a worker dies (killed, or out of memory) the epochs
     that are missing are tried again; those that nobody survives come as failures.
     """
-    workers = n_workers(n_jobs, len(epochs))
+    workers = n_workers(n_jobs, len(tasks))
     threads = max(1, processors() // workers)
-    missing, deaths = list(epochs), 0
+    missing, deaths = {(one.run, one.epoch): one for one in tasks}, 0
     while missing and deaths < DEATHS:
-        tasks = [delayed(task)(epoch, threads) for epoch in missing]
+        calls = [delayed(task)(threads) for task in missing.values()]
         try:
-            for measured in Parallel(n_jobs=workers, return_as="generator_unordered")(tasks):
-                missing.remove(measured.epoch)
+            for measured in Parallel(n_jobs=workers, return_as="generator_unordered")(calls):
+                del missing[measured.run, measured.epoch]
                 deaths = 0
                 yield measured
         except TerminatedWorkerError:
@@ -42,10 +40,10 @@ def in_processes(
                 "measure: a worker process died; %d epochs are left to measure", len(missing)
             )
             # those under way go last: an epoch that kills its worker keeps no other one waiting
-            missing = missing[workers:] + missing[:workers]
-    for epoch in missing:
-        yield Measured.nothing(
-            epoch,
+            order = list(missing.items())
+            missing = dict(order[workers:] + order[:workers])
+    for task in missing.values():
+        yield task.nothing(
             f"{DEATHS} worker processes died one after the other (killed, or out of memory?); "
             "fewer of them, measure.n_jobs, need less memory",
         )

@@ -6,12 +6,17 @@ import shutil
 import pytest
 from deadly import deadly
 from distributed import LocalCluster
+from omegaconf import OmegaConf
 from tiny_run import EPOCHS, assert_same_tables, tables_of, train_tiny
 
 from ib_runner import cli
+from ib_runner.errors import RunInUseError, UsageError
 from ib_runner.information import coupled
 from ib_runner.measurements.binned_entropy import BinnedEntropy
 from ib_runner.runs.folder import Run
+from ib_runner.runs.lock import is_held
+from ib_runner.stages import measure_processes
+from ib_runner.stages.measure import measure_runs
 
 
 @pytest.fixture(scope="module")
@@ -170,6 +175,54 @@ def test_a_worker_that_is_killed_is_replaced(run, capsys, tmp_path):
     assert status == 0
     assert err.count("a worker process died") == 1
     assert run.table("parameter").epoch.tolist() == list(range(EPOCHS + 1))
+
+
+def settings_of(run, **measure):
+    return OmegaConf.merge(run.config, {"measure": measure})
+
+
+def test_the_epochs_of_several_runs_share_one_pool(trained, expected, tmp_path, monkeypatch):
+    pools = []
+
+    def in_processes(tasks, n_jobs):
+        pools.append(len(tasks))
+        return measure_processes.in_processes(tasks, n_jobs)
+
+    monkeypatch.setattr("ib_runner.stages.measure.in_processes", in_processes)
+    runs = [copy(trained, tmp_path / name) for name in "abcd"]
+    held, refused, *whole = runs
+    configs = {run: settings_of(run, n_jobs=2) for run in whole}
+    configs[held] = settings_of(held, n_jobs=2)
+    configs[refused] = settings_of(refused, measurements=["binned_entropy", "again"], n_jobs=2)
+    configs[refused].measurement.again = configs[refused].measurement.binned_entropy
+    with held.held():
+        failed = measure_runs(configs)
+    assert pools == [3 * (EPOCHS + 1)]
+    assert failed.keys() == {held, refused}
+    assert isinstance(failed[held], RunInUseError)
+    assert isinstance(failed[refused], UsageError)
+    assert "make the same rows of binned_entropy" in str(failed[refused])
+    assert tables_of(held) == tables_of(refused) == {}
+    for run in whole:
+        assert_same_tables(tables_of(run), expected)
+        assert parts(run) == []
+    with refused.held(), whole[0].held():
+        pass  # all are let go
+
+
+def test_a_run_is_let_go_when_its_own_epochs_are_done(trained, tmp_path, monkeypatch):
+    runs = [copy(trained, tmp_path / name) for name in "ab"]
+    held = []
+
+    def in_processes(tasks, n_jobs):
+        for result in measure_processes.in_processes(tasks, n_jobs):
+            held.append([is_held(run.path) for run in runs])
+            yield result
+
+    monkeypatch.setattr("ib_runner.stages.measure.in_processes", in_processes)
+    assert measure_runs({run: settings_of(run) for run in runs}) == {}
+    assert held == (EPOCHS + 1) * [[True, True]] + (EPOCHS + 1) * [[False, True]]
+    assert [is_held(run.path) for run in runs] == [False, False]
 
 
 @pytest.mark.slow
