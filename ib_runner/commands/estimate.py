@@ -18,6 +18,8 @@ from ib_runner.stages.epochs import epochs_to_measure
 #: the rules behind the estimates of what is not timed
 SECONDS_A_POINT, BYTES_A_POINT = 1.0, 60e3
 SECONDS_A_FILE, BYTES_A_FILE = 2.0, 3e5
+#: a new run's configuration, state, table of losses and the last state of its optimizer
+BYTES_A_RUN = 40e3
 
 
 @dataclass(frozen=True)
@@ -65,11 +67,12 @@ def _train(config: DictConfig, run: Run | None, dataset: Dataset, network: nn.Mo
         tensor.numel() * tensor.element_size() for tensor in network.state_dict().values()
     )
     size = weights * (left // config.trainer.checkpoint_every + 1)
+    size += BYTES_A_RUN if run is None else 0.0
     return Estimate(
         f"{left} epochs of {steps} steps to do, {done} are done; at most about "
         f"{_duration(seconds)} (timed just now: a step of the plain trainer takes "
         f"{times.step * 1e3:.2g} ms, scoring an epoch {_duration(scored * times.score)}), "
-        f"{size_text(size)} of checkpoints",
+        f"{size_text(size)} on disk",
         seconds,
         size,
     )

@@ -16,7 +16,7 @@ from ib_runner.figures.over_runs import layout
 from ib_runner.figures.style import COLUMN, GREY, PAGE, new_figure, styled
 from ib_runner.figures.units import convert
 from ib_runner.findings.context import Context, Tables
-from ib_runner.findings.information import about_both
+from ib_runner.findings.information import about_both, bin_width
 
 #: without the yellow end that paper swallows
 EPOCH_MAP = LinearSegmentedColormap.from_list(
@@ -40,7 +40,8 @@ class InformationPlane:
 
     @styled
     def __call__(self, tables: Tables, context: Context) -> Figure:
-        rows = about_both(tables("mutual_information"), context.beta)
+        table = tables("mutual_information")
+        rows = about_both(table, context.beta)
         columns = [c for c in rows.columns if c not in ("layer", "epoch")]
         rows = rows.assign(**{c: convert(rows[c], context.unit) for c in columns})
         layers = np.unique(rows["layer"])
@@ -55,9 +56,12 @@ class InformationPlane:
             axes.remove()
         for axes in panels[max(0, len(layers) - n_columns) : len(layers)]:
             axes.tick_params(labelbottom=True)  # nothing is below
-        binned = r"\mathrm{Bin}(T_\ell)" if context.beta == 0 else r"T_\ell"
-        figure.supxlabel(f"$I(X;{binned})$ [{context.unit}]", fontsize=8)
-        figure.supylabel(f"$I(Y;{binned})$ [{context.unit}]", fontsize=8)
+        representation, width = r"T_\ell", None
+        if context.beta == 0:
+            representation, width = r"\mathrm{Bin}(T_\ell)", bin_width(table)
+        bins = "" if width is None else f", bins of width {width:g}"
+        figure.supxlabel(f"$I(X;{representation})$ [{context.unit}]{bins}", fontsize=8)
+        figure.supylabel(f"$I(Y;{representation})$ [{context.unit}]", fontsize=8)
         bar = figure.colorbar(
             ScalarMappable(norm, EPOCH_MAP), ax=list(panels[: len(layers)]), pad=0.01, aspect=30
         )

@@ -1,5 +1,7 @@
 """I(X;T_ℓ) over epochs from the table ``mutual_information``."""
 
+import json
+
 import pandas as pd
 
 CERTIFIED = "coupled"
@@ -62,6 +64,12 @@ def about_both(table: pd.DataFrame, beta: float) -> pd.DataFrame:
         for target in ("x", "y")
     ]
     return pd.merge(*sides, on=["layer", "epoch"], suffixes=("_x", "_y"))
+
+
+def bin_width(table: pd.DataFrame) -> float | None:
+    """The width of the bins behind the binned values, as the table's own settings have it."""
+    settings = json.loads(table.attrs.get("settings", "{}"))
+    return settings.get("measurement", {}).get("binned_information", {}).get("bin_width")
 
 
 def _method(table: pd.DataFrame, method: str, beta: float, target: str = "x") -> pd.DataFrame:

@@ -65,6 +65,7 @@ def _arrow(frame: pd.DataFrame, table: str, extra: Mapping[str, Column] | None =
 def read_table(path: Path) -> pd.DataFrame:
     """Read a table; a column of integers some of which are missing comes as pandas' ``Int64``.
 
+    ``attrs`` of the frame say what made it: versions, seed, settings (JSON), as texts.
     Raises ``FileNotFoundError``, or ``DamagedFileError`` naming the file and the remedy.
     """
     try:
@@ -89,6 +90,8 @@ def read_table(path: Path) -> pd.DataFrame:
     for name, column in zip(arrow.column_names, arrow.columns, strict=True):
         if column.null_count and pa.types.is_integer(column.type):
             frame[name] = frame[name].astype("Int64")
+    made = {key.decode(): value.decode() for key, value in arrow.schema.metadata.items()}
+    frame.attrs = {key: value for key, value in made.items() if key != seal.KEY}
     return frame
 
 

@@ -161,6 +161,10 @@ def test_without_noise_the_plane_is_binned_and_without_i_y_there_is_none():
     none = binned["mutual_information"].assign(lower=np.nan, upper=np.nan)
     figure = InformationPlane()(FakeTables(mutual_information=none), silent)
     assert "Bin" in figure.get_supxlabel()
+    assert "width" not in figure.get_supxlabel()  # nobody knows it
+    none.attrs["settings"] = '{"measurement": {"binned_information": {"bin_width": 0.07}}}'
+    figure = InformationPlane()(FakeTables(mutual_information=none), silent)
+    assert "bins of width 0.07" in figure.get_supxlabel()
     assert len(figure.axes[0].collections[0].get_paths()) == 0
     assert not InformationPlane().applies(RUN, CONTEXT)
     assert InformationPlane().applies(both_targets(), CONTEXT)

@@ -37,6 +37,7 @@ def test_round_trip_keeps_types_units_and_metadata(tmp_path):
     assert schema.metadata[b"seed"] == b"7"
     assert schema.metadata[b"schema_version"] == str(SCHEMA_VERSION).encode()
     back = read_table(path)
+    assert back.attrs == {"seed": "7", "schema_version": str(SCHEMA_VERSION)}
     assert back.epoch.tolist() == [0, 0, 0, 2, 2, 2]
     assert back.unit.isna().sum() == 2
     # plain numbers where none is missing, also after a second trip: figures compute with them
