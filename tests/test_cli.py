@@ -140,9 +140,13 @@ def test_overrides_of_other_groups_are_refused(asked, capsys):
         ("plot", "measure.n_x=4"),
         ("check", "network.activation=relu"),
         ("measure", "+exp=szt_relu"),
+        ("measure", "noise=none"),
+        ("measure", "noise={beta:0.1}"),
+        ("plot", "network=cnn"),
     ]:
         status, _, err = run_cli(capsys, stage, override)
         assert status == 2
+        assert "defaults list" not in err  # Hydra's own words help nobody here
         assert override.partition("=")[0] in err
         assert len(err.strip().splitlines()) <= 4  # one of them says which run
     assert [verb for verb, *_ in asked] == ["train"]

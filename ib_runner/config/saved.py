@@ -25,6 +25,8 @@ CHANGEABLE = {
 CHANGEABLE["all"] = tuple(
     key for stage in ("train", "measure", "plot", "check") for key in CHANGEABLE[stage]
 )
+#: what may be given another entry of its group
+GROUPS = ("measure", "plot", "findings", "logging")
 SAVED = "saved"
 REFERENCE = re.compile(r"\$\{(oc\.select:\s*)?[A-Za-z_][\w.]*(,\s*\w+)?\}")
 
@@ -41,7 +43,7 @@ def compose_saved(
     ours = register(hydra, saved, path)
     parsed = parse(hydra, overrides)
     for one in parsed:
-        _check_kind(stage, one, path)
+        _check_kind(hydra, one, path)
     config = settings(compose(hydra, SAVED, overrides))
     changed = differences(ours, config, changeable(stage))
     if changed:
@@ -79,7 +81,7 @@ def register(hydra: Hydra, saved: DictConfig, path: object) -> DictConfig:
     defaults = [
         "_self_",
         # measure=quick may choose an entry
-        *({group: None} for group in ("measure", "plot", "findings", "logging")),
+        *({group: None} for group in GROUPS),
         *({f"override /hydra/{key}": entry} for key, entry in quiet.items()),
     ]
     ConfigStore.instance().store(SAVED, {"defaults": defaults, **ours}, provider="ib_runner")
@@ -126,11 +128,17 @@ def changed(
     }
 
 
-def _check_kind(stage: str, one: Override, path: object) -> None:
+def _check_kind(hydra: Hydra, one: Override, path: object) -> None:
     """Refuse what can never apply to a run that exists, before Hydra stumbles over it."""
-    if one.key_or_group == "exp":
+    group = one.key_or_group
+    if group == "exp":
         raise UsageError(
             f"{one.input_line}: run={path} has its experiment saved with it; leave +exp out."
+        )
+    if group not in GROUPS and not one.is_hydra_override() and group_options(hydra, group):
+        raise UsageError(
+            f"{one.input_line}: run={path} was made with a {group} of its own;\non a run that "
+            f"exists only {', '.join(GROUPS)} take another entry. Start a new run to change it."
         )
 
 

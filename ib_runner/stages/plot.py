@@ -29,11 +29,12 @@ def plot(config: DictConfig, run: Run) -> None:
         logger.info("plot: plot.figures names no figure of a single run")
         return
     context, tables = context_of(config, run), cache(run.table)
-    complete = {name: one for name, one in figures.items() if not _missing(run, one)}
-    _warn(config, run, {name: _missing(run, one) for name, one in figures.items()})
+    missing = {name: _missing(run, one) for name, one in figures.items()}
+    complete = {name: one for name, one in figures.items() if not missing[name]}
+    _warn(config, run, missing)
     drawable = {name: one for name, one in complete.items() if applies(one, tables, context)}
     if not drawable:
-        raise UsageError(f"run={run.path}: nothing to draw; run `ib-run measure` first.")
+        raise UsageError(_nothing(run, missing))
     folder = run.path / "figures"
     bar = progress(len(drawable), "plot", "figure")
     with run.held(), log_to(run.path / "plot.log"), bar:
@@ -46,7 +47,7 @@ def plot(config: DictConfig, run: Run) -> None:
             for kind in config.plot.formats:
                 write_bytes(folder / f"{name}.{kind}", encode(drawn, kind))
             bar.update()
-        logger.info("%s: %d figures", folder, len(drawable))
+        logger.info("%s: %s", folder, ", ".join(drawable))
 
 
 def applies(figure: Any, tables: Tables, context: Context) -> bool:
@@ -69,6 +70,18 @@ def _warn(config: DictConfig, run: Run, missing: Mapping[str, Sequence[str]]) ->
             ", ".join(waiting),
             run.path,
         )
+
+
+def _nothing(run: Run, missing: Mapping[str, Sequence[str]]) -> str:
+    """Why none of the figures, and the tables that they are ``missing``, can be drawn."""
+    waiting = [f"{name} needs {', '.join(tables)}" for name, tables in missing.items() if tables]
+    if not waiting:
+        return f"run={run.path}: plot.figures has nothing to show of this run."
+    more = f" (and {len(waiting) - 3} more)" if len(waiting) > 3 else ""
+    return (
+        f"run={run.path}: nothing to draw: {'; '.join(waiting[:3])}{more}.\n"
+        f"`ib-run measure run={run.path}` writes the tables that measure.measurements names."
+    )
 
 
 def _missing(run: Run, figure: object) -> list[str]:

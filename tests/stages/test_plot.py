@@ -62,7 +62,7 @@ def test_figures_say_which_runs_they_apply_to(base, run, caplog):
     table = run.table("binned_entropy")
     table = table[table["bin_width"] == table["bin_width"].min()]
     write_table(run.table_path("binned_entropy"), table, "binned_entropy")
-    with pytest.raises(UsageError, match="nothing to draw"):
+    with pytest.raises(UsageError, match="nothing to show of this run"):
         drawn(base, run, caplog, "bin_widths")
 
 
