@@ -127,7 +127,7 @@ PLAIN: dict[str, Rule] = {
     "measure.inputs": choice("all", "train", "test"),
     "measure.measurements": ANY_LIST,
     "measure.methods": each(choice(*METHODS), f"a list of different ones of {', '.join(METHODS)}"),
-    "measure.n_x": optional(whole(1), "as target_width needs"),
+    "measure.n_x": optional(whole(2), "as target_width needs"),
     "measure.n_o": optional(whole(1), "as target_width needs"),
     "measure.n_mc": optional(whole(2), "as target_width needs"),
     "measure.target_width": POSITIVE,

@@ -33,8 +33,8 @@ _GROUP = 16
 def in_noise_units(s: np.ndarray, centres: np.ndarray, layer: Layer) -> np.ndarray:
     """Draws ``s`` [n, d, m] about their input's centre; one draw where all are the same."""
     s = s[:, :, :1] if layer.exact else s
-    moved = (s - centres[:, :, None]) / np.float32(unit(layer.beta))
-    return np.ascontiguousarray(moved)
+    moved = (s - centres[:, :, None]) / s.dtype.type(unit(layer.beta))
+    return np.ascontiguousarray(moved, dtype=np.float32)
 
 
 def draw_points(

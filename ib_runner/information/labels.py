@@ -7,13 +7,14 @@ from torch import Tensor
 class Labels:
     """The classes of N equally likely rows, ``values`` [N, …]: equal rows are one class.
 
-    ``classes`` [N] numbers them, ``sizes`` [N] counts the rows of each row's class, ``entropy`` is
-    that of the class in nats.
+    ``classes`` [N] numbers them, ``number`` is how many there are, ``sizes`` [N] counts the rows of
+    each row's class, ``entropy`` is that of the class in nats.
     """
 
     def __init__(self, values: Tensor):
         rows = values.detach().cpu().numpy().reshape(len(values), -1)
         _, classes, counts = np.unique(rows, axis=0, return_inverse=True, return_counts=True)
         self.classes = classes.reshape(-1).astype(np.int64)
+        self.number = len(counts)
         self.sizes = counts[self.classes]
         self.entropy = float(np.log(len(rows)) - np.mean(np.log(self.sizes)))

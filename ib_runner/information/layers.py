@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -129,6 +130,8 @@ def _chosen_layers(sampler: Sampler, numbers: Sequence[int] | None, method: str)
     if numbers is None:
         return [layer for layer in sampler.layers if _covers(sampler, layer, method)]
     for number in numbers:
+        if not isinstance(number, int | np.integer):
+            raise ValueError(f"layer = {number}: a whole number is needed, counted from 1")
         if not 1 <= number <= len(sampler.layers):
             raise ValueError(f"layer = {number}: the network has 1 to {len(sampler.layers)}")
         if not _covers(sampler, sampler.layers[number - 1], method):

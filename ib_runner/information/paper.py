@@ -59,20 +59,20 @@ def entropies(sampler: Sampler, layer: Layer, n_x: int, n_mc: int) -> Entropies:
     n, dim = len(sampler), layer.dim
     n_x = 1 if layer.exact else n_x
     rng = np.random.default_rng([sampler.seed, layer.number])
-    centres = np.empty((n, n_x, dim), np.float32)
-    points = np.empty((n, n_mc, dim), np.float32)
+    centres = np.empty((n, n_x, dim), sampler.kind)
+    points = np.empty((n, n_mc, dim), sampler.kind)
     own = np.empty((n, n_mc))
     for first in range(0, n, _BLOCK):
         last = min(first + _BLOCK, n)
         s = sampler.draw(first, last, n_x, _CLOUD, [layer.number])[layer.number]
-        scale = np.float32(unit(layer.beta))
+        scale = unit(layer.beta)
         centre = s[:, :, :1].copy()
-        cloud = np.ascontiguousarray((s - centre) / scale)
+        cloud = np.ascontiguousarray((s - centre) / s.dtype.type(scale), dtype=np.float32)
         t, origin = _points(sampler, layer, first, cloud, n_mc, _OWN_POINTS, rng)
         reference = -np.square(t - origin).sum(1)
         own_cloud_densities(t, reference, cloud, own[first:last])
         t, _ = _points(sampler, layer, first, cloud, n_mc, _MIXTURE_POINTS, rng)
-        points[first:last] = (t * scale + centre).transpose(0, 2, 1)
+        points[first:last] = (t * s.dtype.type(scale) + centre).transpose(0, 2, 1)
         centres[first:last] = s.transpose(0, 2, 1)
     log_density = log_mixture_density(
         torch.from_numpy(points.reshape(-1, dim)),

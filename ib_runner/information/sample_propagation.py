@@ -50,11 +50,18 @@ class Sampler:
     """
 
     def __init__(self, network: nn.Module, x: Tensor, seed: int):
+        if len(x) == 0:
+            raise ValueError(f"x has the shape {list(x.shape)}: at least one input is needed")
+        x = x.detach()
+        if x.is_floating_point() and not bool(torch.isfinite(x).all()):
+            raise ValueError("x has values that are NaN or infinite: finite inputs are needed")
         self.network = network
         self.x = x
         self.seed = seed % 2**63
         found = channels(network, x[:1])
         hidden = hidden_layers(network, x[:1], noise=False)
+        #: a float64 network's draws stay float64: about its centre a cloud may be narrow
+        self.kind = np.float64 if any(h.s.dtype == torch.float64 for h in hidden) else np.float32
         self.layers = []
         exact = True
         for k, (channel, h) in enumerate(zip(found, hidden, strict=True)):
@@ -74,7 +81,7 @@ class Sampler:
         return self.plain is not None and self.plain.linear_layers >= layer.number
 
     def draw(self, first: int, last: int, n: int, purpose: int, keep: list[int]) -> dict:
-        """``n`` draws for inputs ``first`` … ``last`` − 1: {layer: float32 [inputs, dim, n]}.
+        """``n`` draws for inputs ``first`` … ``last`` − 1: {layer: ``kind`` [inputs, dim, n]}.
 
         ``keep`` lists the layers wanted, by number.
         """
@@ -99,12 +106,12 @@ class Sampler:
         return {k: s[:, starts[k - 1] : starts[k], :n] for k in keep}
 
     def draw_some(self, inputs: np.ndarray, n: int, purpose: int, units: dict) -> dict:
-        """``n`` draws for the chosen ``inputs``: {layer: float32 [inputs, units, n]}.
+        """``n`` draws for the chosen ``inputs``: {layer: ``kind`` [inputs, units, n]}.
 
         ``units`` lists those wanted of every layer. True forward passes, whatever the network; the
         draws are a function of ``seed``, ``purpose`` and all of ``inputs``.
         """
-        out = {k: np.empty((len(inputs), len(some), n), np.float32) for k, some in units.items()}
+        out = {k: np.empty((len(inputs), len(some), n), self.kind) for k, some in units.items()}
         with torch.random.fork_rng(devices=[]), _one_thread():
             for first in range(0, len(inputs), _GROUP):
                 torch.manual_seed(int(stream(self.seed, purpose, first)) % 2**63)
@@ -118,7 +125,7 @@ class Sampler:
 
     def _forward_passes(self, first: int, last: int, n: int, purpose: int, keep: list[int]) -> dict:
         """Groups of inputs that begin at multiples of a fixed size have a generator each."""
-        out = {k: np.empty((last - first, self.layers[k - 1].dim, n), np.float32) for k in keep}
+        out = {k: np.empty((last - first, self.layers[k - 1].dim, n), self.kind) for k in keep}
         per_pass = max(1, _PASS_VALUES // (2 * sum(layer.dim for layer in self.layers)))
         with torch.random.fork_rng(devices=[]), _one_thread():
             for group in range(first - first % _GROUP, last, _GROUP):

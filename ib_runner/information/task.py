@@ -1,12 +1,13 @@
 """What every estimator is given, and how it writes down what it found."""
 
+import math
 from dataclasses import dataclass, fields
 
 from ib_runner.information.estimate import Estimate
 from ib_runner.information.labels import Labels
 from ib_runner.information.sample_propagation import Layer, Sampler
 
-_LEAST = {"n_x": 1, "n_o": 1, "n_mc": 2, "budget": 1}
+_LEAST = {"n_x": 2, "n_o": 1, "n_mc": 2, "budget": 1}
 
 
 @dataclass(frozen=True)
@@ -16,7 +17,7 @@ class Settings:
     ``n_x``, ``n_o``: draws per input for its own cloud and for those that stand for the other
     inputs; ``n_mc``: evaluation points per input; ``budget``: kernel evaluations for one layer.
 
-    Raises ``ValueError`` for sizes and widths that are too small.
+    Raises ``ValueError`` for sizes and widths that are too small, or are none.
     """
 
     target_width: float = 0.05
@@ -26,12 +27,15 @@ class Settings:
     budget: int | None = None
 
     def __post_init__(self):
-        if not self.target_width > 0:
-            raise ValueError(f"target_width = {self.target_width}: a number > 0 is needed")
+        if not 0 < self.target_width < math.inf:
+            raise ValueError(f"target_width = {self.target_width}: a finite number > 0 is needed")
         for field in fields(self):
             size = getattr(self, field.name)
-            if field.name in _LEAST and size is not None and size < _LEAST[field.name]:
-                raise ValueError(f"{field.name} = {size}: at least {_LEAST[field.name]} is needed")
+            if field.name not in _LEAST or size is None:
+                continue
+            least = _LEAST[field.name]
+            if size != size or size < least or (field.name != "budget" and size != int(size)):
+                raise ValueError(f"{field.name} = {size}: a whole number ≥ {least} is needed")
 
 
 @dataclass(frozen=True)

@@ -18,17 +18,21 @@ class Hidden(NamedTuple):
 
 
 @contextmanager
-def noise_on(network: nn.Module) -> Iterator[None]:
-    """Turn the noise channels on and nothing else: batch norm and the like stay as they are."""
-    channels = [module for module in network.modules() if isinstance(module, NoiseChannel)]
-    before = [channel.training for channel in channels]
-    for channel in channels:
-        channel.train()
+def noise_on(network: nn.Module, on: bool = True) -> Iterator[None]:
+    """The noise channels ``on`` and nothing else: batch norm, dropout and the like in eval mode.
+
+    Afterwards every module is in its own mode again.
+    """
+    before = {module: module.training for module in network.modules()}
+    network.eval()
+    for module in before:
+        if isinstance(module, NoiseChannel):
+            module.train(on)
     try:
         yield
     finally:
-        for channel, mode in zip(channels, before, strict=True):
-            channel.train(mode)
+        for module, mode in before.items():
+            module.training = mode
 
 
 class _Recorder:
@@ -60,10 +64,10 @@ class _LastLayerReached(Exception):  # noqa: N818 - ends a forward pass early
     pass
 
 
-def _record(network: nn.Module, x: Tensor, last: int | None) -> _Recorder:
+def _record(network: nn.Module, x: Tensor, last: int | None, noise: bool) -> _Recorder:
     recorder = _Recorder(network, last)
     try:
-        with torch.no_grad():
+        with torch.no_grad(), noise_on(network, noise):
             network(x)
     except _LastLayerReached:
         pass
@@ -78,15 +82,12 @@ def hidden_layers(
 ) -> list[Hidden]:
     """S and T of layers 1, 2, … for one forward pass of ``x`` [n, …].
 
-    The noise is drawn from torch's global generator; with ``noise=False`` the channels are left
-    in the mode they are in. ``last`` ends the pass behind that layer. No gradients.
+    The noise is drawn from torch's global generator, or off; everything else is as in eval mode,
+    whatever mode ``network`` is in. ``last`` ends the pass behind that layer. No gradients.
     """
-    if not noise:
-        return _record(network, x, last).hidden
-    with noise_on(network):
-        return _record(network, x, last).hidden
+    return _record(network, x, last, noise).hidden
 
 
 def channels(network: nn.Module, x: Tensor) -> list[NoiseChannel]:
     """The noise channels in forward order, found by one pass of ``x``: the k-th is layer k."""
-    return _record(network, x, None).channels
+    return _record(network, x, None, noise=False).channels

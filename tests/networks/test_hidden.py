@@ -59,6 +59,25 @@ def test_noise_on_leaves_everything_else_in_eval_mode():
     assert not network.first.training
 
 
+@pytest.mark.parametrize("noise", [False, True])
+def test_the_networks_own_mode_does_not_matter_and_is_left(noise):
+    torch.manual_seed(0)
+    network = Branching().eval()
+    x = torch.randn(20, 3)
+    network.norm(network.left(x))
+    with torch.random.fork_rng():
+        expected = hidden_layers(network, x, noise=noise)
+    network.train()
+    network.second.eval()
+    mean = network.norm.running_mean.clone()
+    state = torch.get_rng_state()
+    found = hidden_layers(network, x, noise=noise)
+    assert all(torch.equal(a.t, b.t) for a, b in zip(found, expected, strict=True))
+    assert torch.equal(network.norm.running_mean, mean)
+    assert network.norm.training and network.first.training and not network.second.training
+    assert noise or torch.equal(torch.get_rng_state(), state)
+
+
 def test_last_ends_the_pass_and_leaves_no_hooks():
     network = FCN(3, 2, [4, 5], "tanh", NoNoise).eval()
     x = torch.randn(7, 3)
