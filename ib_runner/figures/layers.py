@@ -5,7 +5,7 @@ from matplotlib.axes import Axes
 from ib_runner.figures.style import colour
 
 #: points; deeper layers thinner, so that lines that coincide show as stripes
-WIDTHS = (4.2, 3.2, 2.2, 1.4, 0.9)
+WIDTHS = (3.6, 2.7, 1.9, 1.3, 0.9)
 
 
 def layer_line(layer: int, n_layers: int = len(WIDTHS)) -> dict[str, object]:

@@ -87,7 +87,7 @@ def _draw_other_methods(axes: Axes, table: pd.DataFrame, context: Context) -> li
 def _key(axes: Axes, others: Sequence[Line2D]) -> None:
     """What bands, other methods and the dotted line are; the colours have a legend of their own."""
     handles = [
-        Patch(color=GREY, alpha=0.3, linewidth=0, label="certified 95 % interval"),
+        Patch(color=GREY, alpha=0.3, linewidth=0, label="certified 95 % interval (often within its line)"),
         *others,
         Line2D([], [], label="$H(X)$", **ENTROPY),
     ]
