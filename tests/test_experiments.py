@@ -51,6 +51,14 @@ def test_two_epochs_from_start_to_end(words, tmp_path, monkeypatch, capsys):
     assert "left out for want of tables" not in err
     drawn = {path.stem for path in (run.path / "figures").glob("*.png")}
     assert drawn == set(for_runs(build_figures(run.config)))
+    if words[0] == "+exp=spiral_deterministic":
+        table = run.table("mutual_information")
+        assert set(zip(table.method, table.status, strict=True)) >= {
+            ("coupled", "vacuous"),
+            ("binned", "not_certified"),
+        }
+        assert set(table[table.method == "binned"].target) == {"x", "y"}
+        assert "information_plane" in drawn
     if run.config.noise.get("beta"):
         table = run.table("mutual_information")
         assert (table.mi.dropna() <= math.log(len(run.dataset().all)) + 0.5).all()
