@@ -9,6 +9,10 @@ from ib_runner.config.explain import group_options
 #: entries of the group that others share and complete
 PARTS = {"none", "szt", "saturation", "binned_entropy", "truths", "against_szt_tanh"}
 HYDRA = open_hydra()
+#: findings that do not wait: what holds at any epoch, and what shows in the first epochs
+AT_ANY_EPOCH = {"data_processing", "below_input_entropy", "smaller_bins"}
+EARLY = {"reaches_input_entropy": 2500}
+EARLY |= dict.fromkeys(("rise_layer_5", "rise_layer_4", "first_peak_layer_5"), 100)
 
 
 @pytest.mark.parametrize("name", sorted({*group_options(HYDRA, "findings")} - PARTS))
@@ -26,3 +30,11 @@ def test_experiments_have_the_findings_of_their_name():
         if name in group_options(HYDRA, "findings"):
             of_experiment = compose(open_hydra(), "base", [f"+exp={name}"]).findings
             assert of_experiment == compose(open_hydra(), "base", [f"findings={name}"]).findings
+
+
+@pytest.mark.parametrize("name", sorted(group_options(HYDRA, "exp")))
+def test_a_run_of_less_than_half_the_epochs_tells_nothing_about_training(name):
+    config = settings(compose(open_hydra(), "base", [f"+exp={name}"]))
+    for finding, one in build_findings(config).items():
+        if finding not in AT_ANY_EPOCH:
+            assert one.min_epoch >= EARLY.get(finding, config.trainer.epochs / 2), finding
