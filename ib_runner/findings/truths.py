@@ -2,27 +2,32 @@
 
 from ib_runner.findings.context import Context, Tables
 from ib_runner.findings.finding import Finding, Quantity, Undecidable
-from ib_runner.findings.information import best
-
-#: sampling errors that a value may lie above H(X)
-STANDARD_ERRORS = 4
+from ib_runner.findings.information import CERTIFIED, EXACT, best
 
 
 class BelowInputEntropy(Finding):
-    """The most by which a value of I(X;T_ℓ), by any method, certainly exceeds H(X), nats."""
+    """The most by which I(X;T_ℓ) certainly exceeds H(X), at any noise level, nats.
 
-    quantity = f"the largest excess over H(X), {STANDARD_ERRORS} standard errors allowed (nats),"
+    The lower ends of certified intervals and the exact values count; other methods are biased and
+    may lie above H(X) without anything being wrong.
+    """
+
+    quantity = "the largest excess over H(X) of a certified lower end or an exact value (nats)"
 
     def measure(self, tables: Tables, context: Context) -> Quantity:
         table = self.table(tables, "mutual_information")
-        rows = table[table["target"] == "x"].dropna(subset=["mi"])
-        if rows.empty:
-            raise Undecidable("there is no value of I(X;T)")
-        excess = float(
-            (rows["mi"] - STANDARD_ERRORS * rows["stderr"].fillna(0) - context.h_x).max()
-        )
-        text = f"{rows['mi'].max():.3f} at most in {len(rows)} values, H(X) = {context.h_x:.3f}"
-        return Quantity(text, excess, excess)
+        table = table[table["target"] == "x"].dropna(subset=["mi"])
+        ends = table[table["method"] == CERTIFIED].dropna(subset=["lower", "upper"])["lower"]
+        exact = table[table["method"] == EXACT]["mi"]
+        if ends.empty and exact.empty:
+            raise Undecidable("there is no certified interval and no exact value of I(X;T)")
+        listed = [
+            f"{values.max():.3f} the highest of {len(values)} {kind}"
+            for values, kind in ((ends, "certified lower ends"), (exact, "exact values"))
+            if len(values)
+        ]
+        excess = max(float(one.max()) for one in (ends, exact) if len(one)) - context.h_x
+        return Quantity(f"{', '.join(listed)}; H(X) = {context.h_x:.3f}", excess, excess)
 
 
 class DataProcessing(Finding):

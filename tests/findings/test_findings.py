@@ -417,15 +417,29 @@ def test_data_processing():
 
 
 def test_below_the_inputs_entropy():
-    assert judge(BelowInputEntropy, PAPER, at_most=1e-6).holds == "yes"
+    outcome = judge(BelowInputEntropy, PAPER, at_most=1e-6)
+    assert outcome.holds == "yes"
+    n = (PAPER["mutual_information"]["method"] == "coupled").sum()
+    assert outcome.measured == (f"8.318 the highest of {n} certified lower ends; H(X) = 8.318")
     table = PAPER["mutual_information"]
-    noisy = table.assign(mi=table["mi"] + 0.07, stderr=0.02)
-    assert (
-        judge(BelowInputEntropy, FakeTables(mutual_information=noisy), at_most=1e-6).holds == "yes"
-    )
-    above = table.assign(mi=table["mi"] + 0.09, stderr=0.02)
-    assert (
-        judge(BelowInputEntropy, FakeTables(mutual_information=above), at_most=1e-6).holds == "no"
-    )
+    proven = table.assign(lower=table["lower"] + 1.0, upper=table["upper"] + 1.0)
+    outcome = judge(BelowInputEntropy, FakeTables(mutual_information=proven), at_most=1e-6)
+    assert outcome.holds == "no"
+    assert outcome.low == pytest.approx(1.0)
+
+
+def test_a_biased_method_above_the_inputs_entropy_breaks_nothing():
+    table = PAPER["mutual_information"]
+    certified = table["method"] == "coupled"
+    for method in ("paper", "nearest_neighbours", "pairwise_upper"):
+        high = table[certified].assign(method=method, mi=H_X + 1.0, lower=math.nan, upper=math.nan)
+        both = FakeTables(mutual_information=pd.concat([table, high]))
+        assert judge(BelowInputEntropy, both, at_most=1e-6).holds == "yes"
+        alone = judge(BelowInputEntropy, FakeTables(mutual_information=high), at_most=1e-6)
+        assert alone.holds == "undecided"
+    exact = high.assign(method="quadrature")
+    outcome = judge(BelowInputEntropy, FakeTables(mutual_information=exact), at_most=1e-6)
+    assert outcome.holds == "no"
+    assert outcome.measured.startswith(f"9.318 the highest of {len(exact)} exact values")
     vacuous = FakeTables(mutual_information=table.assign(mi=np.nan))
     assert judge(BelowInputEntropy, vacuous, at_most=1e-6).holds == "undecided"
