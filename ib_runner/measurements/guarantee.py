@@ -1,11 +1,12 @@
 """What the paper's theorems ask for, beside what the certified intervals show."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pandas as pd
 
 from ib_runner.information import guarantees
+from ib_runner.information.guarantees import Rate
 from ib_runner.measurements.measurement import rows
 from ib_runner.networks.activations import BOUNDS
 
@@ -16,6 +17,11 @@ class Guarantee:
     ``error``: the accuracy, in nats, that ``n`` is asked for (section 3.2: about 0.8, a tenth of
     Fig. 5's vertical scale). Theorems 1 and 5 and eq. (16) are for layers in [−1, 1]^d, so they
     come for bounded activations only. ``eps`` is Theorem 5's, where the theorem allows it.
+
+    Other activations have eq. (17) in place of (16), as far as the table ``distance_histogram`` is
+    there. Its second moment is an estimate from the measured inputs, see :func:`moments`, and
+    stands in ``quantity``. They have no row of Theorems 3 and 4: (7) needs a K that bounds the
+    tails of S in all directions, which no sample shows, and (11) is for layers in [−1, 1]^d.
     """
 
     table = "guarantee"
@@ -34,26 +40,42 @@ class Guarantee:
             return rows([])
         table = tables("mutual_information")
         table = table[(table.target == "x") & (table.beta == beta) & table.mi.notna()]
+        moment_of = {} if self.bounded else moments(tables)
         found = []
         for (layer, dim), measured in table.groupby(["layer", "dim"]):
+            integration = self._theorem_6(int(dim), beta, moment_of.get(layer))
             for theorem, quantity, value, n in [
-                *self._asked(int(dim), beta),
-                *self._shown(measured, int(dim), n_inputs, beta),
+                *self._asked(int(dim), beta, integration),
+                *self._shown(measured, n_inputs, integration),
             ]:
                 named = {"layer": layer, "theorem": theorem, "quantity": quantity}
                 found.append({**named, "value": value, "n": n})
         return rows(found)
 
-    def _asked(self, dim: int, beta: float) -> list[tuple[str, str, float, float]]:
-        mean_square = self.error**2
-        sharper = guarantees.theorem_6_sharper(dim)
-        asked = [
-            ("Theorem 6, sharper", "error of the integration", self.error, sharper),
-        ]
+    def _theorem_6(
+        self, dim: int, beta: float, moment: float | None
+    ) -> list[tuple[str, str, Rate]]:
+        """The forms of Theorem 6 that there are, what they rest on, and their rates."""
+        found = [("Theorem 6, sharper", "", guarantees.theorem_6_sharper(dim))]
         if self.bounded:
-            bounded = guarantees.theorem_6_bounded(dim, beta)
-            asked.append(("Theorem 6, eq. (16)", "error of the integration", self.error, bounded))
-        found = [(a, b, value, _float(rate.samples(mean_square))) for a, b, value, rate in asked]
+            found.append(("Theorem 6, eq. (16)", "", guarantees.theorem_6_bounded(dim, beta)))
+        elif moment is not None:
+            rate = guarantees.theorem_6_second_moment(dim, beta, moment)
+            found.append(("Theorem 6, eq. (17)", f", E|S − E S|² ≈ {moment:.3g}", rate))
+        return found
+
+    def _asked(
+        self, dim: int, beta: float, integration: Sequence[tuple[str, str, Rate]]
+    ) -> list[tuple[str, str, float, float]]:
+        found = [
+            (
+                theorem,
+                f"error of the integration{given}",
+                self.error,
+                _float(rate.samples(self.error**2)),
+            )
+            for theorem, given, rate in integration
+        ]
         if not self.bounded:
             return found
         risk = guarantees.theorem_1(dim, beta)
@@ -66,7 +88,7 @@ class Guarantee:
         return found
 
     def _shown(
-        self, measured: pd.DataFrame, dim: int, n_inputs: int, beta: float
+        self, measured: pd.DataFrame, n_inputs: int, integration: Sequence[tuple[str, str, Rate]]
     ) -> list[tuple[str, str, float, float]]:
         """The widest certified interval, and Theorem 6 at the number of the paper's points."""
         found = []
@@ -78,13 +100,32 @@ class Guarantee:
         paper = measured[measured.method == "paper"]
         if len(paper):
             points = n_inputs * float(paper.n_mc.min())
-            rates = {"Theorem 6, sharper": guarantees.theorem_6_sharper(dim)}
-            if self.bounded:
-                rates["Theorem 6, eq. (16)"] = guarantees.theorem_6_bounded(dim, beta)
-            for theorem, rate in rates.items():
-                error = math.sqrt(rate.at(points))
-                found.append((theorem, "error of h(T) by the paper's method", error, points))
+            for theorem, given, rate in integration:
+                quantity = f"error of h(T) by the paper's method{given}"
+                found.append((theorem, quantity, math.sqrt(rate.at(points)), points))
         return found
+
+
+def moments(tables: Callable[[str], pd.DataFrame]) -> dict[int, float]:
+    """By layer, E|S − E S|² in squares of the activation's unit: the largest over the epochs.
+
+    The M_C of eq. (17), whose error a shift of S does not change. Estimated from one noisy T of
+    every input as half the mean squared distance of two of them. It is rather too large: the
+    noise's d·β² stays in, and every distance counts as its bin's upper end. Without layers that
+    have no finite one, or no distances between noisy representations.
+    """
+    try:
+        table = tables("distance_histogram")
+    except (FileNotFoundError, KeyError):
+        return {}
+    table = table[table.noise.astype(bool)]
+    sums = (
+        table.assign(squares=table["count"] * table.right**2)
+        .groupby(["layer", "epoch"])[["squares", "count"]]
+        .sum()
+    )
+    found = (sums.squares / sums["count"] / 2).groupby("layer").max()
+    return {layer: moment for layer, moment in found.items() if math.isfinite(moment)}
 
 
 def _float(n: float) -> float:

@@ -4,8 +4,15 @@ import math
 
 import pandas as pd
 import pytest
+import torch
+from fake_tables import FakeTables
 
-from ib_runner.measurements.guarantee import Guarantee
+from ib_runner.datasets import Split
+from ib_runner.information.guarantees import theorem_6_second_moment
+from ib_runner.measurements.distance_histogram import DistanceHistogram
+from ib_runner.measurements.guarantee import Guarantee, moments
+from ib_runner.measurements.snapshot import Snapshot
+from ib_runner.networks import GaussianNoise
 from ib_runner.runs.tables import write_table
 
 N, BETA = 4096, 0.005
@@ -24,9 +31,25 @@ def estimates():
     return pd.DataFrame(rows).astype({"n_x": "Int64"})
 
 
+def tables(**others):
+    return FakeTables(mutual_information=estimates(), **others)
+
+
+def distances(moment_of_layer, noise=True):
+    """Of epochs 0 and 7: half the mean squared distance, from a histogram of two bins."""
+    rows = [
+        {"epoch": epoch, "layer": layer, "pairs": pairs, "noise": noise, "left": 0.0}
+        | {"right": math.sqrt(2 * moment * share * factor), "count": count}
+        for layer, moment in moment_of_layer.items()
+        for epoch, share in ((0, 0.1), (7, 1.0))
+        for pairs, count, factor in (("within", 30, 0.0), ("between", 10, 4.0))
+    ]
+    return pd.DataFrame(rows).assign(density=1.0)
+
+
 @pytest.mark.parametrize("activation", ["tanh", "relu"])
 def test_every_layer_has_theorem_6_and_its_sharper_form(activation, tmp_path):
-    rows = Guarantee(activation=activation).summarise(lambda name: estimates(), N, BETA)
+    rows = Guarantee(activation=activation).summarise(tables(), N, BETA)
     write_table(tmp_path / "t", rows, "guarantee")
     shown = rows[rows.quantity == "error of h(T) by the paper's method"]
     expected = ["Theorem 6, sharper"]
@@ -44,7 +67,47 @@ def test_every_layer_has_theorem_6_and_its_sharper_form(activation, tmp_path):
 
 
 def test_the_width_shown_is_that_of_the_certified_interval():
-    rows = Guarantee(activation="tanh").summarise(lambda name: estimates(), N, BETA)
+    rows = Guarantee(activation="tanh").summarise(tables(), N, BETA)
     widths = rows[rows.theorem == "certified interval"]
     assert widths.value.tolist() == pytest.approx([0.04, 0.04])
     assert widths.n.tolist() == [N * 256] * 2
+
+
+def test_unbounded_layers_have_theorem_6_with_the_moment_that_was_measured():
+    measured = tables(distance_histogram=distances({1: 5.0, 2: 0.25}))
+    rows = Guarantee(activation="relu").summarise(measured, N, BETA)
+    rows = rows[rows.theorem == "Theorem 6, eq. (17)"].set_index(["layer", "quantity"])
+    for layer, dim, moment in [(1, 10, 5.0), (2, 3, 0.25)]:
+        rate = theorem_6_second_moment(dim, BETA, moment)
+        given = f", E|S − E S|² ≈ {moment:g}"  # the larger one of the two epochs
+        asked = rows.loc[layer, f"error of the integration{given}"]
+        assert (asked.value, asked.n) == (0.8, rate.samples(0.8**2))
+        shown = rows.loc[layer, f"error of h(T) by the paper's method{given}"]
+        assert (shown.value, shown.n) == (pytest.approx(math.sqrt(rate.at(N * 4))), N * 4)
+    assert len(rows) == 4
+
+
+def test_without_that_moment_there_is_no_such_row():
+    silent = tables(distance_histogram=distances({1: 5.0}, noise=False))
+    known = tables(distance_histogram=distances({1: 5.0}))
+    one_input = tables(distance_histogram=distances({1: 5.0}).assign(count=0))
+    diverged = tables(distance_histogram=distances({1: 5.0}).assign(right=1e200))
+    relu = [("relu", given) for given in (tables(), silent, one_input, diverged)]
+    for activation, given in [*relu, ("tanh", known)]:
+        rows = Guarantee(activation=activation).summarise(given, N, BETA)
+        assert "Theorem 6, eq. (17)" not in set(rows.theorem)
+
+
+def test_the_moment_of_a_layer_whose_values_are_known():
+    """One linear layer: S = Wx + b far from 0, which the moment about the mean leaves out."""
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(300, 4, generator=generator)
+    linear = torch.nn.Linear(4, 3)
+    torch.nn.init.constant_(linear.bias, 50.0)
+    network = torch.nn.Sequential(linear, GaussianNoise(BETA)).eval()
+    inputs = Split(x, torch.arange(300) % 2)
+    table = DistanceHistogram()(Snapshot(0, network, inputs, seed=0))
+    with torch.no_grad():
+        true = float(linear(x).var(0, correction=1).sum())
+    (found,) = moments(FakeTables(distance_histogram=table)).values()
+    assert true <= found <= 1.1 * true
