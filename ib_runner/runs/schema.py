@@ -30,12 +30,20 @@ LAYER = Column(pa.int16(), key=True)
 _NOISE = Column(pa.bool_(), key=True)
 _NATS = Column(_REAL, "nats")
 _COUNT = Column(_INT)
-_BINS = {
-    "left": Column(_REAL, key=True),
-    "right": Column(_REAL, key=True),
-    "count": _COUNT,
-    "density": Column(_REAL),
-}
+
+
+def _bins(unit: str, of_density: str) -> dict[str, Column]:
+    """The columns of a histogram over values in ``unit``."""
+    return {
+        "left": Column(_REAL, unit, key=True),
+        "right": Column(_REAL, unit, key=True),
+        "count": _COUNT,
+        "density": Column(_REAL, of_density),
+    }
+
+
+#: of units' values, and of distances between representations
+_ACTIVATION_BINS = _bins("activation", "1/activation")
 
 TABLES: dict[str, dict[str, Column]] = {
     "training": {
@@ -84,9 +92,9 @@ TABLES: dict[str, dict[str, Column]] = {
         "layer": LAYER,
         "pairs": Column(_TEXT, key=True),
         "noise": _NOISE,
-        **_BINS,
+        **_ACTIVATION_BINS,
     },
-    "activation_histogram": {"epoch": EPOCH, "layer": LAYER, "noise": _NOISE, **_BINS},
+    "activation_histogram": {"epoch": EPOCH, "layer": LAYER, "noise": _NOISE, **_ACTIVATION_BINS},
     "representation": {
         "epoch": EPOCH,
         "layer": LAYER,
@@ -99,7 +107,7 @@ TABLES: dict[str, dict[str, Column]] = {
         "epoch": EPOCH,
         "layer": LAYER,
         "t": Column(_REAL, "activation", key=True),
-        "density": Column(_REAL),
+        "density": Column(_REAL, "1/activation"),
     },
     "parameter": {"epoch": EPOCH, "name": Column(_TEXT, key=True), "value": Column(_REAL)},
     "cosine_similarity": {
@@ -107,13 +115,13 @@ TABLES: dict[str, dict[str, Column]] = {
         "layer": LAYER,
         "run_a": Column(_TEXT, key=True),
         "run_b": Column(_TEXT, key=True),
-        **_BINS,
+        **_bins("1", "1"),  # cosines have no unit
     },
     "guarantee": {
         "layer": LAYER,
         "theorem": Column(_TEXT, key=True),
         "quantity": Column(_TEXT, key=True),
-        "value": Column(_REAL),
+        "value": Column(_REAL, "nats"),
         "n": Column(_REAL, "samples"),
     },
     "findings": {

@@ -58,6 +58,20 @@ def test_epoch_and_layer_come_first_in_every_table():
         assert list(columns)[: len(first)] == first, table
 
 
+def test_histograms_and_guarantees_have_units():
+    units = {
+        table: {name: column.unit for name, column in columns.items()}
+        for table, columns in TABLES.items()
+    }
+    for table in ("activation_histogram", "distance_histogram"):
+        of_bins = [units[table][name] for name in ("left", "right", "density")]
+        assert of_bins == ["activation", "activation", "1/activation"]
+    assert {units["cosine_similarity"][name] for name in ("left", "right", "density")} == {"1"}
+    assert units["guarantee"]["value"] == "nats"
+    field = arrow_schema("cosine_similarity").field("left")
+    assert field.metadata == {b"unit": b"1"}
+
+
 def test_lists_of_float32_survive(tmp_path):
     value = np.array([0.1, -0.2, 0.3], np.float32)
     frame = pd.DataFrame(
