@@ -66,8 +66,8 @@ class Seeds:
                 if column:
                     panel.set_ylabel("")
             top = axes[block * len(self.panels), column]
-            name = group_name(runs.keys, values)
-            top.set_title(f"{name} ({len(names)})".removeprefix(" "), pad=3, fontsize=7)
+            name = group_name(runs.keys, values) or context.experiment
+            top.set_title(f"{name} ({len(names)})", pad=3, fontsize=7)
         _finish(figure, axes.ravel())
         return figure
 

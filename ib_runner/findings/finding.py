@@ -67,7 +67,7 @@ class Rule:
             quantity = measure()
         except Undecidable as reason:
             return Outcome(NOTHING, "undecided", str(reason))
-        holds, why = self._verdict(quantity), f"{self._rule()}; {_met(quantity)}"
+        holds, why = self._verdict(quantity), f"{self.rule}; {_met(quantity)}"
         return Outcome(quantity.text, holds, why, quantity.low, quantity.high)
 
     def table(self, tables: Tables, name: str) -> pd.DataFrame:
@@ -82,6 +82,16 @@ class Rule:
             )
         return table
 
+    @property
+    def rule(self) -> str:
+        """The quantity and its bounds, in words."""
+        bounds = [
+            f"{words} {bound:g}"
+            for words, bound in (("at least", self.at_least), ("at most", self.at_most))
+            if bound is not None
+        ]
+        return f"{self.quantity} must be {' and '.join(bounds)}"
+
     def _verdict(self, quantity: Quantity) -> str:
         least = -float("inf") if self.at_least is None else self.at_least
         most = float("inf") if self.at_most is None else self.at_most
@@ -90,14 +100,6 @@ class Rule:
         if quantity.high < least or quantity.low > most:
             return "no"
         return "undecided"
-
-    def _rule(self) -> str:
-        bounds = [
-            f"{words} {bound:g}"
-            for words, bound in (("at least", self.at_least), ("at most", self.at_most))
-            if bound is not None
-        ]
-        return f"{self.quantity} must be {' and '.join(bounds)}"
 
 
 class Finding(Rule, ABC):

@@ -67,13 +67,15 @@ def collect_findings(
     runs: Sequence[Run],
     keys: Sequence[str],
     over_runs: Sequence[Mapping[str, object]] = (),
+    rules: Mapping[str, Mapping[str, str]] | None = None,
 ) -> list[dict[str, object]]:
     """Write the findings of the runs, their shares, and further rows ``over_runs``.
 
-    Returns the rows about several runs: shares first.
+    ``rules``: in words, what each finding must meet, by run and finding. Returns the rows about
+    several runs: shares first.
     """
     columns, frames = _of_runs(folder, runs, keys, "findings")
-    shares = _shares(pd.concat(frames), keys) if frames else []
+    shares = _shares(pd.concat(frames), keys, rules or {}) if frames else []
     rows = [*shares, *({**row, "run": ALL_RUNS} for row in over_runs)]
     if rows:
         _write(folder, "findings", [pd.DataFrame(rows), *frames], columns, runs)
@@ -118,10 +120,14 @@ def _write(
 ALL_RUNS = "all"
 
 
-def _shares(findings: pd.DataFrame, keys: Sequence[str]) -> list[dict[str, object]]:
+def _shares(
+    findings: pd.DataFrame, keys: Sequence[str], rules: Mapping[str, Mapping[str, str]]
+) -> list[dict[str, object]]:
     """A row for each finding: the share of runs, among those that can tell, in which it holds.
 
-    Runs that differ in more than their seed are counted apart.
+    Runs that differ in more than their seed are counted apart. ``low`` and ``high`` are the ends
+    that hold the quantity's interval in every run that has one; ``why`` is the rule and how the
+    runs meet it, or why the first run cannot tell where none can.
     """
     apart = [key for key in keys if key != "seed"]
     rows = []
@@ -130,17 +136,22 @@ def _shares(findings: pd.DataFrame, keys: Sequence[str]) -> list[dict[str, objec
         counts = group["holds"].value_counts()
         yes, no = counts.get("yes", 0), counts.get("no", 0)
         share = yes / (yes + no) if yes + no else None
+        rule = rules.get(group["run"].iloc[0], {}).get(finding, "")
+        ends = group.reindex(columns=["low", "high"]).dropna()
+        low, high = (None, None) if ends.empty else (ends["low"].min(), ends["high"].max())
         rows.append(
             {
                 "finding": finding,
                 "expected": group["expected"].iloc[0],
-                "measured": f"holds in {yes} of {yes + no} runs that can tell{_spread(group)}",
+                "measured": _joined(
+                    f"holds in {yes} of {yes + no} runs that can tell", rule, _spread(ends)
+                ),
                 "holds": {None: "undecided", 0.0: "no", 1.0: "yes"}.get(share, "undecided"),
                 "share": share,
                 "n_runs": len(group),
-                "low": None,
-                "high": None,
-                "why": "" if share in (None, 0.0, 1.0) else "the runs disagree",
+                "low": low,
+                "high": high,
+                "why": _why(group, rule, ends, share),
                 "run": " ".join([ALL_RUNS, *map("{}={}".format, apart, values)]),
                 **dict(zip(apart, values, strict=True)),
             }
@@ -148,10 +159,22 @@ def _shares(findings: pd.DataFrame, keys: Sequence[str]) -> list[dict[str, objec
     return rows
 
 
-def _spread(findings: pd.DataFrame) -> str:
+def _spread(ends: pd.DataFrame) -> str:
     """The median and the range, over runs, of a finding's quantity (the middle of its interval)."""
-    ends = findings.reindex(columns=["low", "high"]).dropna()
     middle = (ends["low"] + ends["high"]) / 2
     if middle.empty:
         return ""
-    return f"; median {middle.median():.3g} ({middle.min():.3g} to {middle.max():.3g})"
+    return f"median {middle.median():.3g} ({middle.min():.3g} to {middle.max():.3g})"
+
+
+def _why(group: pd.DataFrame, rule: str, ends: pd.DataFrame, share: float | None) -> str:
+    if share is None:
+        return group["why"].iloc[0]
+    met = ""
+    if len(ends):
+        met = f"over the runs it is between {ends['low'].min():.4g} and {ends['high'].max():.4g}"
+    return _joined(rule, met, "" if share in (0.0, 1.0) else "the runs disagree")
+
+
+def _joined(*parts: str) -> str:
+    return "; ".join(filter(None, parts))

@@ -12,7 +12,13 @@ from typing import Any
 import pandas as pd
 from omegaconf import DictConfig
 
-from ib_runner.build import build_figures, build_findings, build_measurements, for_sweeps
+from ib_runner.build import (
+    build_figures,
+    build_findings,
+    build_measurements,
+    for_runs,
+    for_sweeps,
+)
 from ib_runner.errors import UsageError
 from ib_runner.figures.style import encode
 from ib_runner.findings.context import Runs, Tables, read
@@ -135,9 +141,21 @@ def check_sweep(sweep: SweepOfRuns) -> None:
         for name, (finding, _) in sweep.entries(build_findings).items()
         if sweep.has_keys(finding)
     ]
-    over_runs = collect_findings(sweep.path, sweep.runs, sweep.keys, rows)
+    over_runs = collect_findings(sweep.path, sweep.runs, sweep.keys, rows, _rules(sweep))
     if over_runs:
-        print(in_tables(over_runs))
+        experiments = {context.experiment for context in sweep.about.contexts.values()}
+        print(in_tables(over_runs, experiments.pop() if len(experiments) == 1 else None))
+
+
+def _rules(sweep: SweepOfRuns) -> dict[str, dict[str, str]]:
+    """What the findings about single runs must meet, in words, by run and finding."""
+    return {
+        run.path.name: {
+            name: finding.rule
+            for name, finding in for_runs(build_findings(config, run.allow_targets)).items()
+        }
+        for run, config in zip(sweep.runs, sweep.configs, strict=True)
+    }
 
 
 #: what follows the runs' own work, for each verb

@@ -7,6 +7,7 @@ from itertools import groupby
 import pandas as pd
 
 from ib_runner.findings.finding import NOTHING
+from ib_runner.runs.sweep_tables import ALL_RUNS
 
 Row = Mapping[str, object]
 
@@ -33,16 +34,24 @@ def in_blocks(rows: Sequence[Row]) -> str:
     return "\n".join([*blocks, f"{len(rows)} findings: {summary}"])
 
 
-def in_tables(rows: Sequence[Row]) -> str:
-    """A table for all rows with the same ``run`` (all runs of one experiment, say), under its name.
+def in_tables(rows: Sequence[Row], experiment: str | None = None) -> str:
+    """A table for all rows with the same ``run`` (all of one noise level, say), under its name.
 
-    The columns are aligned, and no cell has a line break or a bar: Markdown reads it too.
+    ``experiment``: the one that all runs are of, named in place of "all". The columns are aligned,
+    and no cell has a line break or a bar: Markdown reads it too.
     """
     parts = []
     for runs, group in groupby(rows, key=lambda row: row["run"]):
         lines = [HEADINGS, *(_cells(row) for row in group)]
-        parts.append(f"{runs}\n\n{_table([[_clean(cell) for cell in line] for line in lines])}")
+        table = _table([[_clean(cell) for cell in line] for line in lines])
+        parts.append(f"{_heading(str(runs), experiment)}\n\n{table}")
     return "\n\n".join(parts)
+
+
+def _heading(runs: str, experiment: str | None) -> str:
+    """``all noise.beta=0.1`` becomes ``szt_tanh noise.beta=0.1`` where that is the experiment."""
+    word, space, values = runs.partition(" ")
+    return f"{experiment}{space}{values}" if experiment and word == ALL_RUNS else runs
 
 
 def _cells(row: Row) -> list[object]:

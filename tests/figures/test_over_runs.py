@@ -85,6 +85,12 @@ def test_seeds_have_a_column_for_each_experiment(drawn):
     assert band.min() == pytest.approx(middle["mi"].min() - 0.05)
 
 
+def test_seeds_of_one_experiment_have_its_name():
+    runs = Runs(("seed",), {run: one for run, one in RUNS.contexts.items() if "plain" in run})
+    figure = Seeds(["training"]).over_runs(SWEEP, runs)
+    assert [axes.get_title() for axes in figure.axes] == ["plain (3)"]
+
+
 def test_one_panel_of_seeds_needs_its_table_alone():
     losses = Seeds(["training"])
     assert losses.tables_needed == ("training",)

@@ -16,7 +16,7 @@ from ib_runner.runs.tables import read_table, write_table
 def finding(name, holds):
     share = {"yes": 1.0, "no": 0.0}.get(holds)
     row = {"finding": name, "expected": "e", "measured": "m", "holds": holds, "share": share}
-    low, high = (None, None) if holds == "undecided" else (1.0, 3.0)
+    low, high = {"undecided": (None, None), "yes": (1.0, 3.0), "no": (0.5, 0.9)}[holds]
     return {**row, "n_runs": 1, "low": low, "high": high, "why": "w"}
 
 
@@ -72,10 +72,33 @@ def test_findings_over_runs_count_those_that_can_tell(runs, tmp_path):
     assert over.loc["compression", "n_runs"] == 4
     assert over.loc["compression", "holds"] == "undecided"
     assert over.loc["compression", "measured"] == (
-        "holds in 2 of 3 runs that can tell; median 2 (2 to 2)"
+        "holds in 2 of 3 runs that can tell; median 2 (0.7 to 2)"
     )
     assert over.loc["accuracy", "holds"] == "yes"
     assert over.seed.isna().all()
+
+
+def test_shares_say_what_of_which_rule_and_between_which_ends(runs, tmp_path):
+    rules = {run.path.name: {"compression": "the fall (nats) must be at least 1"} for run in runs}
+    rows = {row["finding"]: row for row in collect_findings(tmp_path, runs, ["seed"], (), rules)}
+    assert rows["compression"]["measured"] == (
+        "holds in 2 of 3 runs that can tell; the fall (nats) must be at least 1; "
+        "median 2 (0.7 to 2)"
+    )
+    assert rows["compression"]["why"] == (
+        "the fall (nats) must be at least 1; over the runs it is between 0.5 and 3; "
+        "the runs disagree"
+    )
+    table = read_table(tmp_path / "measurements" / "findings.parquet").set_index("finding")
+    over = table[table.run == ALL_RUNS]
+    assert (over.low["compression"], over.high["compression"]) == (0.5, 3.0)
+    assert over.why["accuracy"] == "over the runs it is between 1 and 3"
+
+
+def test_where_no_run_can_tell_the_share_says_why(runs, tmp_path):
+    rows = {row["finding"]: row for row in collect_findings(tmp_path, [runs[2]], ["seed"])}
+    assert rows["compression"]["low"] is None
+    assert (rows["compression"]["holds"], rows["compression"]["why"]) == ("undecided", "w")
 
 
 def test_runs_that_differ_in_more_than_their_seed_are_counted_apart(runs, tmp_path):

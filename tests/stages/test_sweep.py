@@ -15,6 +15,9 @@ TOGETHER = [
     "+figure.losses_of_all._target_=runs_together.Losses",
     "+figure.needs_beta._target_=runs_together.NeedsBeta",
     "~findings",
+    "+findings.accuracy._target_=ib_runner.findings.accuracy.Accuracy",
+    "+findings.accuracy.expected=some",
+    "+findings.accuracy.at_least=0.01",
     "+findings.two_runs={_target_:runs_together.NumberOfRuns,expected:two,at_least:2,at_most:2}",
 ]
 
@@ -49,9 +52,20 @@ def test_figures_of_the_sweep_and_of_its_runs(sweep):
 
 
 def test_a_finding_over_runs(sweep):
-    (row,) = table(sweep, "findings").to_dict("records")
+    (row,) = table(sweep, "findings").query("finding == 'two_runs'").to_dict("records")
     assert (row["run"], row["finding"]) == ("all", "two_runs")
     assert (row["holds"], row["measured"], row["n_runs"]) == ("yes", "2 runs", 2)
+
+
+def test_the_shares_have_the_quantity_and_the_rule(sweep, capsys):
+    assert cli.main(["check", f"run={sweep}", "allow_targets=[runs_together]"]) == 0
+    shown = capsys.readouterr().out
+    assert shown.startswith("szt_tanh\n\n| finding")
+    rule = "the test accuracy must be at least 0.01"
+    assert f"holds in 2 of 2 runs that can tell; {rule}; median " in shown
+    over = table(sweep, "findings").set_index("run").loc["all"].set_index("finding")
+    assert over.why["accuracy"].startswith(f"{rule}; over the runs it is between ")
+    assert 0 < over.low["accuracy"] <= over.high["accuracy"] <= 1
 
 
 def test_tables_of_the_runs_in_one(sweep):

@@ -31,3 +31,9 @@ def test_a_sweep_in_tables_that_markdown_reads():
     assert tables[2] == "| rise    | it rises              | 1 \\| 2   | yes       |"
     assert tables[3].split("|")[3].strip() == "it must"
     assert len({len(line) for line in tables[:4]}) == 1
+
+
+def test_the_table_of_a_sweep_of_one_experiment_has_its_name():
+    rows = [row("all", "rise", "yes"), row("all noise.beta=0.1", "x", "no")]
+    headings = [line for line in in_tables(rows, "szt").splitlines() if line and line[0] != "|"]
+    assert headings == ["szt", "szt noise.beta=0.1"]
