@@ -74,7 +74,11 @@ def test_the_networks_own_mode_does_not_matter_and_is_left(noise):
     found = hidden_layers(network, x, noise=noise)
     assert all(torch.equal(a.t, b.t) for a, b in zip(found, expected, strict=True))
     assert torch.equal(network.norm.running_mean, mean)
-    assert network.norm.training and network.first.training and not network.second.training
+    assert [m.training for m in (network.norm, network.first, network.second)] == [
+        True,
+        True,
+        False,
+    ]
     assert noise or torch.equal(torch.get_rng_state(), state)
 
 
