@@ -12,7 +12,13 @@ import numpy as np
 from ib_runner.information.estimate import Estimate, Status
 from ib_runner.information.gaussian_layers import gaussians, is_gaussian
 from ib_runner.information.labels import Labels
-from ib_runner.information.quadrature import Integral, mixture_entropy, next_layer
+from ib_runner.information.quadrature import (
+    Integral,
+    mixture_density,
+    mixture_entropies,
+    mixture_entropy,
+    next_layer,
+)
 from ib_runner.information.sample_propagation import Layer, Sampler
 from ib_runner.information.task import Task, estimate_of
 
@@ -33,17 +39,17 @@ class Line:
     beta: float
     weights: np.ndarray | None
 
-    def entropy(self, inputs: np.ndarray) -> Integral:
-        """h(T) in nats for X uniform over ``inputs``, a choice of rows."""
+    def entropies(self, groups: list[np.ndarray]) -> list[Integral]:
+        """h(T) in nats for X uniform over each of ``groups``, choices of rows."""
         if self.weights is None:
-            return mixture_entropy(self.centres[inputs], self.beta)
-        return mixture_entropy(self.centres, self.beta, self.weights[inputs].mean(0))
+            return [mixture_entropy(self.centres[rows], self.beta) for rows in groups]
+        means = np.stack([self.weights[rows].mean(0) for rows in groups])
+        return mixture_entropies(self.centres, self.beta, means)
 
     def density(self, t: np.ndarray) -> np.ndarray:
         """p(t) at ``t`` [n], for X uniform over all inputs."""
-        kernel = np.exp(-0.5 * ((t[:, None] - self.centres) / self.beta) ** 2)
-        mean = kernel.mean(1) if self.weights is None else kernel @ self.weights.mean(0)
-        return mean / (np.sqrt(2 * np.pi) * self.beta)
+        mean = None if self.weights is None else self.weights.mean(0)
+        return mixture_density(t, self.centres, self.beta, mean)
 
 
 def is_line(sampler: Sampler, layer: Layer) -> bool:
@@ -71,6 +77,7 @@ def line(sampler: Sampler, layer: Layer, panel: float = PANEL) -> Line:
         panel=panel * min(1.0, layer.beta / below.beta),
         kinks=(0.0,),
         weights=below.weights,
+        next_beta=layer.beta,
     )
     return Line(centres, layer.beta, weights)
 
@@ -97,7 +104,7 @@ def estimates(task: Task) -> list[Estimate]:
         started = time.perf_counter()
         fine, coarse = (line(task.sampler, layer, panel) for panel in (PANEL, 2 * PANEL))
         everything = np.arange(len(task.sampler))
-        h_t, rough = fine.entropy(everything), coarse.entropy(everything)
+        (h_t,), (rough,) = fine.entropies([everything]), coarse.entropies([everything])
         for target, of in task.targets:
             given, roughly_given = (_conditional(one, of) for one in (fine, coarse))
             value = h_t.value - given.value
@@ -128,6 +135,6 @@ def _conditional(given_x: Line, of: Labels) -> Integral:
     if given_x.weights is None and of.sizes.max() == 1:
         return Integral(0.5 * float(np.log(2 * np.pi * np.e * given_x.beta**2)), 0.0)
     shares = np.bincount(of.classes) / len(of.classes)
-    parts = [given_x.entropy(np.flatnonzero(of.classes == c)) for c in range(len(shares))]
+    parts = given_x.entropies([np.flatnonzero(of.classes == c) for c in range(len(shares))])
     value = sum(share * part.value for share, part in zip(shares, parts, strict=True))
     return Integral(float(value), max(part.error for part in parts))

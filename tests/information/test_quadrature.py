@@ -1,13 +1,21 @@
 """Quadrature against scipy's adaptive integration, limits and closed forms."""
 
 import math
+import tracemalloc
 from itertools import pairwise
 
 import numpy as np
 import pytest
 from scipy.integrate import quad
 
-from ib_runner.information.quadrature import mixture_entropy, mutual_information, next_layer
+from ib_runner.information import quadrature
+from ib_runner.information.quadrature import (
+    mixture_density,
+    mixture_entropies,
+    mixture_entropy,
+    mutual_information,
+    next_layer,
+)
 
 
 def two_points(distance: float) -> float:
@@ -90,6 +98,72 @@ def test_kinks_need_to_be_named(kinks):
         results.append(mutual_information(centres, beta, weights).value)
     moved = abs(results[0] - results[1])
     assert moved < 1e-9 if kinks else moved > 1e-9
+
+
+@pytest.mark.parametrize("s", [[0.4, -0.3, 0.0], [9.0, -7.0, 0.2, 0.1]])
+def test_thinned_centres_change_nothing(s):
+    """Two layers on a first one whose inputs are in any order, near each other or far apart."""
+    leaky = lambda t: np.where(t > 0, t, 0.1 * t)  # noqa: E731
+    results = []
+    for next_beta in (None, 0.15):
+        first = next_layer(np.array(s), 0.2, np.tanh, panel=0.37, kinks=[0.0], next_beta=next_beta)
+        centres, weights = next_layer(
+            first[0], 0.15, leaky, panel=0.5, kinks=[0.0], weights=first[1], next_beta=next_beta
+        )
+        results.append([m.value for m in mixture_entropies(centres, 0.15, weights)])
+    assert results[0] == pytest.approx(results[1], abs=1e-12)
+
+
+def test_entropies_of_many_mixtures_are_those_of_each(monkeypatch):
+    monkeypatch.setattr(quadrature, "_MIXTURES_AT_ONCE", 2)
+    rng = np.random.default_rng(1)
+    centres, weights = rng.uniform(-3, 3, 200), rng.dirichlet(np.full(200, 0.02), 5)
+    together = mixture_entropies(centres, 0.1, weights)
+    alone = [mixture_entropy(centres, 0.1, of_one) for of_one in weights]
+    assert [m.value for m in together] == pytest.approx([m.value for m in alone], abs=1e-11)
+
+
+def test_the_density_at_any_places():
+    rng = np.random.default_rng(2)
+    centres, weights = rng.uniform(-1, 1, 3000), rng.dirichlet(np.ones(3000))
+    t = rng.uniform(-3, 3, 300)
+    kernel = np.exp(-0.5 * ((t[:, None] - centres) / 0.3) ** 2) / (0.3 * math.sqrt(2 * math.pi))
+    assert mixture_density(t, centres, 0.3, weights) == pytest.approx(kernel @ weights, abs=1e-14)
+    assert mixture_density(t, centres, 0.3) == pytest.approx(kernel.mean(1), abs=1e-14)
+
+
+def peak_megabytes(call):
+    tracemalloc.start()
+    try:
+        call()
+        return tracemalloc.get_traced_memory()[1] / 1e6
+    finally:
+        tracemalloc.stop()
+
+
+def test_memory_grows_neither_with_panels_nor_with_crowded_centres():
+    s = np.linspace(-1, 1, 20)
+    # 500 000 nodes: 80 MB of p(t|x)
+    steep = lambda: next_layer(s, 1.0, np.tanh, panel=1.1e-3, next_beta=0.1)  # noqa: E731
+    assert peak_megabytes(steep) < 30
+    # 320 nodes at a time: 500 MB of the kernel
+    assert peak_megabytes(lambda: mixture_entropy(np.linspace(-1, 1, 200_000), 0.2)) < 60
+
+
+def test_what_would_take_too_long_is_refused_before_it_begins(monkeypatch):
+    def never(t):
+        raise AssertionError("it has begun")
+
+    s = np.array([0.0, 1.0])
+    with pytest.raises(ValueError, match=r"some 1\.\de\+16 values .* method coupled or more noise"):
+        next_layer(s, 1.0, never, panel=2e-12, next_beta=1.0)
+    with pytest.raises(ValueError, match=r"hold \d\.\de\+11 weights, more than 3e\+07"):
+        next_layer(s, 1.0, lambda t: 1e9 * t, panel=0.5, next_beta=1.0)
+    with pytest.raises(ValueError, match=r"hold 5\.\de\+07 weights"):
+        next_layer(np.zeros(10_000), 1.0, never, panel=0.1)
+    monkeypatch.setattr(quadrature, "MOST_WORK", 1e3)
+    with pytest.raises(ValueError, match="values of the noise's density, more than 1e"):
+        mixture_entropy(s, 1.0)
 
 
 @pytest.mark.parametrize(
