@@ -5,13 +5,19 @@ constants that are not explicit, and Remark 3 has none: they are in the document
 Entropies and errors are in nats, β is the noise's standard deviation.
 
 The constants outgrow floating-point numbers at d of some hundred, so they are kept as logarithms.
+All functions raise ``ValueError`` for arguments that their theorem is not for.
 """
 
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from fractions import Fraction
+from numbers import Integral
 
-from scipy.special import ndtr, ndtri
+from scipy.special import ndtri_exp
+
+#: dimensions from here on are no longer exact as floating-point numbers
+_MOST_DIMENSIONS = 2**53
 
 
 @dataclass(frozen=True)
@@ -22,23 +28,30 @@ class Rate:
     power: float
 
     def at(self, n: float) -> float:
-        """The bound for ``n`` samples; ``math.inf`` where it is beyond floating-point numbers."""
-        constant = _exp(self.log_constant)
-        return constant / (math.sqrt(n) if self.power == 0.5 else n)
+        """The bound for ``n`` samples; ``math.inf`` where it is beyond floating-point numbers.
+
+        Raises ``ValueError`` unless n > 0 and finite.
+        """
+        _check_number("n", n, "a finite number of samples above 0", 0.0 < n < math.inf)
+        if self.log_constant > 709.0 or n > 1e300:
+            return _exp(self.log_constant - self.power * math.log(n))
+        return math.exp(self.log_constant) / (math.sqrt(n) if self.power == 0.5 else n)
 
     def samples(self, eta: float) -> int | float:
         """The least n ≥ 1 with ``at(n) <= eta``; ``math.inf`` beyond floating-point numbers.
 
         Raises ``ValueError`` unless eta > 0.
         """
-        if not eta > 0.0:
-            raise ValueError(f"eta = {eta}: a positive error is needed")
         if self.log10_samples(eta) > 300.0:
             return math.inf
         return _least(lambda n: self.at(n) <= eta)
 
     def log10_samples(self, eta: float) -> float:
-        """log10 of the n for which the bound is eta, however large; at least 0."""
+        """log10 of the n for which the bound is eta, however large; at least 0.
+
+        Raises ``ValueError`` unless eta > 0.
+        """
+        _check_number("eta", eta, "a positive error", eta > 0.0)
         return max(0.0, (self.log_constant - math.log(eta)) / (self.power * math.log(10.0)))
 
 
@@ -48,13 +61,20 @@ def theorem_3(d: int, beta: float, mu: float, K: float) -> Rate:
     As printed. Both entropies are unmoved by a shift of P, so mu = 0 may be used for any P.
     """
     _check(d, beta)
-    radius = K + beta / math.sqrt(2.0)
-    inner = 2 * mu**4 + 32 * d**2 * K**4 + d * (d + 2) * radius**4
+    _check_number("mu", mu, "a finite norm ≥ 0", 0.0 <= mu < math.inf)
+    _check_number("K", K, "a finite number ≥ 0", 0.0 <= K < math.inf)
+    log_mu, log_k, log_beta = _log(mu), _log(K), math.log(beta)
+    log_radius = _log_sum(log_k, log_beta - 0.5 * math.log(2.0))
+    log_inner = _log_sum(
+        math.log(2) + 4 * log_mu,
+        math.log(32) + 2 * math.log(d) + 4 * log_k,
+        math.log(d) + math.log(d + 2) + 4 * log_radius,
+    )
     log_constant = (
-        0.5 * d * math.log(1 / math.sqrt(2.0) + K / beta)
-        + 0.5 * (math.log(8 * inner) - 4 * math.log(beta))
+        0.5 * d * _log_sum(-0.5 * math.log(2.0), log_k - log_beta)
+        + 0.5 * (math.log(8) + log_inner - 4 * log_beta)
         + 3 * d / 16
-        + mu**2 / (4 * radius**2)
+        + _exp(2 * (log_mu - log_radius)) / 4
     )
     return Rate(log_constant, 0.5)
 
@@ -85,8 +105,11 @@ def theorem_4(delta: Rate, d: int, beta: float) -> Rate:
     random; measuring every input once leaves it out.
     """
     _check(d, beta)
-    drawing_inputs = math.log(d * math.log1p(beta**-2) / 4)
-    return Rate(_log_add(math.log(2.0) + delta.log_constant, drawing_inputs), 0.5)
+    # β^−2 may be 0 or infinite as a floating-point number, its logarithm is neither
+    log_square = -2 * math.log(beta)
+    log_capacity = log_square if log_square < -40.0 else math.log(_log_sum(0.0, log_square))
+    drawing_inputs = math.log(d) + log_capacity - math.log(4.0)
+    return Rate(_log_sum(math.log(2.0) + delta.log_constant, drawing_inputs), 0.5)
 
 
 def theorem_1(d: int, beta: float) -> Rate:
@@ -102,29 +125,40 @@ def theorem_1(d: int, beta: float) -> Rate:
 def theorem_5_least_eps(d: int, beta: float) -> float:
     """The eps that Theorem 5 must exceed, 1 − (1 − 2Q(1/2β))^d: there k_* falls below 2."""
     _check(d, beta)
-    return -math.expm1(d * math.log1p(-2.0 * float(ndtr(-0.5 / beta))))
+    place = 0.5 / beta / math.sqrt(2.0)
+    log_correct = math.log(math.erf(place)) if place < 0.5 else math.log1p(-math.erfc(place))
+    return -math.expm1(d * log_correct)
 
 
-def theorem_5_k_star(d: int, beta: float, eps: float) -> int:
+def theorem_5_k_star(d: int, beta: float, eps: float) -> int | float:
     """The k_* of Theorem 5: the finest grid of k^d points that noise β lets tell apart but for eps.
 
     ⌊1/(β·Q⁻¹(½(1 − (1 − eps)^(1/d))))⌋. The paper prints a ceiling; the proof needs an error of at
-    most eps, so the floor, and only this gives the 3 and 2 of section 9.4.
+    most eps, so the floor, and only this gives the 3 and 2 of section 9.4. ``math.inf`` for
+    eps = 1, an error that any grid keeps.
 
-    Raises ``ValueError`` unless eps is above :func:`theorem_5_least_eps` and below 1.
+    Raises ``ValueError`` unless eps is above :func:`theorem_5_least_eps` and at most 1.
     """
     least = theorem_5_least_eps(d, beta)
-    if not least < eps < 1.0:
-        raise ValueError(f"eps = {eps}: Theorem 5 needs {least:.3g} < eps < 1")
-    error_of_a_coordinate = -math.expm1(math.log1p(-eps) / d)
-    return math.floor(1.0 / (beta * -float(ndtri(0.5 * error_of_a_coordinate))))
+    if eps == 1.0:
+        return math.inf
+    needed = f"Theorem 5's {least:.3g} < eps ≤ 1 for d = {d} and beta = {beta}"
+    _check_number("eps", eps, needed, least < eps < 1.0)
+    # of a coordinate: 1 − (1 − eps)^(1/d), whose logarithm never underflows
+    rate = -math.log1p(-eps)
+    log_error = math.log(rate) - math.log(d) if rate < 1e-17 else math.log(-math.expm1(-rate / d))
+    quantile = -float(ndtri_exp(log_error - math.log(2.0)))
+    # a fraction, as the quotient may be beyond floating-point numbers; at least 2, as eps > least
+    return max(2, math.floor(1 / (Fraction(float(beta)) * Fraction(quantile))))
 
 
 def theorem_5(n: float, d: int, beta: float, eps: float) -> float:
     """Eq. (12): the bias of h(P̂_n∗φ_β) is at least ln(k_*^(d(1−eps))/n) − H_b(eps) for some P.
 
-    Negative where it says nothing. Raises ``ValueError`` as :func:`theorem_5_k_star`.
+    Negative where it says nothing. Raises ``ValueError`` as :func:`theorem_5_k_star`, and unless
+    n > 0 and finite.
     """
+    _check_number("n", n, "a finite number of samples above 0", 0.0 < n < math.inf)
     return _log_samples_without_bias(d, beta, eps) - math.log(n)
 
 
@@ -132,7 +166,10 @@ def theorem_5_samples(delta: float, d: int, beta: float, eps: float) -> int | fl
     """The least n at which Theorem 5 allows a bias below ``delta`` for all P on [−1, 1]^d.
 
     Below it some P has a bias of ``delta`` or more. ``math.inf`` beyond floating-point numbers.
+
+    Raises ``ValueError`` as :func:`theorem_5_k_star`, and unless delta > 0.
     """
+    _check_number("delta", delta, "a positive bias", delta > 0.0)
     if _log_samples_without_bias(d, beta, eps) - delta > 690.0:
         return math.inf
     return _least(lambda n: theorem_5(n, d, beta, eps) < delta)
@@ -144,7 +181,7 @@ def theorem_6_bounded(d: int, beta: float) -> Rate:
     The proof's (44) prints 4 + β² for the 2 + β² that both (43) and (16) need.
     """
     _check(d, beta)
-    return Rate(math.log(2 * d * (2 + beta**2)) - 2 * math.log(beta), 1.0)
+    return Rate(math.log(2 * d) + _log_sum(math.log(2.0) - 2 * math.log(beta), 0.0), 1.0)
 
 
 def theorem_6_second_moment(d: int, beta: float, moment: float) -> Rate:
@@ -154,14 +191,19 @@ def theorem_6_second_moment(d: int, beta: float, moment: float) -> Rate:
     (9dβ² + 49M + 24β√(dM))/β² instead. The printed bound is true all the same: it is at least 9d,
     see :func:`theorem_6_sharper`.
 
-    Raises ``ValueError`` if ``moment`` is negative.
+    Raises ``ValueError`` unless ``moment`` is at least 0 and finite.
     """
     _check(d, beta)
-    if not moment >= 0.0:
-        raise ValueError(f"moment = {moment}: E|C|² ≥ 0 is needed")
-    noise = beta * math.sqrt(d)
-    numerator = 9 * noise**2 + 8 * (2 + noise) * moment + 3 * (11 * noise + 1) * math.sqrt(moment)
-    return Rate(math.log(numerator) - 2 * math.log(beta), 1.0)
+    _check_number("moment", moment, "a finite E|C|² ≥ 0", 0.0 <= moment < math.inf)
+    # the three terms of (17), over β²
+    log_noise = math.log(beta) + 0.5 * math.log(d)
+    log_moment = _log(moment)
+    numerator = (
+        math.log(9) + 2 * log_noise,
+        math.log(8) + _log_sum(math.log(2), log_noise) + log_moment,
+        math.log(3) + _log_sum(math.log(11) + log_noise, 0.0) + 0.5 * log_moment,
+    )
+    return Rate(_log_sum(*numerator) - 2 * math.log(beta), 1.0)
 
 
 def theorem_6_sharper(d: int) -> Rate:
@@ -171,17 +213,27 @@ def theorem_6_sharper(d: int) -> Rate:
     information of V = C + Z, and noise alone has more of it: J(V) ≤ J(Z) = d/β². At d = 3 and
     β = 0.005 this is 1.6·10^5 times below (16).
     """
+    _check(d, 1.0)
     return Rate(math.log(d), 1.0)
 
 
 def _check(d: int, beta: float) -> None:
-    if d < 1 or not 0.0 < beta < math.inf:
-        raise ValueError(f"d = {d}, beta = {beta}: a dimension ≥ 1 and a positive noise are needed")
+    whole = isinstance(d, Integral) and not isinstance(d, bool)
+    needed = "a whole number of dimensions from 1 to 2^53"
+    _check_number("d", d, needed, whole and 1 <= d <= _MOST_DIMENSIONS)
+    _check_number("beta", beta, "a finite noise above 0", 0.0 < beta < math.inf)
+
+
+def _check_number(name: str, value: float, needed: str, right: bool) -> None:
+    if not right:
+        raise ValueError(f"{name} = {value}: {needed} is needed")
 
 
 def _log_samples_without_bias(d: int, beta: float, eps: float) -> float:
-    """ln of the n at which (12) is zero: d·(1 − eps)·ln k_* − H_b(eps)."""
+    """ln of the n at which (12) is zero, d·(1 − eps)·ln k_* − H_b(eps); its limit at eps = 1."""
     k_star = theorem_5_k_star(d, beta, eps)
+    if k_star == math.inf:
+        return 0.0
     binary_entropy = -eps * math.log(eps) - (1.0 - eps) * math.log1p(-eps)
     return d * (1.0 - eps) * math.log(k_star) - binary_entropy
 
@@ -202,6 +254,13 @@ def _exp(x: float) -> float:
     return math.exp(x) if x < 709.0 else math.inf
 
 
-def _log_add(a: float, b: float) -> float:
-    """ln(e^a + e^b)."""
-    return max(a, b) + math.log1p(math.exp(-abs(a - b)))
+def _log(x: float) -> float:
+    return math.log(x) if x > 0.0 else -math.inf
+
+
+def _log_sum(*logs: float) -> float:
+    """ln of the sum of e^x over ``logs``, one of them above −∞."""
+    *others, largest = sorted(logs)
+    if largest == math.inf:
+        return math.inf
+    return largest + math.log1p(math.fsum(math.exp(x - largest) for x in others))

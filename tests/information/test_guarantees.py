@@ -54,8 +54,6 @@ def test_k_star_is_the_finest_grid_whose_error_is_below_eps(d, beta):
 def test_eps_must_leave_a_grid_of_two():
     with pytest.raises(ValueError, match="eps"):
         theorem_5_k_star(3, 0.3, theorem_5_least_eps(3, 0.3))
-    with pytest.raises(ValueError, match="eps"):
-        theorem_5(10, 3, 0.3, 1.0)
     assert theorem_5_k_star(3, 0.3, theorem_5_least_eps(3, 0.3) * (1 + 1e-9)) == 2
 
 
@@ -161,12 +159,96 @@ def test_high_dimensions_do_not_overflow():
     assert theorem_6_bounded(12544, 0.005).samples(0.1) < 1e11
 
 
-def test_errors_name_the_cause():
-    with pytest.raises(ValueError, match="beta = 0"):
-        remark_2(3, 0.0)
-    with pytest.raises(ValueError, match="d = 0"):
-        theorem_3(0, 0.1, 0.0, 1.0)
-    with pytest.raises(ValueError, match="eta"):
-        remark_2(3, 0.1).samples(0.0)
-    with pytest.raises(ValueError, match="moment"):
-        theorem_6_second_moment(3, 0.1, -1.0)
+@pytest.mark.parametrize("log10_beta", [-300, -200, 8, 8.4, 9, 200, 300])
+@pytest.mark.parametrize("d", [1, 3])
+def test_constants_at_the_ends_of_floating_point_numbers(d, log10_beta):
+    beta, log_beta = 10.0**log10_beta, log10_beta * math.log(10.0)
+    inverse = max(0.0, -d * log_beta)
+    assert remark_2(d, beta).log_constant == pytest.approx(
+        inverse + (d + 2) * math.log(2) + 0.5 * math.log(d)
+    )
+    # ln(1 + β^−2) is −2·ln β for little noise and β^−2 for much
+    capacity = -2 * log_beta if log10_beta > 0 else math.log(-2 * log_beta)
+    drawing = Rate(-math.inf, 0.5)
+    assert theorem_4(drawing, d, beta).log_constant == pytest.approx(capacity + math.log(d / 4))
+    scale = max(0.0, math.log(2) - 2 * log_beta)
+    assert theorem_6_bounded(d, beta).log_constant == pytest.approx(math.log(2 * d) + scale)
+    moments = max(math.log(9 * d), math.log(19) - 2 * log_beta)
+    assert theorem_6_second_moment(d, beta, 1.0).log_constant == pytest.approx(moments)
+    # K/β is nothing or everything
+    radius = -0.5 * math.log(2) if log10_beta > 0 else -log_beta
+    inner = math.log(d * (d + 2) + (32 * d**2 if log10_beta < 0 else 0)) + 4 * radius
+    printed = 0.5 * (d * radius + math.log(8) + inner) + 3 * d / 16
+    assert theorem_3(d, beta, 0.0, 1.0).log_constant == pytest.approx(printed)
+
+
+def test_theorem_3_of_a_mean_or_a_width_beyond_a_fourth_power():
+    assert math.isfinite(theorem_3(2, 0.1, 1e200, 1e200).log_constant)
+    rate = theorem_3(2, 0.1, 1e200, 1.0)
+    assert rate.at(10) == theorem_4(rate, 2, 0.1).at(10) == rate.samples(0.1) == math.inf
+    assert math.isfinite(theorem_3(2, 0.1, 0.0, 0.0).log_constant)
+
+
+def test_noise_that_leaves_no_grid_of_two_needs_eps_1():
+    assert theorem_5_least_eps(1, 1e17) == 1.0
+    assert theorem_5_least_eps(3, 1.7e308) == 1.0
+    assert theorem_5_least_eps(3, 5e-324) == 0.0
+    assert theorem_5_least_eps(1, 1e6) == pytest.approx(
+        1 - 1e-6 / math.sqrt(2 * math.pi), abs=1e-15
+    )
+
+
+@pytest.mark.parametrize("beta", [0.005, 0.3, 1e17])
+def test_eps_1_is_in_the_range_and_says_nothing(beta):
+    assert theorem_5_k_star(3, beta, 1.0) == math.inf
+    assert theorem_5(10, 3, beta, 1.0) == pytest.approx(-math.log(10))
+    assert theorem_5_samples(0.1, 3, beta, 1.0) == 1
+    if beta < 1:
+        assert theorem_5(10, 3, beta, 1 - 1e-13) == pytest.approx(-math.log(10), abs=1e-10)
+
+
+def test_k_star_of_next_to_no_noise_or_error():
+    assert math.log10(theorem_5_k_star(1, 1e-310, 0.9)) == pytest.approx(
+        310 - math.log10(norm.isf(0.45)), abs=1e-6
+    )
+    assert theorem_5_k_star(7, 0.001, 5e-324) == math.floor(1000 / 38.52)
+
+
+def test_bounds_of_large_constants_at_large_n():
+    assert Rate(720.0, 1.0).at(1e20) == pytest.approx(math.exp(720 - 20 * math.log(10)))
+    assert Rate(720.0, 1.0).samples(1e280) == pytest.approx(
+        math.exp(720 - 280 * math.log(10)), 1e-9
+    )
+    assert remark_2(3, 0.1).at(10**400) == pytest.approx(0.0, abs=1e-190)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: remark_2(3, 0.0), "beta = 0.0: a finite noise above 0"),
+        (lambda: theorem_1(3, math.nan), "beta = nan: a finite noise"),
+        (lambda: theorem_5_least_eps(3, math.inf), "beta = inf: a finite noise"),
+        (lambda: theorem_3(0, 0.1, 0.0, 1.0), "d = 0: a whole number"),
+        (lambda: theorem_4(Rate(0.0, 0.5), 2.5, 0.1), "d = 2.5: a whole number"),
+        (lambda: theorem_6_sharper(True), "d = True: a whole number"),
+        (lambda: theorem_6_sharper(0), "d = 0: a whole number"),
+        (lambda: remark_2(10**400, 0.1), "d = 1000+: a whole number"),
+        (lambda: theorem_3(3, 0.1, 0.0, -1.0), "K = -1.0: a finite number ≥ 0"),
+        (lambda: theorem_3(3, 0.1, 0.0, math.nan), "K = nan: a finite number"),
+        (lambda: theorem_3(3, 0.1, -0.5, 1.0), "mu = -0.5: a finite norm ≥ 0"),
+        (lambda: theorem_6_second_moment(3, 0.1, -1.0), "moment = -1.0: a finite"),
+        (lambda: theorem_6_second_moment(3, 0.1, math.inf), "moment = inf: a finite"),
+        (lambda: remark_2(3, 0.1).at(0), "n = 0: a finite number of samples above 0"),
+        (lambda: remark_2(3, 0.1).at(-4), "n = -4: a finite number of samples"),
+        (lambda: remark_2(3, 0.1).at(math.nan), "n = nan: a finite number of samples"),
+        (lambda: remark_2(3, 0.1).samples(0.0), "eta = 0.0: a positive error"),
+        (lambda: remark_2(3, 0.1).log10_samples(-1.0), "eta = -1.0: a positive error"),
+        (lambda: theorem_5(0, 3, 0.1, 0.01), "n = 0: a finite number of samples"),
+        (lambda: theorem_5(10, 3, 0.1, 1.1), "eps = 1.1: Theorem 5's .* < eps ≤ 1"),
+        (lambda: theorem_5(10, 3, 0.1, math.nan), "eps = nan: Theorem 5's"),
+        (lambda: theorem_5_samples(math.nan, 3, 0.1, 0.01), "delta = nan: a positive bias"),
+    ],
+)
+def test_errors_name_the_cause(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
