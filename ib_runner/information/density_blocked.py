@@ -7,6 +7,7 @@ differences are formed one dimension at a time instead.
 """
 
 import math
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -19,19 +20,25 @@ BLOCK_POINTS = 1024
 SAFE_SQUARED_SPREAD = 1e10
 
 
-def blocked_log_kernel_sums(points: Tensor, centres: Tensor, beta: float) -> Tensor:
+def blocked_log_kernel_sums(
+    points: Tensor, centres: Tensor, beta: float, tolerance: float = 1e-5
+) -> Tensor:
     """ln of sum_j exp(−|t − c_j|²/2beta²) for every point t.
 
-    points: [m, d], centres: [n, d], one floating dtype and device; returns [m] float64.
+    points: [m, d], centres: [n, d], one floating dtype and device; returns [m] float64, within
+    ``tolerance`` where that is above float64's own rounding.
     Memory is bounded by ``BLOCK_ELEMENTS``, whatever m and n.
     """
     scale = 1.0 / (beta * math.sqrt(2.0))
-    origin = centres[0].double()
-    centres = (centres.double() - origin) * scale
-    points = (points.double() - origin) * scale
-    spread = max(float(centres.abs().max()), float(points.abs().max()))
-    cancels = spread * spread * centres.shape[1] > SAFE_SQUARED_SPREAD
-    squared_distances = _differences if cancels else _matrix_product
+    points, centres = points.double(), centres.double()
+    origin = centres[0]
+    spread = scale * max(float((of - origin).abs().max()) for of in (points, centres))
+    safe = min(1.0, tolerance / 1e-5) * SAFE_SQUARED_SPREAD
+    if spread * spread * centres.shape[1] > safe:
+        squared_distances = partial(_differences, scale=scale)
+    else:
+        squared_distances = _matrix_product
+        points, centres = (points - origin) * scale, (centres - origin) * scale
     n_block = max(1, BLOCK_ELEMENTS.get(points.device.type, 1 << 21) // BLOCK_POINTS)
     out = torch.empty(len(points), dtype=torch.float64, device=points.device)
     for i in range(0, len(points), BLOCK_POINTS):
@@ -50,10 +57,10 @@ def _matrix_product(t: Tensor, c: Tensor) -> Tensor:
     return square.add_(t.square().sum(1, keepdim=True)).clamp_(min=0.0)
 
 
-def _differences(t: Tensor, c: Tensor) -> Tensor:
-    """|t − c|² [m, n] from the differences themselves."""
+def _differences(t: Tensor, c: Tensor, scale: float) -> Tensor:
+    """|t − c|²·scale² [m, n] from the differences: scaled coordinates themselves may overflow."""
     square = torch.zeros(len(t), len(c), dtype=t.dtype, device=t.device)
     for k in range(t.shape[1]):
-        difference = t[:, k, None] - c[:, k]
+        difference = (t[:, k, None] - c[:, k]).mul_(scale)
         square.addcmul_(difference, difference)
     return square

@@ -8,7 +8,8 @@ number of centres. Two kinds of centres are left out:
 * of the leaves found, taken from near to far in shells of q, those left once the bound
   sum(count·2^(−q)) over them is at most e₂·S.
 
-So a value is too low by at most −ln(1 − e₁ − e₂) ≤ 1.01·(e₁ + e₂).
+What is left out is at most (e₁ + e₂)·S and what is summed at least S, so a value is too low by at
+most ln(1 + e₁ + e₂) ≤ e₁ + e₂, whatever the tolerance.
 """
 
 import numba

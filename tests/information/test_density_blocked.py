@@ -45,6 +45,15 @@ def test_mixed_dtypes_far_points_and_offsets(device):
     )
 
 
+@pytest.mark.parametrize("device", DEVICES)
+def test_coordinates_that_overflow_in_units_of_beta(device):
+    points, centres = inputs(torch.float64, device)
+    points[0], centres[5] = 1e300, 1e300
+    found = blocked_log_kernel_sums(points, centres, 1e-10)
+    assert found[0] == 0.0
+    assert not found.isnan().any()
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
 def test_the_devices_agree():
     points, centres = inputs(torch.float32, "cpu")
