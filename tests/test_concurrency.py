@@ -4,8 +4,10 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+import psutil
 import pytest
 from tiny_run import TINY, assert_same_tables, tables_of
 
@@ -24,15 +26,34 @@ def runs(tmp_path_factory):
     return [Run(path.parent) for path in sorted(root.rglob("run.json"))]
 
 
-def measuring(run):
+def measuring(run, *words):
     """`ib-run measure` on ``run`` as a process of its own."""
+    paths = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
     return subprocess.Popen(
-        [sys.executable, "-m", "ib_runner", "measure", f"run={run.path}"],
-        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
+        [sys.executable, "-m", "ib_runner", "measure", f"run={run.path}", *words],
+        env={**os.environ, "PYTHONPATH": paths, "OMP_NUM_THREADS": "1"},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
+
+
+def wait_until(condition, seconds=60):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not come about"
+        time.sleep(0.2)
+
+
+def test_workers_end_with_a_killed_parent(runs, tmp_path):
+    endless = f"+measurement.endless={{_target_:endless.Endless,folder:'{tmp_path}'}}"
+    words = ["measure.measurements=[endless]", "allow_targets=[endless]", "measure.n_jobs=2"]
+    with measuring(runs[0], endless, *words) as parent:
+        wait_until(lambda: len(list(tmp_path.iterdir())) == 2)
+        workers = [int(path.name) for path in tmp_path.iterdir()]
+        assert parent.pid not in workers
+        parent.kill()
+    wait_until(lambda: not any(psutil.pid_exists(worker) for worker in workers))
 
 
 def test_two_runs_of_a_sweep_are_measured_at_once(runs):

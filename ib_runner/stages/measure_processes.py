@@ -1,5 +1,8 @@
 """Epochs to measure spread over processes of this machine."""
 
+import os
+import threading
+import time
 from collections.abc import Iterator, Sequence
 
 from joblib import Parallel, delayed
@@ -11,6 +14,9 @@ from ib_runner.stages.measure_epoch import EpochTask, Measured
 
 #: dead workers, one after the other and no epoch done between them, after which we give up
 DEATHS = 3
+#: seconds between a worker's looks at whether its parent lives
+_LOOKS = 2.0
+_watched = threading.Event()
 
 
 def n_workers(n_jobs: int, tasks: int) -> int:
@@ -28,7 +34,7 @@ def in_processes(tasks: Sequence[EpochTask], n_jobs: int) -> Iterator[Measured]:
     threads = max(1, processors() // workers)
     missing, deaths = {(one.run, one.epoch): one for one in tasks}, 0
     while missing and deaths < DEATHS:
-        calls = [delayed(task)(threads) for task in missing.values()]
+        calls = [delayed(_in_worker)(task, threads, os.getpid()) for task in missing.values()]
         try:
             for measured in Parallel(n_jobs=workers, return_as="generator_unordered")(calls):
                 del missing[measured.run, measured.epoch]
@@ -47,3 +53,17 @@ def in_processes(tasks: Sequence[EpochTask], n_jobs: int) -> Iterator[Measured]:
             f"{DEATHS} worker processes died one after the other (killed, or out of memory?); "
             "fewer of them, measure.n_jobs, need less memory",
         )
+
+
+def _in_worker(task: EpochTask, threads: int, parent: int) -> Measured:
+    """Do ``task`` in a process that ends when ``parent`` does, killed or not."""
+    if os.getpid() != parent and not _watched.is_set():
+        _watched.set()
+        threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    return task(threads)
+
+
+def _end_with(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(_LOOKS)
+    os._exit(1)  # nobody waits for the results, and memory is dear
