@@ -9,7 +9,8 @@ import pytest
 from omegaconf import OmegaConf
 
 from ib_runner import cli
-from ib_runner.errors import IbRunError
+from ib_runner.config.validate import validate
+from ib_runner.errors import IbRunError, UsageError
 from ib_runner.runs.folder import Run
 from ib_runner.runs.lock import hold
 
@@ -31,6 +32,12 @@ def asked(tmp_path, monkeypatch):
 
     for verb in ("train", "measure", "plot", "check"):
         monkeypatch.setattr(f"ib_runner.stages.{verb}.{verb}", note(verb))
+
+    def measure_runs(configs):
+        notes.extend(("measure", config, run.path) for run, config in configs.items())
+        return {}
+
+    monkeypatch.setattr("ib_runner.stages.measure.measure_runs", measure_runs)
     return notes
 
 
@@ -159,6 +166,37 @@ def test_a_path_that_hydra_could_not_read(asked, capsys):
     assert asked[-1][1].plot.unit == "bits"
 
 
+def test_runs_that_exist_need_no_place_for_new_ones(asked, capsys):
+    run_cli(capsys, "train")
+    path = asked[-1][2]
+    saved = (path / "config.yaml").read_text()
+    assert "output_root: outputs" in saved
+    (path / "config.yaml").write_text(
+        saved.replace("output_root: outputs", "output_root: /dev/null/x")
+    )
+    assert run_cli(capsys, "measure", f"run={path}")[0] == 0
+    config = Run(path).config
+    validate(config, "train", new=False)
+    with pytest.raises(UsageError, match="output_root=/dev/null/x"):
+        validate(config, "train")
+
+
+def test_some_of_the_epochs_to_be_measured_will_do(asked, capsys):
+    words = ["trainer.epochs=2", "measurement.distance_histogram.epochs=[0,1,32,128]"]
+    assert run_cli(capsys, "train", *words)[0] == 0
+
+
+def test_a_network_of_ones_own_has_activations_and_layers_of_its_own(asked, capsys):
+    run_cli(capsys, "train")
+    config = Run(asked[-1][2]).config
+    config.network = {"_target_": "my_networks.Mine", "activation": "softsign"}
+    config.measurement.binned_entropy.layers = [9]
+    validate(config, "measure")
+    config.measurement.binned_entropy.activation = "softsine"
+    with pytest.raises(UsageError, match="activation=softsine"):
+        validate(config, "measure")
+
+
 def test_resuming(asked, capsys):
     run_cli(capsys, "train", "trainer.epochs=5")
     path = asked[-1][2]
@@ -214,6 +252,93 @@ def test_a_sweep_refuses_to_go_on_with_something_else(asked, capsys):
     assert status == 2
     assert "network.activation=relu" in err
     assert asked == []
+
+
+@pytest.mark.parametrize("words", [["trainer.epochs=5,6"], ["noise.beta=0.1,0.2"]])
+def test_a_sweep_varies_what_it_began_with(words, asked, capsys):
+    """Old jobs have one value of another key, which nobody wrote down with them."""
+    sweep = Path(run_cli(capsys, "train", "-m", "trainer.epochs=4", "seed=0,1")[1][-1])
+    before = (sweep / "sweep.json").read_text()
+    asked.clear()
+    status, _, err = run_cli(capsys, "train", "-m", f"run={sweep}", *words)
+    assert status == 2
+    assert "varies seed" in err
+    assert asked == []
+    assert (sweep / "sweep.json").read_text() == before
+
+
+def test_a_sweep_goes_on_when_findings_have_changed(asked, capsys):
+    """What judges and draws a run is the program's of today; what trains it is its own."""
+    sweep = Path(run_cli(capsys, "train", "-m", "seed=0,1")[1][-1])
+    run = Run(sweep / "seed-0")
+    older = {"findings": {"test_accuracy": {"at_least": 0.5}}, "measure": {"target_width": 0.2}}
+    run.save_config(OmegaConf.merge(run.config, older))
+    asked.clear()
+    status, _, err = run_cli(capsys, "train", "-m", f"run={sweep}", "seed=2")
+    assert status == 0, err
+    assert [path.name for *_, path in asked] == ["seed-2"]
+
+
+def test_all_on_a_sweep_does_what_is_left(asked, capsys):
+    words = ["all", "-m", "seed=0,1", "trainer.epochs=4"]
+    sweep = run_cli(capsys, *words)[1][-1]
+    asked.clear()
+    assert run_cli(capsys, "all", "-m", f"run={sweep}")[0] == 0
+    assert asked == []
+    assert run_cli(capsys, "all", "-m", f"run={sweep}", "measure.n_jobs=1")[0] == 0
+    assert asked == []  # the same values
+    assert run_cli(capsys, "train", "-m", f"run={sweep}", "trainer.epochs=6")[0] == 0
+    asked.clear()
+    assert run_cli(capsys, "all", "-m", f"run={sweep}")[0] == 0
+    assert {(verb, path.name) for verb, _, path in asked} == {
+        (verb, name)
+        for verb in ("train", "measure", "plot", "check")
+        for name in ("seed-0", "seed-1")
+    }
+    asked.clear()
+    assert run_cli(capsys, "all", "-m", f"run={sweep}", "measure.bin_widths=[0.25]")[0] == 0
+    assert {config.measure.bin_widths[0] for _, config, _ in asked} == {0.25}
+
+
+def test_all_does_not_train_at_another_noise_level(asked, capsys):
+    path = Path(run_cli(capsys, "train", "noise.beta=0.1", "trainer.epochs=4")[1][-1])
+    status, _, err = run_cli(capsys, "all", f"run={path}", "noise.beta=0.5", "trainer.epochs=6")
+    assert status == 2
+    assert "was made with noise.beta=0.1" in err
+    assert Run(path).config.trainer.epochs == 4
+
+
+def test_a_saved_scheduler_is_nobodys_choice(asked, capsys):
+    address = "measure.scheduler=tcp://127.0.0.1:8786"
+    path = Path(run_cli(capsys, "train", address)[1][-1])
+    assert Run(path).config.measure.scheduler is not None
+    run_cli(capsys, "measure", f"run={path}")
+    assert asked[-1][1].measure.scheduler is None
+    run_cli(capsys, "measure", f"run={path}", address)
+    assert asked[-1][1].measure.scheduler == "tcp://127.0.0.1:8786"
+    sweep = run_cli(capsys, "all", "-m", "seed=0,1", address)[1][-1]
+    asked.clear()
+    run_cli(capsys, "all", "-m", f"run={sweep}", "seed=2")
+    assert {config.measure.scheduler for _, config, _ in asked} == {None}
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["hydra/launcher=jobli"],
+        ["hydra.launcher.n_jbs=2"],
+        ["hydra/sweeper=optuna"],
+        ["seed=range(0)"],
+        ["seed=glob(*)"],
+    ],
+)
+def test_a_wrong_launcher_or_list_leaves_nothing(words, asked, capsys, tmp_path):
+    status, _, err = run_cli(capsys, "train", "-m", "noise.beta=0.1,0.2", *words)
+    assert status == 2
+    assert words[0] in err
+    assert len(err.strip().splitlines()) <= 3
+    assert asked == []
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_one_failure_does_not_stop_the_sweep(asked, capsys, monkeypatch):
@@ -350,6 +475,8 @@ def test_listing(asked, capsys):
     [
         ("ib-run ", "train measure plot check all list thin"),
         ("ib-run t", "train"),
+        ("ib-run train --dr", "--dry-run"),
+        ("ib-run train --dry-run network=", "network=fcn"),
         ("ib-run train network=", "network=fcn"),
         ("ib-run train +exp=szt_li", "+exp=szt_linear"),
         ("ib-run measure measure.n_", "measure.n_jobs"),
@@ -360,3 +487,18 @@ def test_completion(line, expected, capsys, monkeypatch):
     status, out, _ = run_cli(capsys, "-sc", "query=bash")
     assert status == 0
     assert expected in out[0]
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["train", "--info"], "Installed Hydra Plugins"),
+        (["train", "--info", "searchpath"], "pkg://ib_runner.conf"),
+        (["plot", "--hydra-help"], "--hydra-help"),
+        (["train", "-m", "--cfg", "job", "seed=3"], "seed: 3"),
+    ],
+)
+def test_what_hydra_shows(words, expected, capsys):
+    status, out, err = run_cli(capsys, *words)
+    assert status == 0, err
+    assert any(expected in line for line in out)

@@ -1,18 +1,21 @@
 """One run through its stages, and where new runs go."""
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from importlib import import_module
 from pathlib import Path
 
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from ib_runner.config.saved import changeable, differences
 from ib_runner.config.validate import show
 from ib_runner.errors import IbRunError, UsageError
 from ib_runner.runs.atomic import make_folder
-from ib_runner.runs.folder import STATE_NAME, Run
+from ib_runner.runs.folder import STATE_NAME, TRAINING, Run
+from ib_runner.stages.measure_run import measured_with
 
 #: the verbs behind each stage word that works on runs
 VERBS = {
@@ -53,8 +56,12 @@ def open_or_create(stage: str, config: DictConfig, path: Path, allow_targets: Se
 
 
 def check_resumable(stage: str, config: DictConfig, run: Run) -> None:
-    """Raise ``UsageError`` where ``config`` is not that of ``run``, but for what may differ."""
-    changed = differences(run.config, config, changeable(stage))
+    """Raise ``UsageError`` where ``config`` would train another network than ``run``'s, or less."""
+    changed = {
+        key: values
+        for key, values in differences(run.config, config, changeable(stage)).items()
+        if key.partition(".")[0] in ("experiment", *TRAINING)
+    }
     if changed:
         shown = [f"{key}={show(now)}, it has {show(then)}" for key, (then, now) in changed.items()]
         more = f" (and {len(shown) - 2} more)" if len(shown) > 2 else ""
@@ -72,13 +79,22 @@ def check_resumable(stage: str, config: DictConfig, run: Run) -> None:
 def is_done(stage: str, config: DictConfig, run: Run) -> bool:
     """Whether nothing is left for ``train``, or for ``all``, to do."""
     trained = run.state == "complete" and run.config.trainer.epochs >= config.trainer.epochs
-    return trained and (stage == "train" or run.table_path("findings").is_file())
+    return trained and (stage == "train" or run.info.get("through") == _through(config))
 
 
 def work(stage: str, config: DictConfig, run: Run) -> None:
     """Take ``run`` through the verbs of ``stage``."""
     for verb in VERBS[stage]:
         getattr(import_module(f"ib_runner.stages.{verb}"), verb)(config, run)
+    if stage == "all":
+        with run.held():
+            run.update(through=_through(config))
+
+
+def _through(config: DictConfig) -> str:
+    """What a run was taken through all stages with; another text means that there is work left."""
+    made = [config.trainer.epochs, measured_with(config), OmegaConf.to_container(config.plot)]
+    return hashlib.sha256(json.dumps(made, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def work_on_all(stage: str, configs: Mapping[Run, DictConfig]) -> dict[Run, IbRunError]:

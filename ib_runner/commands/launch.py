@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 from hydra._internal.callbacks import Callbacks
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
@@ -15,8 +16,10 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.types import Override
 from hydra.core.plugins import Plugins
 from hydra.core.utils import JobReturn, JobStatus
+from hydra.errors import HydraException
 from hydra.types import HydraContext, RunMode
 from omegaconf import DictConfig, open_dict
+from omegaconf.errors import OmegaConfBaseException
 
 from ib_runner.config.compose import compose, parse, settings
 from ib_runner.errors import IbRunError, UsageError, raise_interruption_behind
@@ -60,7 +63,13 @@ def plan(
 
 def _assignments(swept: Sequence[Override], sweep: Sweep) -> list[list[str]]:
     """The swept overrides of each job: all values given, times what the old jobs have besides."""
-    given = [list(job) for job in BasicSweeper.split_arguments(list(swept), None)[0]]
+    try:
+        given = [list(job) for job in BasicSweeper.split_arguments(list(swept), None)[0]]
+    except (HydraException, StopIteration, RuntimeError, ValueError) as error:
+        lines = ", ".join(one.input_line for one in swept)
+        raise UsageError(f"{lines}: no list of values ({error or 'it is empty'}).") from error
+    if not given:
+        raise UsageError(f"{', '.join(one.input_line for one in swept)}: no values to sweep over.")
     keys = {_key(one) for one in swept}
     rest = {
         tuple(line for line in job if _key_of(line) not in keys): None
@@ -117,6 +126,29 @@ class _Job:
         return None
 
 
+def check_launcher(hydra: Hydra, stage: str, overrides: Sequence[str]) -> None:
+    """Raise ``UsageError`` where Hydra's own ``overrides`` make no launcher."""
+    try:
+        _launcher(hydra, stage, overrides, _Job(stage, Path(), {}, (), ""), Path())
+    except (HydraException, OmegaConfBaseException, ImportError, TypeError, ValueError) as error:
+        reason = str(error.__cause__ or error).strip().partition("\n")[0]
+        raise UsageError(
+            f"{' '.join(overrides)}: no launcher ({reason}).\n"
+            "hydra/launcher=basic, joblib or submitit_slurm (pip install 'ib-run[sweep]')."
+        ) from error
+
+
+def _launcher(hydra: Hydra, stage: str, overrides: Sequence[str], job: "_Job", path: Path) -> Any:
+    master = compose(hydra, stage, overrides, RunMode.MULTIRUN)
+    with open_dict(master):
+        master.hydra.sweep.dir = str(path)  # where launchers for clusters keep their own files
+    return Plugins.instance().instantiate_launcher(
+        hydra_context=HydraContext(hydra.config_loader, Callbacks(master)),
+        task_function=job,
+        config=master,
+    )
+
+
 def launch(
     hydra: Hydra,
     stage: str,
@@ -131,15 +163,9 @@ def launch(
     """
     if not jobs:
         return {}
-    master = compose(hydra, stage, launcher_overrides, RunMode.MULTIRUN)
-    with open_dict(master):
-        master.hydra.sweep.dir = str(path)  # where launchers for clusters keep their own files
     names = {tuple(overrides): name for name, overrides in jobs.items()}
-    launcher = Plugins.instance().instantiate_launcher(
-        hydra_context=HydraContext(hydra.config_loader, Callbacks(master)),
-        task_function=_Job(stage, path, names, tuple(allow_targets), os.getcwd()),
-        config=master,
-    )
+    job = _Job(stage, path, names, tuple(allow_targets), os.getcwd())
+    launcher = _launcher(hydra, stage, launcher_overrides, job, path)
     try:
         results = launcher.launch([list(one) for one in names], initial_job_idx=0)
     except Exception as error:  # a job's process died, say: the launcher gives no results at all

@@ -22,8 +22,12 @@ CHANGEABLE = {
     "plot": ("plot", "figure"),
     "check": ("findings",),
 }
+# at another noise level one may measure, not train
 CHANGEABLE["all"] = tuple(
-    key for stage in ("train", "measure", "plot", "check") for key in CHANGEABLE[stage]
+    key
+    for stage in ("train", "measure", "plot", "check")
+    for key in CHANGEABLE[stage]
+    if key != "noise.beta"
 )
 #: what may be given another entry of its group
 GROUPS = ("measure", "plot", "findings", "logging")
@@ -60,7 +64,23 @@ def compose_saved(
         )
     if not any(one.key_or_group == "allow_targets" for one in parsed):
         config.allow_targets = []  # a saved configuration cannot vouch for itself
+    if stage in ("measure", "all"):
+        forget_scheduler(config, parsed)
     return config
+
+
+def forget_scheduler(config: DictConfig, given: Sequence[Override]) -> None:
+    """Take ``measure.scheduler`` out of ``config`` unless it was ``given`` on the command line.
+
+    A run or sweep may come from a stranger, and what a scheduler answers is believed.
+    """
+    if not gives_scheduler(given):
+        config.measure.scheduler = None
+
+
+def gives_scheduler(given: Sequence[Override]) -> bool:
+    """Whether overrides choose where to measure."""
+    return any(one.key_or_group in ("measure", "measure.scheduler") for one in given)
 
 
 def register(hydra: Hydra, saved: DictConfig, path: object) -> DictConfig:
