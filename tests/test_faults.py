@@ -101,13 +101,13 @@ def test_no_room_when_all_is_measured(run, capsys, monkeypatch):
 
 
 def test_a_folder_in_which_nothing_may_be_written(run, capsys, monkeypatch):
-    def refuse(path, *args, **kwargs):
+    def refuse(path, *args, opened=os.open, **kwargs):
         if str(path).endswith(".lock"):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-        return open(path, *args, **kwargs)
+        return opened(path, *args, **kwargs)
 
     before = contents(run)
-    monkeypatch.setattr("ib_runner.runs.lock.open", refuse, raising=False)
+    monkeypatch.setattr(os, "open", refuse)
     for stage in ("measure", "plot"):
         status, err = ib_run(capsys, stage, run)
         assert status == 1
@@ -215,3 +215,34 @@ def test_a_configuration_that_was_changed_by_hand(stage, run, capsys):
     assert status == 1
     assert f"{path}: it has noise.beta=0.2, the run was made with noise.beta=0.1" in err
     assert contents(run) == before
+
+
+@pytest.mark.parametrize("index", [None, '{"format": 1, "resume": null, "shards": []}'])
+@pytest.mark.parametrize("words", [(), (f"trainer.epochs={EPOCHS + 1}",)])
+def test_a_complete_run_without_its_checkpoints(words, index, run, capsys):
+    path, before = run.path / "checkpoints" / "index.json", contents(run)
+    path.unlink()
+    if index is not None:
+        path.write_text(index)
+    for stage in ("train", "measure"):
+        status, err = ib_run(capsys, stage, run, *words[: stage == "train"])
+        assert status == 1
+        assert f"{path}: missing or without checkpoints" in err
+        assert "Restore the folder checkpoints from a copy" in err
+    assert contents(run) == before
+
+
+def test_data_that_are_not_those_that_were_trained_on(run, capsys):
+    path = run.path / "run.json"
+    state = json.loads(path.read_text())
+    path.write_text(json.dumps({**state, "data_fingerprint": "0" * 64}))
+    before, text = contents(run), path.read_text()
+    for stage, *words in (("measure",), ("train", f"trainer.epochs={EPOCHS + 1}")):
+        status, err = ib_run(capsys, stage, run, *words)
+        assert status == 1
+        assert f"run={run.path}: the data set is not the one that it was trained on" in err
+        assert "train a new run" in err
+        assert path.read_text() == text
+    assert contents(run) == before
+    path.write_text(json.dumps({**state, "data_fingerprint": None}))
+    assert ib_run(capsys, "measure", run)[0] == 0

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ib_runner.errors import DamagedFileError
 from ib_runner.runs.atomic import write_text
-from ib_runner.runs.tensor_file import TensorFile
+from ib_runner.runs.tensor_file import TensorFile, read_regular
 
 FORMAT = 1
 
@@ -43,7 +43,7 @@ def read_index(path: Path) -> Index:
     Raises ``DamagedFileError`` where it is no index or one that cannot be.
     """
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = json.loads(read_regular(path))
         if found["format"] != FORMAT:
             raise DamagedFileError(
                 f"{path}: format {found['format']!r}; this program knows {FORMAT}.\nUpdate ib-run."
@@ -54,7 +54,7 @@ def read_index(path: Path) -> Index:
         resume = found["resume"] and _file(found["resume"], r"epoch-\d{6,}\.safetensors")
     except FileNotFoundError:
         return Index()
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, ArithmeticError, RecursionError) as error:
         raise DamagedFileError(
             f"{path}: not an index of checkpoints ({type(error).__name__}: {error}).\n"
             "Restore the file from a copy, or train again into a new folder."

@@ -6,27 +6,52 @@ from pathlib import Path
 
 from ib_runner.errors import IbRunError, UsageError
 from ib_runner.runs.folder import STATE_NAME, Run
+from ib_runner.runs.log import logger
 from ib_runner.runs.sweep import SWEEP_NAME, read_sweep
+
+DAMAGED = "damaged"
 
 
 @dataclass(frozen=True)
 class Found:
-    """A run, or a sweep with the runs of those of its ``n_jobs`` jobs that have begun."""
+    """A run, or a sweep with the runs of those of its ``n_jobs`` jobs that have begun.
+
+    ``damage`` is why the folder itself cannot be read; it has no runs then.
+    """
 
     path: Path
     started: str
     runs: tuple[Run, ...]
     n_jobs: int = 1
+    damage: str | None = None
 
     @property
     def is_sweep(self) -> bool:
         return is_sweep(self.path)
 
     @property
+    def states(self) -> list[str]:
+        """The state of each run; ``damaged`` where it cannot be read."""
+        return [_state(run)[0] for run in self.runs] if self.damage is None else [DAMAGED]
+
+    @property
+    def damages(self) -> list[str]:
+        """Why the folder, or the state of a run in it, cannot be read."""
+        return [*filter(None, [self.damage, *(_state(run)[1] for run in self.runs)])]
+
+    @property
     def complete(self) -> bool:
         """Whether the training of every run is complete."""
         begun = len(self.runs) == self.n_jobs > 0
-        return begun and all(run.state == "complete" for run in self.runs)
+        return begun and all(state == "complete" for state in self.states)
+
+
+def _state(run: Run) -> tuple[str, str | None]:
+    """The state of ``run``, and why it cannot be read where it is ``damaged``."""
+    try:
+        return run.state, None
+    except IbRunError as error:
+        return DAMAGED, str(error)
 
 
 def is_sweep(path: str | Path) -> bool:
@@ -49,26 +74,35 @@ def open_found(path: str | Path, allow_targets: Sequence[str] = ()) -> Found:
 
 
 def find_all(output_root: str | Path) -> list[Found]:
-    """Every run and sweep under ``output_root``, oldest first; unreadable ones are left out."""
+    """Every run and sweep under ``output_root``, oldest first; those with ``damage`` come last."""
     found = []
     for folder in sorted(Path(output_root).glob("*/*/")):
-        if is_sweep(folder) or (folder / STATE_NAME).is_file():
-            try:
+        try:
+            if is_sweep(folder) or (folder / STATE_NAME).is_file():
                 found.append(open_found(folder))
-            except (IbRunError, OSError, ValueError):
-                continue
-    return sorted(found, key=lambda one: one.started)
+        except (IbRunError, OSError, ValueError) as error:
+            found.append(Found(folder, "", (), damage=str(error)))
+    return sorted(found, key=lambda one: (one.damage is not None, one.started))
 
 
 def find_latest(output_root: str | Path) -> Found:
-    """The run or sweep most recently started among those whose training is complete."""
+    """The run or sweep most recently started among those whose training is complete.
+
+    Damaged ones are passed over with a warning.
+    """
     for one in reversed(find_all(output_root)):
+        _warn(one)
         if one.complete:
             return one
     raise UsageError(
         f"output_root={output_root}: no run with a complete training there.\n"
         "Train one with `ib-run train`, or name one with run=PATH."
     )
+
+
+def _warn(found: Found) -> None:
+    for damage in found.damages:
+        logger.warning("%s: damaged, passed over: %s", found.path, damage.splitlines()[0])
 
 
 def open_run(
@@ -83,8 +117,11 @@ def open_run(
     """
     if path is not None:
         return Run(path, allow_targets)
-    runs = [run for one in find_all(output_root) for run in one.runs if run.state == "complete"]
+    found = find_all(output_root)
+    for one in found:
+        _warn(one)
+    runs = [run for one in found for run in one.runs if _state(run)[0] == "complete"]
     if not runs:
         raise UsageError(f"output_root={output_root}: no run with a complete training there.")
-    newest = max(runs, key=lambda run: run.info["started"])
+    newest = max(runs, key=lambda run: run.info.get("started", ""))
     return Run(newest.path, allow_targets)

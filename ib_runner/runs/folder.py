@@ -20,7 +20,7 @@ from ib_runner.config.saved import changed
 from ib_runner.config.suggest import near_miss
 from ib_runner.config.validate import show
 from ib_runner.datasets import Dataset
-from ib_runner.errors import DamagedFileError, UsageError
+from ib_runner.errors import DamagedFileError, IbRunError, UsageError
 from ib_runner.runs import provenance
 from ib_runner.runs.atomic import make_folder, remove_temporaries, write_json, write_text
 from ib_runner.runs.checkpoints import Checkpoints
@@ -31,6 +31,8 @@ from ib_runner.runs.tables import read_table
 CONFIG_NAME = "config.yaml"
 STATE_NAME = "run.json"
 STATES = ("running", "complete", "failed", "interrupted")
+#: what lies in a run folder and is written to in place, beside the logs
+FOLDERS = ("checkpoints", "resume", "measurements", "figures", "tensorboard")
 
 
 #: what decides which weights come out
@@ -125,10 +127,17 @@ class Run:
         path = self.path / STATE_NAME
         try:
             info = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise DamagedFileError(f"{path}: cannot be read ({error}).") from error
-        if not isinstance(info, dict) or info.get("state") not in STATES:
-            raise DamagedFileError(f"{path}: not the state of a run.")
+        if (
+            not isinstance(info, dict)
+            or info.get("state") not in STATES
+            or not isinstance(info.get("started", ""), str)
+            or not isinstance(info.get("trained_with"), dict | None)
+        ):
+            raise DamagedFileError(
+                f"{path}: not the state of a run.\nRestore the file from a copy."
+            )
         if not isinstance(info.get("schema_version"), int) or (
             info["schema_version"] > SCHEMA_VERSION
         ):
@@ -149,12 +158,41 @@ class Run:
     def held(self) -> Iterator[None]:
         """Hold the run's lock; what a killed process left half written is removed.
 
-        Raises ``RunInUseError`` naming host and process of another holder.
+        Raises ``RunInUseError`` naming host and process of another holder, ``DamagedFileError``
+        where a link would lead what is written or removed elsewhere.
         """
         with hold(self.path):
+            self._check_no_links()
             for folder in (self.path, self.path / "measurements", self.path / "figures"):
                 remove_temporaries(folder)
             yield
+
+    def _check_no_links(self) -> None:
+        for path in (*(self.path / name for name in FOLDERS), *sorted(self.path.glob("*.log"))):
+            if path.is_symlink():
+                kind = "file" if path.suffix == ".log" else "folder"
+                raise DamagedFileError(
+                    f"{path}: is a link; a run's files are its own.\nPut the {kind} itself there."
+                )
+
+    def check_checkpoints(self) -> None:
+        """Raise ``DamagedFileError`` where the training is complete, but no checkpoint is there."""
+        if self.state == "complete" and not self.epochs:
+            path = self.path / "checkpoints" / "index.json"
+            raise DamagedFileError(
+                f"{path}: missing or without checkpoints, though the training is complete.\n"
+                "Restore the folder checkpoints from a copy, or start a new run."
+            )
+
+    def check_data(self, dataset: Dataset) -> None:
+        """Raise ``IbRunError`` where ``dataset`` is not the one that was trained on, if known."""
+        known = self.info.get("data_fingerprint")
+        if known is not None and dataset.fingerprint != known:
+            raise IbRunError(
+                f"run={self.path}: the data set is not the one that it was trained on "
+                f"(data_fingerprint in {STATE_NAME}).\n"
+                "Put the data back as they were, or train a new run on these."
+            )
 
     def update(self, **fields: Any) -> None:
         """Rewrite ``run.json`` with ``fields`` changed; for the holder of the run's lock."""

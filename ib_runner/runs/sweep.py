@@ -4,7 +4,7 @@ import hashlib
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -75,20 +75,37 @@ def read_sweep(path: Path) -> Sweep:
         raise UsageError(f"run={path}: no sweep (it holds no {SWEEP_NAME}); see `ib-run list`.")
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
+        _check_version(file, content)
         sweep = Sweep(**content)
         _check(sweep)
-    except (OSError, ValueError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
         raise DamagedFileError(f"{file}: cannot be read ({error}).") from error
-    if sweep.schema_version > SCHEMA_VERSION:
+    return sweep
+
+
+def _check_version(file: Path, content: object) -> None:
+    if not isinstance(content, dict):
+        raise ValueError("not a sweep")
+    version = content.get("schema_version", SCHEMA_VERSION)
+    if not isinstance(version, int):
+        raise ValueError(f"schema version {version!r}")
+    if version > SCHEMA_VERSION:
         raise DamagedFileError(
-            f"{file}: schema version {sweep.schema_version}; this program knows versions up to "
+            f"{file}: schema version {version}; this program knows versions up to "
             f"{SCHEMA_VERSION}.\nUpdate ib-run."
         )
-    return sweep
+    unknown = sorted(content.keys() - {one.name for one in fields(Sweep)})
+    if unknown:
+        raise DamagedFileError(
+            f"{file}: it has {', '.join(unknown[:3])}, which this program does not know.\n"
+            "Update ib-run."
+        )
 
 
 def _check(sweep: Sweep) -> None:
     """Names from a file become paths: believe none that leads elsewhere."""
+    if not (isinstance(sweep.fixed, list) and isinstance(sweep.keys, list)):
+        raise ValueError("overrides and keys must be lists")
     texts = [*sweep.fixed, *sweep.keys, *(one for job in sweep.jobs.values() for one in job)]
     if not all(isinstance(text, str) for text in (*texts, sweep.started, sweep.stage)):
         raise ValueError("overrides and keys must be texts")

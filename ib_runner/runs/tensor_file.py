@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import os
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,25 +44,38 @@ def read_tensor_file(folder: Path, file: TensorFile) -> dict[str, Tensor]:
     """
     path = folder / file.name
     try:
-        size = path.stat().st_size
-        if size != file.size:
-            raise _damaged(path, f"{size} bytes instead of {file.size}")
-        data = path.read_bytes()
+        data = read_regular(path, file.size)
     except FileNotFoundError as error:
         raise _damaged(path, "the file is missing") from error
     except OSError as error:
         raise _damaged(path, f"cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise _damaged(path, str(error)) from error
     if hashlib.sha256(data).hexdigest() != file.sha256:
         raise _damaged(path, "the contents are not those that were written")
     try:
         length = int.from_bytes(data[:8], "little")
         epochs = json.loads(json.loads(data[8 : 8 + length])["__metadata__"]["epochs"])
         tensors = safetensors.torch.load(data)
-    except (SafetensorError, ValueError, KeyError, TypeError) as error:
+    except (SafetensorError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise _damaged(path, "not a checkpoint of ours") from error
     if epochs != list(file.epochs):
         raise _damaged(path, "it holds other epochs than the index says")
     return tensors
+
+
+def read_regular(path: Path, size: int | None = None) -> bytes:
+    """The bytes of ``path``; ``ValueError`` where it is no regular file or not of ``size``.
+
+    A pipe is not waited for, and no more is read than the file's size: there are endless devices.
+    """
+    with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            raise ValueError("not a regular file")
+        if size is not None and status.st_size != size:
+            raise ValueError(f"{status.st_size} bytes instead of {size}")
+        return file.read(status.st_size)
 
 
 def _damaged(path: Path, what: str) -> DamagedFileError:

@@ -7,7 +7,7 @@ import pandas as pd
 
 from ib_runner.config.suggest import near_miss, one_of
 from ib_runner.errors import IbRunError, UsageError
-from ib_runner.runs.find import Found, find_all
+from ib_runner.runs.find import DAMAGED, Found, find_all
 from ib_runner.runs.folder import STATES, Run
 
 HEADER = ("path", "experiment", "state", "epochs", "accuracy")
@@ -16,15 +16,17 @@ HEADER = ("path", "experiment", "state", "epochs", "accuracy")
 def list_runs(output_root: str, experiment: str | None = None, state: str | None = None) -> str:
     """A table of what is there, oldest first; those of one ``experiment`` or ``state`` alone.
 
-    A sweep counts as in ``state`` where one of its runs is; its accuracy is its runs' mean.
+    What cannot be read is ``damaged``. A sweep counts as in ``state`` where one of its runs is; its
+    accuracy is its runs' mean.
     """
-    if state is not None and state not in STATES:
-        raise UsageError(f"state={state}: needs {one_of(STATES)}.{near_miss(str(state), STATES)}")
+    known = (*STATES, DAMAGED)
+    if state is not None and state not in known:
+        raise UsageError(f"state={state}: needs {one_of(known)}.{near_miss(str(state), known)}")
     if not Path(output_root).is_dir():
         raise UsageError(f"output_root={output_root}: no such folder.")
     rows = [HEADER]
     for found in find_all(output_root):
-        states = [run.state for run in found.runs]
+        states = found.states
         if (experiment is None or found.path.parent.name == experiment) and (
             state is None or state in states
         ):
@@ -40,11 +42,13 @@ def _row(found: Found, states: list[str]) -> tuple[str, ...]:
     progress = [_progress(run) for run in found.runs]
     epochs = sorted({epoch for epoch, _ in progress if epoch is not None})
     accuracies = [accuracy for _, accuracy in progress if accuracy is not None]
-    shown = ", ".join(f"{count} {state}" for state, count in Counter(states).items())
+    shown = states[0] if states else "empty"
+    if found.runs and found.is_sweep:
+        shown = ", ".join(f"{count} {state}" for state, count in Counter(states).items())
     return (
         str(found.path),
         found.path.parent.name,
-        (shown or "empty") if found.is_sweep else states[0],
+        shown,
         "–".join(dict.fromkeys(str(epoch) for epoch in (*epochs[:1], *epochs[-1:]))),
         f"{sum(accuracies) / len(accuracies):.2%}" if accuracies else "",
     )

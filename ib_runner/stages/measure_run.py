@@ -29,6 +29,7 @@ class MeasuredRun:
     """
 
     def __init__(self, config: DictConfig, run: Run):
+        run.check_checkpoints()
         if not run.epochs:
             raise UsageError(
                 f"run={run.path}: nothing is trained yet; `ib-run train run={run.path}`."
@@ -48,6 +49,7 @@ class MeasuredRun:
     def __enter__(self) -> "MeasuredRun":
         with ExitStack() as held, log_to(self._log):
             held.enter_context(self.run.held())
+            self.run.check_data(self.run.dataset())
             _remark(self.config, self.run, [self._measurements[name] for name in self._names])
             self._held = held.pop_all()
         return self
@@ -176,11 +178,11 @@ def _remark(config: DictConfig, run: Run, measurements: Sequence[Any]) -> None:
 
 def _settings_hash(config: DictConfig, names: list[str], epochs: list[int]) -> str:
     """Two calls with one hash make the same rows."""
-    text = json.dumps([_settings(config), names, epochs], sort_keys=True)
+    text = json.dumps([measured_with(config), names, epochs], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def _settings(config: DictConfig) -> dict[str, Any]:
+def measured_with(config: DictConfig) -> dict[str, Any]:
     """What the rows are a function of: not where they are computed."""
     settings = OmegaConf.to_container(config, resolve=True)
     relevant = {key: settings[key] for key in ("measure", "measurement", "noise", "seed")}

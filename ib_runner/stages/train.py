@@ -18,9 +18,11 @@ from ib_runner.training.loop import train as train_network
 def train(config: DictConfig, run: Run) -> None:
     """Train, or go on training, the network of ``config`` in ``run``.
 
-    A complete run is left as it is. Raises ``TrainingFailedError`` where the loss stops being a
+    A complete run is left as it is. Raises ``IbRunError`` where the data are not those that it
+    went by before, and ``TrainingFailedError`` where the loss stops being a
     number; the run then says ``failed``. An interruption leaves it ``interrupted``.
     """
+    run.check_checkpoints()
     if run.state == "complete" and run.epochs[-1] >= config.trainer.epochs:
         logger.info("%s: complete with %d epochs, left as it is", run.path, run.epochs[-1])
         return
@@ -35,6 +37,8 @@ def train(config: DictConfig, run: Run) -> None:
 
 def _train(config: DictConfig, run: Run, log: Callable[[pd.DataFrame], None] | None) -> None:
     dataset = build_dataset(config, run.allow_targets)
+    if run.epochs:
+        run.check_data(dataset)
     network = build_network(config, dataset, run.allow_targets)
     settings = build_training(config, run.allow_targets)
     info = {

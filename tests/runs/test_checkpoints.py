@@ -1,4 +1,5 @@
 import json
+import os
 
 import pytest
 import torch
@@ -308,3 +309,30 @@ def test_thinning_that_is_interrupted_loses_nothing(fails_at, tmp_path, monkeypa
         assert torch.equal(again.weights(epoch)["0.weight"], weights(epoch)["0.weight"])
     again.thin([0, 9, 24])
     assert len(contents(tmp_path)) == 4  # what was left behind is gone
+
+
+def test_a_device_is_not_read(tmp_path):
+    fill(tmp_path, 0, 1)
+    (shard,) = tmp_path.glob("checkpoints/*.safetensors")
+    shard.unlink()
+    shard.symlink_to("/dev/zero")
+    path = tmp_path / "checkpoints" / "index.json"
+    index = json.loads(path.read_text())
+    index["shards"][0]["size"] = 0
+    path.write_text(json.dumps(index))
+    with pytest.raises(DamagedFileError, match="not a regular file"):
+        Checkpoints(tmp_path, 10).weights(0)
+
+
+def test_a_pipe_is_not_waited_for(tmp_path):
+    (tmp_path / "checkpoints").mkdir()
+    os.mkfifo(tmp_path / "checkpoints" / "index.json")
+    with pytest.raises(DamagedFileError, match=r"index\.json: .*not a regular file"):
+        Checkpoints(tmp_path)
+
+
+def test_an_index_nested_too_deeply(tmp_path):
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "checkpoints" / "index.json").write_text("[" * 200_000)
+    with pytest.raises(DamagedFileError, match=r"index\.json"):
+        Checkpoints(tmp_path)

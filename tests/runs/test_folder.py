@@ -10,7 +10,9 @@ from ib_runner.commands import jobs
 from ib_runner.errors import DamagedFileError, UsageError
 from ib_runner.runs.find import find_all, find_latest, open_found, open_run
 from ib_runner.runs.folder import Run
+from ib_runner.runs.log import logger
 from ib_runner.runs.sweep import Sweep, write_sweep
+from ib_runner.stages.listing import list_runs
 
 CONFIG = OmegaConf.create(
     {"experiment": "e", "seed": 3, "trainer": {"shard_epochs": 10}, "noise": {"beta": 0.1}}
@@ -49,7 +51,19 @@ def test_missing_runs_and_tables_are_named(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "content", ["", "{", "[]", '{"state": "great"}', '{"state": "complete", "schema_version": 99}']
+    "content",
+    [
+        "",
+        "{",
+        "[]",
+        "null",
+        "[" * 200_000,
+        '{"state": "great"}',
+        '{"state": "complete", "schema_version": 1, "started": 5}',
+        '{"state": "complete", "schema_version": 1, "trained_with": 5}',
+        '{"state": "complete", "schema_version": 99}',
+    ],
+    ids=lambda content: content[:60],
 )
 def test_a_damaged_state_is_named(tmp_path, content):
     run = make(tmp_path, "a")
@@ -134,3 +148,50 @@ def test_runs_of_one_microsecond_get_folders_of_their_own(tmp_path, monkeypatch)
         folders = list(pool.map(lambda _: jobs.new_folder(config), range(40)))
     assert len(set(folders)) == 40
     assert {path.name for path in (tmp_path / "e").iterdir()} == {path.name for path in folders}
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["checkpoints", "resume", "measurements", "figures", "tensorboard", "train.log", "mine.log"],
+)
+def test_a_link_in_a_run_is_refused_before_anything_is_removed(tmp_path, name):
+    run, other = make(tmp_path, "a"), tmp_path / "other"
+    other.mkdir()
+    (other / ".mine.tmp").write_text("mine")
+    (run.path / name).symlink_to(other)
+    refused = pytest.raises(DamagedFileError, match=rf"{name}: is a link.*\nPut the f\w+ itself")
+    with refused, run.held():
+        pass
+    assert (other / ".mine.tmp").read_text() == "mine"
+
+
+def test_a_run_folder_may_itself_be_a_link(tmp_path):
+    (tmp_path / "b").symlink_to(make(tmp_path, "a").path)
+    with Run(tmp_path / "b").held():
+        pass
+
+
+DAMAGES = ["{", "null", '{"started": 5}', "[" * 200_000]
+
+
+@pytest.mark.parametrize("content", DAMAGES, ids=lambda content: content[:20])
+@pytest.mark.parametrize("where", ["b/run.json", "sweep_x/sweep.json", "sweep_x/seed-0/run.json"])
+def test_a_damaged_folder_stops_no_other(tmp_path, where, content, caplog, monkeypatch):
+    monkeypatch.setattr(logger, "propagate", True)
+    for name in ("a", "b"):
+        make(tmp_path, name)
+    sweep = tmp_path / "e" / "sweep_x"
+    make(sweep, "seed-0", folder=".")
+    write_sweep(sweep, Sweep("train", [], ["seed"], {"seed-0": []}, started="2026-01-04"))
+    (tmp_path / "e" / "b" / "run.json").write_text('{"state": "failed", "schema_version": 1}')
+    path = tmp_path / "e" / where
+    path.write_text(content)
+    expected = "sweep_x" if where == "b/run.json" else "a"
+    assert find_latest(tmp_path).path.name == expected
+    assert str(path) in caplog.text
+    assert open_run(output_root=tmp_path).state == "complete"
+    rows = list_runs(str(tmp_path)).splitlines()
+    (row,) = [row for row in rows if row.split()[-1] == "damaged"]
+    assert row.split()[0] == str(tmp_path / "e" / where.split("/")[0])
+    assert len(rows) == 4
+    assert list_runs(str(tmp_path), state="damaged").splitlines()[1].split() == row.split()

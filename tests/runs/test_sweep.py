@@ -73,6 +73,9 @@ def test_no_sweep(tmp_path):
         {"fixed": ["hydra/launcher=joblib"]},
         {"fixed": ["+hydra.searchpath=[file:///away]"]},
         {"keys": 3},
+        {"keys": "seed"},
+        {"started": 5},
+        {"schema_version": "1"},
         {"schema_version": 10**6},
         {"surprise": 1},
     ],
@@ -88,4 +91,13 @@ def test_what_a_file_says_is_checked(tmp_path, change):
 def test_a_truncated_file_is_named(tmp_path):
     (tmp_path / "sweep.json").write_text('{"stage": "tra')
     with pytest.raises(DamagedFileError, match=r"sweep\.json"):
+        read_sweep(tmp_path)
+
+
+@pytest.mark.parametrize("change", [{"surprise": 1}, {"schema_version": 10**6, "surprise": 1}])
+def test_a_file_of_a_newer_version(tmp_path, change):
+    write_sweep(tmp_path, Sweep(stage="train", fixed=[], keys=["seed"], jobs={"seed-0": []}))
+    content = json.loads((tmp_path / "sweep.json").read_text())
+    (tmp_path / "sweep.json").write_text(json.dumps({**content, **change}))
+    with pytest.raises(DamagedFileError, match="Update ib-run"):
         read_sweep(tmp_path)
