@@ -49,7 +49,15 @@ class Dataset:
 
 
 def random_split(data: Split, train_fraction: float, seed: int) -> tuple[Split, Split]:
-    """Split at random, a function of ``seed`` alone: round-up share for training, rest for test."""
+    """Split at random, a function of ``seed`` alone: round-up share for training, rest for test.
+
+    Raises ``ValueError`` where either would be empty.
+    """
     order = torch.randperm(len(data), generator=torch.Generator().manual_seed(seed))
     n_train = int(len(data) * train_fraction + 0.5)
+    if not 0 < n_train < len(data):
+        raise ValueError(
+            f"train_fraction={train_fraction} leaves {n_train} of {len(data)} inputs for "
+            f"training and {len(data) - n_train} for test, and each needs one"
+        )
     return data[order[:n_train].sort().values], data[order[n_train:].sort().values]

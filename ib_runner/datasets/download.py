@@ -7,6 +7,7 @@ import tempfile
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from tqdm import tqdm
@@ -31,9 +32,12 @@ def fetch(
     ``check`` gets the downloaded file and raises ``DamagedFileError`` unless it is what it should
     be; only then does it take its place in ``folder``, so that several processes may fetch at once.
 
-    Raises ``IbRunError`` saying what each mirror answered and what to do without a network.
+    Raises ``IbRunError`` saying what each mirror answered and what to do without a network; no
+    folder is left behind that was made for nothing.
     """
+    made: list[Path] = []
     try:
+        made = [one for one in (folder, *folder.parents) if not one.exists()]
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder, prefix=".download-") as scratch:
             partial = Path(scratch) / name
@@ -46,6 +50,10 @@ def fetch(
             f"{folder}: cannot be written to ({error.strerror or error}).\n"
             "IB_DATA names the folder for data files."
         ) from error
+    finally:
+        for one in made:
+            with suppress(OSError):  # it holds something
+                one.rmdir()
     return folder / name
 
 

@@ -65,7 +65,11 @@ def mnist(seed: int, files: Callable[[], Files] = published) -> Dataset:
 def _stamps(folder: Path) -> tuple[tuple[str, int, int], ...]:
     """Name, size and time of the files there: whether they are still the same."""
     files = sorted(folder.glob("*-ubyte*")) if folder.is_dir() else []
-    return tuple((one.name, one.stat().st_size, one.stat().st_mtime_ns) for one in files)
+    return tuple(
+        (one.name, one.stat().st_size, one.stat().st_mtime_ns)
+        for one in files
+        if one.exists()  # a link may lead nowhere
+    )
 
 
 @lru_cache(maxsize=1)  # all runs of a process share one copy, of 220 MB
@@ -98,22 +102,24 @@ def _split(files: Files, images: str, labels: str) -> Split:
 
 def _read(files: Files, name: str) -> np.ndarray:
     sha256 = files.sha256[name]
-    for path in (files.folder / f"{name}.gz", files.folder / name):
-        if path.exists():
-            break
-    else:
-        path = fetch(
-            f"{name}.gz",
-            files.folder,
-            files.mirrors,
-            check=lambda path: read_idx(path, sha256),
-            most_bytes=_MOST_DOWNLOADED,
-        )
-    try:
-        return read_idx(path, sha256)
-    except DamagedFileError as error:
-        raise DamagedFileError(
-            f"{error}\n"
-            "Delete it to have it downloaded again, or put an unharmed copy in its place;\n"
-            "IB_DATA names the folder whose mnist/ holds it."
-        ) from error
+    there = [path for path in (files.folder / f"{name}.gz", files.folder / name) if path.exists()]
+    if not there:
+        there = [
+            fetch(
+                f"{name}.gz",
+                files.folder,
+                files.mirrors,
+                check=lambda path: read_idx(path, sha256),
+                most_bytes=_MOST_DOWNLOADED,
+            )
+        ]
+    damaged = []
+    for path in there:
+        try:
+            return read_idx(path, sha256)
+        except DamagedFileError as error:
+            damaged.append(error)
+    raise DamagedFileError(
+        f"{damaged[0]}\n"
+        "Delete it to have it downloaded again, or replace it; IB_DATA names mnist's folder."
+    ) from damaged[0]

@@ -117,8 +117,29 @@ def test_another_file_of_the_right_form_is_refused(tmp_path):
     path = tmp_path / "train-labels-idx1-ubyte.gz"
     content = gzip.decompress(path.read_bytes())
     path.write_bytes(gzip.compress(content[:-1] + bytes([(content[-1] + 1) % 10])))
-    with pytest.raises(DamagedFileError, match="altered"):
+    with pytest.raises(DamagedFileError, match="altered") as caught:
         mnist(seed=0, files=files(tmp_path))
+    assert len(str(caught.value).splitlines()) == 3
+
+
+def test_a_good_file_beside_a_damaged_one_will_do(tmp_path):
+    put(tmp_path)
+    put(tmp_path, compressed=False)
+    (tmp_path / "train-labels-idx1-ubyte.gz").write_bytes(b"no gzip")
+    assert len(mnist(seed=0, files=files(tmp_path)).train) == 5
+
+
+def test_a_link_that_leads_nowhere_is_a_missing_file(tmp_path, server):
+    address, _ = server
+    put(tmp_path / "served")
+    folder = tmp_path / "data" / "mnist"
+    put(folder)
+    path = folder / "train-labels-idx1-ubyte.gz"
+    path.unlink()
+    path.symlink_to(tmp_path / "nowhere")
+    with pytest.raises(IbRunError, match=r"train-labels-idx1-ubyte\.gz: not there"):
+        mnist(seed=0, files=files(folder, "http://127.0.0.1:9/"))
+    assert len(mnist(seed=0, files=files(folder, address)).train) == 5
 
 
 def test_missing_files_are_downloaded_once(tmp_path, server):
@@ -163,7 +184,7 @@ def test_without_any_mirror_the_error_says_what_to_do(tmp_path, server):
     assert "404" in message
     assert "IB_DATA" in message
     assert message.count("\n") == 2
-    assert list(folder.iterdir()) == []
+    assert not folder.parent.exists()
 
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path):
