@@ -5,7 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hydra._internal.utils import get_args_parser
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
 
+from ib_runner.config.rules import PLAIN
 from ib_runner.errors import UsageError
 
 
@@ -34,6 +37,7 @@ def parse_command(stage: str, words: Sequence[str]) -> Command:
         raise UsageError(
             f"-m: sweeps are for train and all; `ib-run {stage} run=SWEEP` works on all its runs."
         )
+    _check_output_root(flags.overrides)
     return Command(
         stage=stage,
         run=runs[0] if runs else None,
@@ -41,6 +45,20 @@ def parse_command(stage: str, words: Sequence[str]) -> Command:
         flags=flags,
         overrides=flags.overrides,
     )
+
+
+def _check_output_root(overrides: Sequence[str]) -> None:
+    """Stages on what exists look for it there before any configuration is checked."""
+    rule = PLAIN["output_root"]
+    for line in overrides:
+        if not line.startswith("output_root="):
+            continue
+        try:
+            parsed = OverridesParser.create().parse_override(line)
+        except HydraException:
+            continue  # composing says what cannot be read
+        if not parsed.is_sweep_override() and not rule.accepts(parsed.value()):
+            raise UsageError(f"{line}: needs {rule.needs}.")
 
 
 def _parse_flags(words: Sequence[str]) -> argparse.Namespace:

@@ -3,7 +3,11 @@
 import os
 from collections.abc import Sequence
 
+from ib_runner.config.suggest import near_miss
 from ib_runner.errors import UsageError
+
+SHELLS = ("bash", "zsh", "fish")
+FLAGS = ("-m", "--dry-run", "--help", "--cfg", "--resolve", "--package", "--info", "--config-dir")
 
 
 def complete(words: Sequence[str], stages: Sequence[str]) -> int:
@@ -19,9 +23,21 @@ def complete(words: Sequence[str], stages: Sequence[str]) -> int:
         stage = typed[0]
         if stage not in stages:
             return 0
-        # Hydra knows nothing of the stage word
-        os.environ["COMP_LINE"] = " ".join([line.split()[0], *typed[1:]])
+        if typed[-1].startswith("-"):
+            print(" ".join(flag for flag in FLAGS if flag.startswith(typed[-1])))
+            return 0
+        # Hydra knows nothing of the stage word, nor of what we take out ourselves
+        known = [word for word in typed[1:-1] if word != "--dry-run" and word[:4] != "run="]
+        os.environ["COMP_LINE"] = " ".join([line.split()[0], *known, typed[-1]])
         return show_with_hydra(stage, ["-sc", *words])
-    if not any(word.startswith(("install=", "uninstall=")) for word in words):
+    asked = [word for word in words if word.startswith(("install=", "uninstall="))]
+    if not asked:
         raise UsageError("-sc: needs install=bash, install=zsh or install=fish.")
+    for word in asked:
+        shell = word.partition("=")[2]
+        if shell not in SHELLS:
+            raise UsageError(
+                f"{word}: there is {', '.join(SHELLS[:-1])} and {SHELLS[-1]}."
+                f"{near_miss(shell, SHELLS)}"
+            )
     return show_with_hydra("train", ["-sc", *words])

@@ -98,7 +98,7 @@ def _on_runs(hydra: Hydra, command: Command) -> int:
     configs = []
     for run in found.runs:
         configs.append(compose_saved(hydra, stage, run.config, command.overrides, run.path))
-        validate(configs[-1], stage)
+        validate(configs[-1], stage, new=False)
     if command.dry_run:
         from ib_runner.commands.estimate import estimate_run, total
 

@@ -15,6 +15,7 @@ from ib_runner.config.compose import (
     NOT_COMPOSED,
     VERSION_BASE,
     compose,
+    parse,
     settings,
     with_experiment,
 )
@@ -25,6 +26,14 @@ from ib_runner.errors import IbRunError, UsageError
 def show(opened: Hydra, command: Command) -> int:
     """--help, --cfg, --info and --hydra-help: Hydra's own, on a configuration known to compose."""
     flags, name, overrides = command.flags, command.stage, list(command.overrides)
+    if flags.hydra_help:  # Hydra's own page, which has no configuration of ours
+        return show_with_hydra(name, ["--hydra-help"])
+    for one in parse(opened, overrides):
+        if one.is_sweep_override():
+            raise UsageError(
+                f"{one.input_line}: what is shown is one job's; "
+                f"give {one.key_or_group} one value, without -m."
+            )
     if command.run is not None and command.stage not in NOT_COMPOSED:
         from ib_runner.runs.find import open_found
 
@@ -36,10 +45,8 @@ def show(opened: Hydra, command: Command) -> int:
         name = SAVED
     else:
         overrides = with_experiment(command.stage, overrides)
-        if not flags.multirun:
-            settings(compose(opened, name, overrides))
-    words = [word for word in ("help", "hydra_help", "resolve", "multirun") if getattr(flags, word)]
-    argv = [f"--{word.replace('_', '-')}" for word in words]
+        settings(compose(opened, name, overrides))
+    argv = [f"--{word}" for word in ("help", "resolve") if getattr(flags, word)]
     for word in ("cfg", "package", "info", "config_dir"):
         if getattr(flags, word) is not None:
             argv += [f"--{word.replace('_', '-')}", getattr(flags, word)]
@@ -53,6 +60,10 @@ def show_with_hydra(name: str, argv: Sequence[str]) -> int:
         raise IbRunError("Hydra was to show something, not to run it.")
 
     GlobalHydra.instance().clear()
+    # --info prints by logging, on the root's level and with a handler added to it
+    root, log = logging.getLogger(), logging.getLogger("hydra")
+    handlers, levels = list(root.handlers), (root.level, log.level)
+    log.setLevel(logging.NOTSET)
     logging.raiseExceptions = False  # a reader that goes away, `| head`, is no error of ours
     before = sys.argv
     sys.argv = [before[0], *argv]
@@ -62,4 +73,7 @@ def show_with_hydra(name: str, argv: Sequence[str]) -> int:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
     finally:
         sys.argv = before
+        root.handlers[:] = handlers
+        for logger, level in zip((root, log), levels, strict=True):
+            logger.setLevel(level)
     return 0

@@ -39,7 +39,7 @@ def sweep(hydra: Hydra, command: Command) -> int:
         name: job_config(hydra, command.stage, planned.overrides(name)) for name in planned.jobs
     }
     for config in configs.values():
-        validate(config, command.stage)
+        validate(config, command.stage, new=known is None)
     if known:  # it is saved, and cannot vouch for itself
         allow_targets = given_targets(hydra, command.overrides)
     else:

@@ -85,7 +85,7 @@ NOT_NEGATIVE = number(lambda value: value >= 0, "a finite number ≥ 0")
 FRACTION = number(lambda value: 0 < value < 1, "a number between 0 and 1")
 NUMBERS = each(number(lambda value: True, "a number"), "a list of finite numbers", repeated=True)
 ACTIVATION = choice("tanh", "relu", "leaky_relu", "identity")
-ANY_LIST = Rule(lambda value: isinstance(value, list), "a list of names")
+NAMES = each(text(r".+", "a name"), "a list of names", least=0, repeated=True)
 EPOCHS = each(whole(0), "a list of different epochs ≥ 0")
 LAYERS = each(whole(1), "a list of different layers ≥ 1")
 YES_OR_NO = Rule(lambda value: isinstance(value, bool), "true or false")
@@ -103,6 +103,19 @@ METHODS = (
     "quadrature",
     "nearest_neighbours",
 )
+
+#: what methods take, and which
+ESTIMATE: dict[str, Rule] = {
+    "methods": each(choice(*METHODS), f"a list of different ones of {', '.join(METHODS)}"),
+    "n_x": optional(whole(2), "as target_width needs"),
+    "n_o": optional(whole(1), "as target_width needs"),
+    "n_mc": optional(whole(2), "as target_width needs"),
+    "target_width": POSITIVE,
+    "budget": optional(
+        number(lambda value: value >= 1, "a number ≥ 1"),
+        "as many kernel evaluations as target_width needs",
+    ),
+}
 
 #: nodes whose keys are all known
 PLAIN: dict[str, Rule] = {
@@ -125,13 +138,8 @@ PLAIN: dict[str, Rule] = {
     "measure.epochs": optional(either("all", EPOCHS), "84 log-spaced epochs"),
     "measure.further_epochs": each(whole(0), "a list of different epochs ≥ 0", least=0),
     "measure.inputs": choice("all", "train", "test"),
-    "measure.measurements": ANY_LIST,
-    "measure.methods": each(choice(*METHODS), f"a list of different ones of {', '.join(METHODS)}"),
-    "measure.n_x": optional(whole(2), "as target_width needs"),
-    "measure.n_o": optional(whole(1), "as target_width needs"),
-    "measure.n_mc": optional(whole(2), "as target_width needs"),
-    "measure.target_width": POSITIVE,
-    "measure.budget": optional(POSITIVE, "as many kernel evaluations as target_width needs"),
+    "measure.measurements": NAMES,
+    **{f"measure.{key}": rule for key, rule in ESTIMATE.items()},
     "measure.bin_widths": optional(
         each(POSITIVE, "a list of different widths > 0"), "10 times noise.beta"
     ),
@@ -146,7 +154,7 @@ PLAIN: dict[str, Rule] = {
         ),
         "processes of this machine",
     ),
-    "plot.figures": ANY_LIST,
+    "plot.figures": NAMES,
     "plot.epochs": optional(EPOCHS, "what the figures choose"),
     "plot.formats": each(choice("png", "pdf"), "a list of png, pdf or both"),
     "plot.unit": choice("nats", "bits"),
@@ -185,6 +193,14 @@ ENTRY: dict[str, dict[str, Rule]] = {
     "torch.optim.SGD": {"lr": POSITIVE},
 }
 
+#: of a measurement; a network of the user's own may have another one, and name it
+BINNED_ACTIVATION = optional(ACTIVATION, "an unbounded one")
+#: of all our findings
+FINDING: dict[str, Rule] = {
+    "at_least": optional(number(lambda value: True, "a finite number"), "no such bound"),
+    "at_most": optional(number(lambda value: True, "a finite number"), "no such bound"),
+    "min_epoch": whole(0),
+}
 FIGURE_EPOCHS = {"epochs": optional(EPOCHS, "what the figure chooses")}
 #: keys of our own measurements and figures, where they are given
 NAMED_ENTRY: dict[str, dict[str, Rule]] = {
@@ -192,21 +208,39 @@ NAMED_ENTRY: dict[str, dict[str, Rule]] = {
         "bin_widths": optional(
             each(POSITIVE, "a list of different widths > 0"), "10 times noise.beta"
         ),
+        "activation": BINNED_ACTIVATION,
         "layers": optional(LAYERS, "all hidden layers"),
         "whole": YES_OR_NO,
         "units": YES_OR_NO,
     },
-    "ib_runner.measurements.binned_information.BinnedInformation": {"bin_width": POSITIVE},
+    "ib_runner.measurements.binned_information.BinnedInformation": {
+        "bin_width": POSITIVE,
+        "activation": BINNED_ACTIVATION,
+    },
     "ib_runner.measurements.distance_histogram.DistanceHistogram": {
         "bins": whole(1),
         "epochs": optional(EPOCHS, "all that are measured"),
     },
-    "ib_runner.measurements.activation_histogram.ActivationHistogram": {"bins": whole(1)},
+    "ib_runner.measurements.activation_histogram.ActivationHistogram": {
+        "bins": whole(1),
+        "activation": BINNED_ACTIVATION,
+    },
     "ib_runner.measurements.cosine_similarity.CosineSimilarity": {"bins": whole(1)},
     "ib_runner.measurements.density.Density": {
         "spacing": number(lambda value: 0 < value <= 1, "a number > 0 and ≤ 1, in units of beta"),
     },
+    "ib_runner.measurements.guarantee.Guarantee": {
+        "error": POSITIVE,
+        "eps": FRACTION,
+        "activation": BINNED_ACTIVATION,
+    },
     "ib_runner.measurements.mutual_information.MutualInformation": {
+        **ESTIMATE,
+        "targets": each(choice("x", "y"), "a list of x, y or both"),
+        "sparse_methods": each(
+            choice(*METHODS), f"a list of different ones of {', '.join(METHODS)}", least=0
+        ),
+        "sparse_epochs": whole(1),
         "betas": optional(
             each(POSITIVE, "a list of different noise levels > 0"), "the network's own"
         ),

@@ -8,7 +8,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from ib_runner.config.rules import ENTRY, NAMED_ENTRY, PLAIN, Rule
+from ib_runner.config.rules import ENTRY, FINDING, NAMED_ENTRY, PLAIN, Rule
 from ib_runner.config.suggest import near_miss
 from ib_runner.errors import UsageError
 
@@ -18,11 +18,12 @@ OPTIONAL = ("regularizer", "logging")
 TOP_LEVEL = {key.partition(".")[0] for key in PLAIN} | set(COLLABORATORS)
 
 
-def validate(config: DictConfig, stage: str) -> None:
+def validate(config: DictConfig, stage: str, new: bool = True) -> None:
     """Check every value that ``stage`` may need, and their combinations.
 
-    ``config`` is composed and without Hydra's node. Raises ``UsageError`` naming the key, its
-    value and what is accepted. Keys of a user's own ``_target_`` are left to that target.
+    ``new``: train and all are to make a new run or sweep, in ``output_root``. ``config`` is
+    composed and without Hydra's node. Raises ``UsageError`` naming the key, its value and what is
+    accepted. Keys of a user's own ``_target_`` are left to that target.
     """
     tree = OmegaConf.to_container(config, resolve=True)
     _check_known(tree)
@@ -32,10 +33,12 @@ def validate(config: DictConfig, stage: str) -> None:
         _check_collaborator(node, tree.get(node))
     for name, node in _named_entries(tree):
         _check_target(name, node)
-        for key, rule in NAMED_ENTRY.get(node["_target_"], {}).items():
-            if key in node:
+        for key, rule in _rules_of(node["_target_"]).items():
+            if key in node and not _named_by_network(tree, key, node[key]):
                 _check(f"{name}.{key}", node[key], rule)
     _check_combinations(tree, stage)
+    if new and stage in ("train", "all"):
+        _check_output_root(tree["output_root"])
 
 
 def show(value: Any) -> str:
@@ -115,6 +118,16 @@ def _named_entries(tree: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
             yield f"{group}.{name}", node
 
 
+def _rules_of(target: str) -> dict[str, Rule]:
+    finding = target.startswith("ib_runner.findings.")
+    return FINDING if finding else NAMED_ENTRY.get(target, {})
+
+
+def _named_by_network(tree: Mapping[str, Any], key: str, value: Any) -> bool:
+    """An activation that the network has: where the network is ours, it is checked there."""
+    return key == "activation" and value == tree["network"].get("activation")
+
+
 def _check_target(name: str, node: Any) -> None:
     target = node.get("_target_") if isinstance(node, dict) else None
     if not isinstance(target, str) or "." not in target:
@@ -132,8 +145,9 @@ def _check_combinations(tree: Mapping[str, Any], stage: str) -> None:
     if stage in ("measure", "all"):
         _check_bin_widths(tree)
         _check_scheduler(tree["measure"]["scheduler"])
+    if stage in ("train", "measure", "all"):
+        _check_measured(tree)
     _check_device(tree["device"])
-    _check_output_root(tree["output_root"])
 
 
 def _check_names(tree: Mapping[str, Any], key: str, group: str) -> None:
@@ -178,6 +192,46 @@ def _check_epochs(tree: Mapping[str, Any]) -> None:
                 )
 
 
+def _check_measured(tree: Mapping[str, Any]) -> None:
+    """What is to be measured has some of the epochs it is for, and the layers."""
+    last, every = tree["trainer"]["epochs"], tree["trainer"]["checkpoint_every"]
+    channels, layers = _depth(tree["network"])
+    for name in tree["measure"]["measurements"]:
+        node = tree["measurement"][name]
+        entry = node["_target_"].removeprefix("ib_runner.measurements.")
+        if entry in ("distance_histogram.DistanceHistogram", "representation.Representation"):
+            epochs = node.get("epochs")
+            # an experiment's list is for its own number of epochs: some of them will do
+            if epochs and all(one > last or (one % every and one != last) for one in epochs):
+                raise UsageError(
+                    f"measurement.{name}.epochs={show(epochs)}: none of them has a checkpoint; "
+                    f"there are 0 to {last}\n(trainer.epochs, trainer.checkpoint_every)."
+                )
+        least = {
+            "binned_entropy.BinnedEntropy": 1,
+            "representation.Representation": -channels - 1,
+        }.get(entry)
+        if layers and least is not None:
+            for layer in node.get("layers") or ():
+                if not least <= layer <= layers:
+                    raise UsageError(
+                        f"measurement.{name}.layers={show(node['layers'])}: there is no layer "
+                        f"{layer}; the network has {least} to {layers}."
+                    )
+
+
+def _depth(network: Mapping[str, Any]) -> tuple[int, int]:
+    """How many noise channels and layers one of our networks has; 0 for a user's own."""
+    match network["_target_"]:
+        case "ib_runner.networks.fcn.FCN":
+            return len(network["widths"]), len(network["widths"])
+        case "ib_runner.networks.neurons.Neurons":
+            return len(network["weights"]), len(network["weights"])
+        case "ib_runner.networks.cnn.CNN":
+            return 3, 4
+    return 0, 0
+
+
 def _check_bin_widths(tree: Mapping[str, Any]) -> None:
     if tree["measure"]["bin_widths"] is not None or tree["noise"].get("beta"):
         return
@@ -215,8 +269,11 @@ def _check_device(device: str) -> None:
 def _check_output_root(root: str) -> None:
     """Folders can be made there, or exist."""
     folder = Path(root)
-    while not folder.exists():
-        folder = folder.parent
+    try:
+        while not folder.exists():
+            folder = folder.parent
+    except OSError as error:  # a folder on the way is closed to us, or the name is too long
+        raise UsageError(f"output_root={root}: {error.strerror or error}.") from error
     if not folder.is_dir():
         raise UsageError(f"output_root={root}: {folder} is no folder.")
     if not os.access(folder, os.W_OK | os.X_OK):

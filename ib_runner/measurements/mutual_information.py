@@ -1,7 +1,7 @@
 """I(X;T_ℓ), and I(Y;T_ℓ) if asked for, of every hidden layer, by one or several methods."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from itertools import product
 
 import pandas as pd
@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from ib_runner.information.layers import estimate_what_can_be, layers_left_out
 from ib_runner.information.methods import METHODS
+from ib_runner.information.task import Settings
 from ib_runner.measurements.epochs import log_spaced
 from ib_runner.measurements.measurement import LayersFailedError, cause, rows
 from ib_runner.measurements.snapshot import Snapshot
@@ -20,7 +21,10 @@ class MutualInformation:
 
     ``sparse_methods`` run at ``sparse_epochs`` log-spaced epochs only, being slow: the paper's
     estimator is there to be compared with, at a few epochs. Layers that a method is not for have
-    no row of it. ``betas``: the noise levels to measure at, None: the network's own.
+    no row of it. ``betas``: the noise levels to measure at, None: the network's own. ``sizes`` are
+    those of ``Settings``.
+
+    Raises ``TypeError`` for sizes that there are not.
     """
 
     table = "mutual_information"
@@ -34,6 +38,10 @@ class MutualInformation:
         betas: Sequence[float] | None = None,
         **sizes,
     ):
+        known = [field.name for field in fields(Settings)]
+        for name in sizes:
+            if name not in known:
+                raise TypeError(f"{name}={sizes[name]}: no such key; sizes are {', '.join(known)}")
         self.methods = list(methods)
         self.targets = tuple(targets)
         self.sparse_methods = set(sparse_methods)
