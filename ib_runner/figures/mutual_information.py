@@ -18,7 +18,6 @@ from ib_runner.information.estimate import Status
 
 CROSS = {"marker": "x", "markersize": 4, "linestyle": "none", "zorder": 4}
 EXACT = {"color": "black", "linewidth": 0.8, "linestyle": (0, (4, 2)), "zorder": 3}
-INTERVAL = "certified 95 % interval (often within its line)"
 PAIRWISE = {"linewidth": 0.8, "linestyle": "-.", "zorder": 3}
 ENTROPY = {"color": GREY, "linewidth": 0.8, "linestyle": ":", "zorder": 1}
 
@@ -88,7 +87,7 @@ def _draw_other_methods(axes: Axes, table: pd.DataFrame, context: Context) -> li
 def _key(axes: Axes, others: Sequence[Line2D]) -> None:
     """What bands, other methods and the dotted line are; the colours have a legend of their own."""
     handles = [
-        Patch(color=GREY, alpha=0.3, linewidth=0, label=INTERVAL),
+        Patch(color=GREY, alpha=0.3, linewidth=0, label="certified 95 % interval"),
         *others,
         Line2D([], [], label="$H(X)$", **ENTROPY),
     ]

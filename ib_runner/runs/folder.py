@@ -241,6 +241,10 @@ class Run:
     def _dataset(self) -> Dataset:
         return build_dataset(self.config, self.allow_targets)
 
+    def forget_dataset(self) -> None:
+        """Let go of the data set, which may be large; it is built again when it is asked for."""
+        self.__dict__.pop("_dataset", None)
+
     def table_path(self, name: str) -> Path:
         """Where table ``name`` lies, which may be one of a user's own measurement."""
         if not re.fullmatch(r"\w+", name):

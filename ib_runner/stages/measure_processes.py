@@ -3,7 +3,9 @@
 import os
 import threading
 import time
+import warnings
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from joblib import Parallel, delayed
 from joblib.externals.loky.process_executor import TerminatedWorkerError
@@ -36,10 +38,12 @@ def in_processes(tasks: Sequence[EpochTask], n_jobs: int) -> Iterator[Measured]:
     while missing and deaths < DEATHS:
         calls = [delayed(_in_worker)(task, threads, os.getpid()) for task in missing.values()]
         try:
-            for measured in Parallel(n_jobs=workers, return_as="generator_unordered")(calls):
-                del missing[measured.run, measured.epoch]
-                deaths = 0
-                yield measured
+            pool = Parallel(n_jobs=workers, return_as="generator_unordered")
+            with _closed_quietly(pool(calls)) as results:
+                for measured in results:
+                    del missing[measured.run, measured.epoch]
+                    deaths = 0
+                    yield measured
         except TerminatedWorkerError:
             deaths += 1
             logger.warning(
@@ -53,6 +57,17 @@ def in_processes(tasks: Sequence[EpochTask], n_jobs: int) -> Iterator[Measured]:
             f"{DEATHS} worker processes died one after the other (killed, or out of memory?); "
             "fewer of them, measure.n_jobs, need less memory",
         )
+
+
+@contextmanager
+def _closed_quietly(results: Iterator[Measured]) -> Iterator[Iterator[Measured]]:
+    """``results``, and no word of joblib's about tasks whose results nobody wants any more."""
+    try:
+        yield results
+    finally:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            results.close()
 
 
 def _in_worker(task: EpochTask, threads: int, parent: int) -> Measured:

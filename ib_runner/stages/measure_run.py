@@ -51,6 +51,7 @@ class MeasuredRun:
             held.enter_context(self.run.held())
             self.run.check_data(self.run.dataset())
             _remark(self.config, self.run, [self._measurements[name] for name in self._names])
+            self.run.forget_dataset()  # other runs wait with theirs
             self._held = held.pop_all()
         return self
 
@@ -103,6 +104,7 @@ class MeasuredRun:
         except IbRunError as error:
             self.error = error
         finally:
+            self.run.forget_dataset()
             self._held.close()
 
     def _merge(self) -> None:

@@ -208,6 +208,7 @@ def test_the_epochs_of_several_runs_share_one_pool(trained, expected, tmp_path, 
         assert parts(run) == []
     with refused.held(), whole[0].held():
         pass  # all are let go
+    assert not any("_dataset" in run.__dict__ for run in whole)  # nor are data sets kept
 
 
 def test_a_run_is_let_go_when_its_own_epochs_are_done(trained, tmp_path, monkeypatch):
