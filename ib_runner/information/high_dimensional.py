@@ -7,9 +7,10 @@ and the guess is its share in the sum over all inputs. Where the inputs lie far 
 noise, as they do in wide layers, this proves I = H(X); where it does not, there is no upper bound
 below H(X) to go with it.
 
-The points are fresh draws of all inputs, of a random part of them where the budget has no more. In
-the first case they are strata, and what is left is the noise's spread; in the second what a bound
-loses may come from rare inputs, so that inputs, not points, count as independent.
+The points are fresh draws of all inputs, of a random part of them where there are more than 4096 or
+the budget has no more. In the first case they are strata, and what is left is the noise's spread;
+in the second what a bound loses may come from rare inputs, so that inputs, not points, count as
+independent.
 """
 
 import time
@@ -32,8 +33,9 @@ MANY_UNITS = 16
 _UNITS = 1024
 #: draws behind a cloud's mean
 N_O = 4
-#: points in all, where there are few inputs; inputs whose points choose q's variance
+#: points in all, where there are few inputs; inputs with points; those that choose q's variance
 _POINTS_IN_ALL = 2**13
+_MOST_INPUTS = 2**12
 _PILOT = 64
 #: numbers in the draws of one block; points that are evaluated together
 _BLOCK_VALUES = 2**25
@@ -175,7 +177,7 @@ def estimates(task: Task) -> list[Estimate]:
         return []
     n, settings, targets = len(task.sampler), task.settings, dict(task.targets)
     n_mc = settings.n_mc or max(2, _POINTS_IN_ALL // n)
-    payable = int((settings.budget or BUDGET) / (n * n_mc)) - _PILOT
+    payable = min(int((settings.budget or BUDGET) / (n * n_mc)) - _PILOT, _MOST_INPUTS)
     if payable < min(n, 2):
         return [
             estimate_of(
