@@ -22,7 +22,7 @@ from ib_runner.information.clouds import (
 from ib_runner.information.conditional_densities import LN2, MixtureSums
 from ib_runner.information.estimate import Estimate, Status
 from ib_runner.information.sample_propagation import Layer, Sampler
-from ib_runner.information.task import Task, estimate_of
+from ib_runner.information.task import Task, estimate_of, nothing_certified
 
 #: the share of what is left of the budget that is planned with: near inputs are a forecast
 _PLANNED = 0.8
@@ -57,7 +57,7 @@ def estimates(task: Task) -> list[Estimate]:
         if here is not None:
             here = _within(left, layer, here, densities[k], sizes[k])
         if here is None:
-            found += _nothing_certified(task, layer)
+            found += nothing_certified(task, layer)
         else:
             found += _of_layer(task, layer, here, densities[k], sizes[k], shared)
     return found
@@ -167,21 +167,6 @@ def _of_layer(
             )
         )
     return found
-
-
-def _nothing_certified(task: Task, layer: Layer) -> list[Estimate]:
-    """[0, H]: the budget is too small for more."""
-    return [
-        estimate_of(
-            layer,
-            target=target,
-            method="coupled",
-            lower=0.0,
-            upper=of.entropy,
-            status=Status.NOT_CERTIFIED,
-        )
-        for target, of in task.targets
-    ]
 
 
 def _conditional_entropy(layer: Layer, points: Points, sums: MixtureSums) -> float:

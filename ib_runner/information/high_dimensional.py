@@ -25,7 +25,7 @@ from ib_runner.information.estimate import Estimate, Status
 from ib_runner.information.labels import Labels
 from ib_runner.information.normal_numbers import normals
 from ib_runner.information.sample_propagation import Layer, Sampler
-from ib_runner.information.task import Task, estimate_of
+from ib_runner.information.task import Task, estimate_of, nothing_certified
 
 #: layers with more units than this get the lower bound only
 MANY_UNITS = 16
@@ -53,7 +53,6 @@ class _Guess:
         self.units = units
         self.origin = origin
         self.means = np.empty((0, len(units)), np.float32)
-        self.variance = layer.beta**2
 
     def terms(
         self, t: np.ndarray, owners: np.ndarray, targets: dict[str, Labels], variance: float
@@ -97,20 +96,19 @@ def lower_bound_terms(
     The variance of q is chosen at points of its own.
     """
     guesses = _guesses(sampler, layers)
-    units = {k: guess.units for k, guess in guesses.items()}
     some = np.random.default_rng(sampler.seed).permutation(len(sampler))[:_PILOT]
-    pilot = _fresh_points(sampler, guesses, some, max(n_mc, 2), _PILOT_POINT, _PILOT_NOISE)
+    pilot = _fresh_points(sampler, guesses, some, n_mc, _PILOT_POINT, _PILOT_NOISE)
+    chosen: dict[int, float] = {}
     for k, guess in guesses.items():
-        owners = np.repeat(some, max(n_mc, 2))
+        owners = np.repeat(some, n_mc)
         variances = guess.layer.beta**2 * 2.0 ** np.arange(8)
         found = [guess.terms(pilot[k], owners, targets, v)["x"].sum() for v in variances]
-        guess.variance = variances[int(np.argmax(found))]
+        chosen[k] = variances[int(np.argmax(found))]
     del pilot
     points = _fresh_points(sampler, guesses, inputs, n_mc, _POINT, _NOISE)
     owners = np.repeat(inputs, n_mc)
-    for k in units:
-        guess = guesses[k]
-        terms = guess.terms(points.pop(k), owners, targets, guess.variance)
+    for k, guess in guesses.items():
+        terms = guess.terms(points.pop(k), owners, targets, chosen[k])
         yield guess.layer, {name: one.reshape(-1, n_mc) for name, one in terms.items()}
 
 
@@ -179,18 +177,7 @@ def estimates(task: Task) -> list[Estimate]:
     n_mc = settings.n_mc or max(2, _POINTS_IN_ALL // n)
     payable = min(int((settings.budget or BUDGET) / (n * n_mc)) - _PILOT, _MOST_INPUTS)
     if payable < min(n, 2):
-        return [
-            estimate_of(
-                layer,
-                target=target,
-                method="coupled",
-                lower=0.0,
-                upper=labels.entropy,
-                status=Status.NOT_CERTIFIED,
-            )
-            for layer in task.layers
-            for target, labels in targets.items()
-        ]
+        return [one for layer in task.layers for one in nothing_certified(task, layer)]
     inputs = np.arange(n)
     if payable < n:
         inputs = np.random.default_rng([task.sampler.seed, n]).permutation(n)[:payable]

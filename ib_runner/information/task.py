@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass, fields
 
-from ib_runner.information.estimate import Estimate
+from ib_runner.information.estimate import Estimate, Status
 from ib_runner.information.labels import Labels
 from ib_runner.information.sample_propagation import Layer, Sampler
 
@@ -60,3 +60,18 @@ class Task:
 def estimate_of(layer: Layer, **values) -> Estimate:
     """An estimate about ``layer``; ``values`` are the other fields of ``Estimate``."""
     return Estimate(layer=layer.number, dim=layer.dim, beta=layer.beta, **values)
+
+
+def nothing_certified(task: Task, layer: Layer) -> list[Estimate]:
+    """[0, H] for every target: the budget is too small for more."""
+    return [
+        estimate_of(
+            layer,
+            target=target,
+            method="coupled",
+            lower=0.0,
+            upper=of.entropy,
+            status=Status.NOT_CERTIFIED,
+        )
+        for target, of in task.targets
+    ]
