@@ -28,7 +28,7 @@ def runs(tmp_path_factory):
 
 def measuring(run, *words):
     """`ib-run measure` on ``run`` as a process of its own."""
-    paths = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
+    paths = os.pathsep.join([str(ROOT), str(ROOT / "tests" / "support")])
     return subprocess.Popen(
         [sys.executable, "-m", "ib_runner", "measure", f"run={run.path}", *words],
         env={**os.environ, "PYTHONPATH": paths, "OMP_NUM_THREADS": "1"},

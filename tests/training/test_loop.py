@@ -23,8 +23,9 @@ from ib_runner.runs.tables import read_table
 from ib_runner.training.parseval import Parseval
 from ib_runner.training.schedule import geometric
 
-TESTS = Path(__file__).parents[1]
-OURS = tuple(str(TESTS.parent / "ib_runner" / room) for room in ("training", "runs"))
+ROOT = Path(__file__).parents[2]
+SUPPORT = ROOT / "tests" / "support"
+OURS = tuple(str(ROOT / "ib_runner" / room) for room in ("training", "runs"))
 
 
 @pytest.fixture(params=NETWORKS)
@@ -101,9 +102,9 @@ def test_the_callers_settings_are_left(tmp_path, network):
 
 @pytest.mark.parametrize("kind", NETWORKS)
 def test_killed_at_random_moments(tmp_path, kind):
-    paths = os.pathsep.join([str(TESTS), str(TESTS.parent)])
+    paths = os.pathsep.join([str(SUPPORT), str(ROOT)])
     subprocess.run(
-        [sys.executable, str(TESTS / "killed_training.py"), str(tmp_path), kind, "6"],
+        [sys.executable, str(SUPPORT / "killed_training.py"), str(tmp_path), kind, "6"],
         env={**os.environ, "PYTHONPATH": paths},
         check=True,
         timeout=300,
@@ -151,7 +152,7 @@ def test_interrupted_between_any_two_lines(tmp_path, network, exception):
 
 def test_interrupted_at_the_lines_that_keep_an_epoch(tmp_path):
     """Steps of 3 through record.py meet every one of its lines in one epoch or another."""
-    files = str(TESTS.parent / "ib_runner" / "training" / "record.py")
+    files = str(ROOT / "ib_runner" / "training" / "record.py")
     train_into(tmp_path / "peace", small_network(), 10)
     expected = contents(tmp_path / "peace")
     interruptions = 0
