@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 import ib_runner
-from ib_runner.information.density import log_mixture_density
+from ib_runner.information.density.mixture_density import log_mixture_density
 
 #: points that the dense peers are timed on, and that errors are taken over
 SOME_POINTS = 128

@@ -27,8 +27,8 @@ from ib_runner.information import (
     log_mixture_density,
     mutual_information,
 )
-from ib_runner.information.pairwise_bounds import pairwise_bounds
-from ib_runner.information.sample_propagation import Sampler
+from ib_runner.information.methods.pairwise_bounds import pairwise_bounds
+from ib_runner.information.sampling.sampler import Sampler
 from ib_runner.networks import FCN, GaussianNoise
 
 N_X = 1000

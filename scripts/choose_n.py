@@ -17,8 +17,8 @@ from torch import Tensor
 
 import ib_runner
 from ib_runner.information import log_mixture_density, mutual_information
-from ib_runner.information.choosing import bootstrap_variance, stability
-from ib_runner.information.sample_propagation import Layer, Sampler
+from ib_runner.information.sampling.sampler import Layer, Sampler
+from ib_runner.information.theory.choosing_n import bootstrap_variance, stability
 from ib_runner.runs.folder import Run
 
 N_X = (1, 4, 16, 64, 256, 1024)

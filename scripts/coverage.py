@@ -18,7 +18,7 @@ import numpy as np
 import torch
 
 from ib_runner.information import mutual_information
-from ib_runner.information.linear_network import (
+from ib_runner.information.exact.linear_network import (
     gaussian_layer,
     points_in_unit_noise,
     whitened,

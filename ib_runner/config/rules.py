@@ -94,7 +94,7 @@ ENTRIES = Rule(
     "named entries, each with its keys",
 )
 
-#: names of ``information.methods.METHODS``, which takes long to import
+#: names of ``information.methods.registry.METHODS``, which takes long to import
 METHODS = (
     "coupled",
     "paper",

@@ -1,7 +1,7 @@
 """Mutual information of noisy networks with certified intervals, and what it is made of."""
 
 from ib_runner.information.binning import binned_entropy
-from ib_runner.information.density import log_mixture_density
+from ib_runner.information.density.mixture_density import log_mixture_density
 from ib_runner.information.estimate import Estimate, Status
 from ib_runner.information.layers import estimate_layers, mutual_information
 

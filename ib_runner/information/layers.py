@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from ib_runner.errors import raise_interruption_behind
 from ib_runner.information.estimate import Estimate, Status
 from ib_runner.information.labels import Labels
-from ib_runner.information.methods import METHODS, Method
-from ib_runner.information.sample_propagation import Layer, Sampler
+from ib_runner.information.methods.registry import METHODS, Method
+from ib_runner.information.sampling.sampler import Layer, Sampler
 from ib_runner.information.task import Settings, Task, estimate_of
 
 
@@ -22,7 +22,7 @@ def mutual_information(
 
     ``network``: any module with noise channels behind its hidden layers; only the noise is turned
     on. ``x`` [N, …]; ``layer`` counts from 1. ``method``: "coupled" (the interval, see
-    ``coupled``), "paper" (eq. (1)), or another one of ``methods.METHODS``. ``settings``:
+    ``coupled``), "paper" (eq. (1)), or another one of ``methods.registry.METHODS``. ``settings``:
     target_width = 0.05 (nats), n_x, n_o, n_mc, budget; sizes that are not given are chosen, see
     ``Settings``. The answer is a function of the weights, ``x``, the settings and ``seed``.
 

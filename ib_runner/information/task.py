@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 
 from ib_runner.information.estimate import Estimate, Status
 from ib_runner.information.labels import Labels
-from ib_runner.information.sample_propagation import Layer, Sampler
+from ib_runner.information.sampling.sampler import Layer, Sampler
 
 _LEAST = {"n_x": 2, "n_o": 1, "n_mc": 2, "budget": 1}
 

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 from torch import Tensor, nn
 
-from ib_runner.information.one_unit_layers import is_line, line
-from ib_runner.information.sample_propagation import Layer, Sampler
+from ib_runner.information.exact.one_unit_layers import is_line, line
+from ib_runner.information.sampling.sampler import Layer, Sampler
 from ib_runner.measurements.measurement import EveryEpoch
 from ib_runner.measurements.snapshot import Snapshot
 

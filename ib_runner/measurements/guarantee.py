@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 
 import pandas as pd
 
-from ib_runner.information import guarantees
-from ib_runner.information.guarantees import Rate
+from ib_runner.information.theory import guarantees
+from ib_runner.information.theory.guarantees import Rate
 from ib_runner.measurements.measurement import rows
 from ib_runner.networks.activations import BOUNDS
 

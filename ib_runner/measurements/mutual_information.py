@@ -8,7 +8,7 @@ import pandas as pd
 from torch import Tensor, nn
 
 from ib_runner.information.layers import estimate_what_can_be, layers_left_out
-from ib_runner.information.methods import METHODS
+from ib_runner.information.methods.registry import METHODS
 from ib_runner.information.task import Settings
 from ib_runner.measurements.epochs import log_spaced
 from ib_runner.measurements.measurement import LayersFailedError, cause, rows

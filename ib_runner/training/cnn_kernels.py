@@ -9,7 +9,7 @@ quarter is all that is kept for the backward pass beside y.
 import numba
 import numpy as np
 
-from ib_runner.information.normal_numbers import fill_normals, seed_lanes, splitmix64
+from ib_runner.information.sampling.normal_numbers import fill_normals, seed_lanes, splitmix64
 from ib_runner.vector_math import tanh
 
 _f = np.float32

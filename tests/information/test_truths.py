@@ -8,7 +8,7 @@ import torch
 from truths import NOISE_ENTROPY, SZT_INPUT_ENTROPY, Chain, linear_truth, truths
 
 from ib_runner.datasets.szt import patterns
-from ib_runner.information.quadrature import mutual_information
+from ib_runner.information.exact.quadrature import mutual_information
 from ib_runner.networks import hidden_layers
 
 TRUTHS = truths()

@@ -8,7 +8,7 @@ import torch
 from fake_tables import FakeTables
 
 from ib_runner.datasets import Split
-from ib_runner.information.guarantees import theorem_6_second_moment
+from ib_runner.information.theory.guarantees import theorem_6_second_moment
 from ib_runner.measurements.distance_histogram import DistanceHistogram
 from ib_runner.measurements.guarantee import Guarantee, moments
 from ib_runner.measurements.snapshot import Snapshot

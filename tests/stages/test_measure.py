@@ -11,7 +11,7 @@ from tiny_run import EPOCHS, assert_same_tables, tables_of, train_tiny
 
 from ib_runner import cli
 from ib_runner.errors import RunInUseError, UsageError
-from ib_runner.information import coupled
+from ib_runner.information.interval import coupled
 from ib_runner.measurements.binned_entropy import BinnedEntropy
 from ib_runner.runs.folder import Run
 from ib_runner.runs.lock import is_held

@@ -19,8 +19,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ib_runner.information.linear_network import gaussian_layer, points_in_unit_noise, whitened
-from ib_runner.information.quadrature import mutual_information, next_layer
+from ib_runner.information.exact.linear_network import (
+    gaussian_layer,
+    points_in_unit_noise,
+    whitened,
+)
+from ib_runner.information.exact.quadrature import mutual_information, next_layer
 from ib_runner.networks import FCN, GaussianNoise
 
 #: h(Z) = (d/2)·ln(2πeβ²), nats, of d units at β = 0.005

@@ -1,0 +1,158 @@
+"""Clouds A and B of the coupled estimator: evaluation points from one, densities from the other.
+
+Both are drawn and used block by block, so that no more than a few inputs' draws are in memory.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ib_runner.information.interval.bounds import Points
+from ib_runner.information.interval.kernels import own_cloud_densities
+from ib_runner.information.interval.mixtures import (
+    LN2,
+    Mixtures,
+    MixtureSums,
+    fit,
+    join,
+    mixture_sums,
+    own_densities,
+    unit,
+)
+from ib_runner.information.sampling.normal_numbers import normals
+from ib_runner.information.sampling.sampler import Layer, Sampler
+
+#: draws, of groups of 16 inputs, that are in memory at a time
+_BLOCK_DRAWS = 2**14
+#: names of the independent sets of draws
+CLOUD_A, CLOUD_B, PILOT_A, PILOT_B, POINTS, PILOT_POINTS = 1, 2, 3, 4, 100, 200
+_GROUP = 16
+
+
+def in_noise_units(s: np.ndarray, centres: np.ndarray, layer: Layer) -> np.ndarray:
+    """Draws ``s`` [n, d, m] about their input's centre; one draw where all are the same."""
+    s = s[:, :, :1] if layer.exact else s
+    moved = (s - centres[:, :, None]) / s.dtype.type(unit(layer.beta))
+    return np.ascontiguousarray(moved, dtype=np.float32)
+
+
+def draw_points(
+    sampler: Sampler, layer: Layer, first: int, cloud: np.ndarray, n_mc: int, purpose: int
+) -> Points:
+    """In-sample points t = s + z for inputs ``first``, …: the j-th is made of the j-th draw.
+
+    ``cloud`` [n, d, n_x] in noise units. Only an exact layer, where all draws are one, has
+    more points than draws.
+    """
+    n, dim, n_x = cloud.shape
+    z = np.empty((n, dim, n_mc + n_mc % 2), np.float32)
+    normals(sampler.seed, purpose + layer.number, first, z)
+    z = z[:, :, :n_mc] / np.float32(np.sqrt(2.0 * LN2))
+    s = cloud[:, :, :n_mc] if n_x > 1 else cloud
+    t = np.ascontiguousarray(s + z)
+    cloud = np.ascontiguousarray(cloud)
+    log2_density = np.empty((n, n_mc))
+    reference = np.ascontiguousarray(-np.square(t - s).sum(1))
+    own_cloud_densities(t, reference, cloud, log2_density)
+    return Points(t, log2_density)
+
+
+def join_points(parts: Sequence[Points]) -> Points:
+    """The points of several blocks of inputs as one."""
+    return Points(
+        np.concatenate([part.t for part in parts]),
+        np.concatenate([part.log2_own_cloud for part in parts]),
+    )
+
+
+@dataclass(frozen=True)
+class Densities:
+    """What cloud B leaves behind for one layer: q(t|x) of all inputs, about their centres."""
+
+    centres: np.ndarray
+    mixtures: Mixtures
+
+
+def fit_densities(
+    sampler: Sampler, layers: Sequence[Layer], sizes: Mapping[int, tuple[int, int]]
+) -> dict[int, Densities]:
+    """q(t|x) of every input and layer, from cloud B.
+
+    ``sizes``: draws and Gaussians for each cloud, by layer.
+    """
+    keep = [layer.number for layer in layers]
+    if not keep:
+        return {}
+    centres = {number: [] for number in keep}
+    parts = {number: [] for number in keep}
+    most = max(sizes[k][0] for k in keep)
+    for first, last in blocks_of(len(sampler), most):
+        s = sampler.draw(first, last, most, CLOUD_B, keep)
+        for layer in layers:
+            k = layer.number
+            n_o, components = sizes[k]
+            centres[k].append(s[k][:, :, 0].copy())
+            cloud = in_noise_units(s[k][:, :, :n_o], centres[k][-1], layer)
+            parts[k].append(fit(cloud, components))
+    return {k: Densities(np.concatenate(centres[k]), join(parts[k])) for k in keep}
+
+
+def evaluation_points(
+    sampler: Sampler,
+    layers: Sequence[Layer],
+    densities: Mapping[int, Densities],
+    n_x: Mapping[int, int],
+    n_mc: Mapping[int, int],
+) -> dict[int, Points]:
+    """Points of every layer for all inputs, about the centres of ``densities``.
+
+    ``n_x``: draws in each cloud A; ``n_mc``: points per input; by layer.
+    """
+    keep = [layer.number for layer in layers]
+    parts = {number: [] for number in keep}
+    most = max(n_x[k] for k in keep)
+    for first, last in blocks_of(len(sampler), most):
+        s = sampler.draw(first, last, most, CLOUD_A, keep)
+        for layer in layers:
+            k = layer.number
+            centres = densities[k].centres[first:last]
+            cloud = in_noise_units(s[k][:, :, : n_x[k]], centres, layer)
+            parts[k].append(draw_points(sampler, layer, first, cloud, n_mc[k], POINTS))
+    return {k: join_points(parts[k]) for k in keep}
+
+
+def blocks_of(n: int, n_draws: int) -> list[tuple[int, int]]:
+    """All of ``n`` inputs in blocks whose clouds of ``n_draws`` fit in memory."""
+    step = int(np.clip(_BLOCK_DRAWS // n_draws, 1, 16)) * _GROUP
+    return [(first, min(first + step, n)) for first in range(0, n, step)]
+
+
+def sums_at(
+    layer: Layer,
+    points: Points,
+    blocks: Sequence[tuple[int, int]],
+    densities: Densities,
+    classes: np.ndarray,
+) -> MixtureSums:
+    """q(t|x), its sum over the class and over all inputs, at the points of ``blocks``."""
+    return mixture_sums(
+        points.t, owners_of(blocks), _origin(layer, densities), densities.mixtures, classes
+    )
+
+
+def evaluations_at(layer: Layer, points: Points, densities: Densities) -> int:
+    """How many components ``sums_at`` would evaluate at ``points`` of all inputs."""
+    owners = np.arange(len(points.t))
+    return own_densities(points.t, owners, _origin(layer, densities), densities.mixtures)[1]
+
+
+def owners_of(blocks: Sequence[tuple[int, int]]) -> np.ndarray:
+    """The inputs of ``blocks``, by number."""
+    return np.concatenate([np.arange(*block) for block in blocks])
+
+
+def _origin(layer: Layer, densities: Densities) -> np.ndarray:
+    """The inputs' centres in noise units, about their mean."""
+    centres = densities.centres.astype(np.float64)
+    return (centres - centres.mean(0)) / unit(layer.beta)

@@ -1,0 +1,183 @@
+"""The coupled estimator of all layers: a pilot, sizes, draws, and estimates from the bounds.
+
+What it computes and why that is an interval: see ``bounds``.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from ib_runner.information.estimate import Estimate, Status
+from ib_runner.information.interval import pilot
+from ib_runner.information.interval.bounds import Interval, Points, bound_x, bound_y, interval
+from ib_runner.information.interval.clouds import (
+    Densities,
+    evaluation_points,
+    evaluations_at,
+    fit_densities,
+    sums_at,
+)
+from ib_runner.information.interval.mixtures import LN2, MixtureSums
+from ib_runner.information.interval.sizes import BUDGET, Request, Sizes, choose
+from ib_runner.information.sampling.sampler import Layer, Sampler
+from ib_runner.information.task import Task, estimate_of, nothing_certified
+
+#: the share of what is left of the budget that is planned with: near inputs are a forecast
+_PLANNED = 0.8
+
+
+def estimates(task: Task) -> list[Estimate]:
+    """Estimates of I(X;T), and of I(Y;T) given labels, for the layers of ``task``."""
+    if not task.layers:
+        return []
+    started = time.perf_counter()
+    sampler, layers = task.sampler, task.layers
+    densities = fit_densities(
+        sampler, layers, {k.number: (1, 1) if k.exact else pilot.BASE for k in layers}
+    )
+    sizes, left = _sizes(task, densities)
+    possible = [layer for layer in layers if sizes[layer.number] is not None]
+    _refit(sampler, possible, densities, sizes)
+    points = {}
+    if possible:
+        points = evaluation_points(
+            sampler,
+            possible,
+            densities,
+            {k.number: sizes[k.number].n_x for k in possible},
+            {k.number: sizes[k.number].n_mc for k in possible},
+        )
+    shared = (time.perf_counter() - started) / len(layers)
+    found = []
+    for layer in layers:
+        k = layer.number
+        here = points.get(k)
+        if here is not None:
+            here = _within(left, layer, here, densities[k], sizes[k])
+        if here is None:
+            found += nothing_certified(task, layer)
+        else:
+            found += _of_layer(task, layer, here, densities[k], sizes[k], shared)
+    return found
+
+
+def _sizes(task: Task, densities: dict[int, Densities]) -> tuple[dict[int, Sizes | None], float]:
+    """Sizes for every layer, None where the budget allows none; and what a layer may yet cost."""
+    n, settings = len(task.sampler), task.settings
+    unbounded = settings.budget is None and settings.n_mc is not None
+    budget = float("inf") if unbounded else float(settings.budget or BUDGET)
+    requests = {
+        layer.number: Request(
+            n=n,
+            exact=layer.exact,
+            highest=task.inputs.entropy,
+            target_width=settings.target_width,
+            budget=budget,
+            n_x=settings.n_x,
+            n_o=settings.n_o,
+            n_mc=settings.n_mc,
+        )
+        for layer in task.layers
+    }
+    plan = pilot.plan(task.sampler, budget)
+    if plan is None:
+        return dict.fromkeys(requests), 0.0
+    left = budget - plan.most_evaluations(n)
+    found = pilot.run(
+        task.sampler, task.layers, plan, densities, task.inputs.entropy, settings.target_width
+    )
+    return {
+        k: choose(found[k], replace(request, budget=_PLANNED * left))
+        for k, request in requests.items()
+    }, left
+
+
+def _refit(
+    sampler: Sampler,
+    layers: Sequence[Layer],
+    densities: dict[int, Densities],
+    sizes: dict[int, Sizes],
+) -> None:
+    """Put other densities in the place of the pilot's where other sizes were chosen."""
+    wanted = {
+        layer.number: (sizes[layer.number].n_o, sizes[layer.number].components)
+        for layer in layers
+        if not layer.exact
+    }
+    again = [layer for layer in layers if wanted.get(layer.number, pilot.BASE) != pilot.BASE]
+    densities.update(fit_densities(sampler, again, wanted))
+
+
+def _within(
+    budget: float, layer: Layer, points: Points, densities: Densities, sizes: Sizes
+) -> Points | None:
+    """As many of the ``points`` per input as their kernel evaluations allow; None if not two.
+
+    The evaluations are counted before they are made: their number decides, never a value.
+    """
+    n, n_mc = points.log2_own_cloud.shape
+    own = n_mc * len(densities.mixtures.records)
+    budget -= n * n_mc * sizes.n_x
+    if n * own <= budget:
+        return points
+    # counting evaluates the own mixtures
+    budget -= own
+    evaluations = evaluations_at(layer, points, densities)
+    if evaluations <= budget:
+        return points
+    n_mc = int(n_mc * budget / evaluations)
+    return points.first(n_mc) if n_mc >= 2 else None
+
+
+def _of_layer(
+    task: Task, layer: Layer, points: Points, densities: Densities, sizes: Sizes, shared: float
+) -> list[Estimate]:
+    """The estimates of one layer; ``shared``: seconds spent for it before."""
+    started = time.perf_counter()
+    n, labels = len(task.sampler), task.labels
+    classes = task.inputs.classes if labels is None else labels.classes
+    sums = sums_at(layer, points, [(0, n)], densities, classes)
+    bounds = {"x": bound_x(points, sums, n, sizes.delta)}
+    if labels is not None:
+        bounds["y"] = bound_y(points, sums, labels.sizes, sizes.delta)
+    h_t_given_x = _conditional_entropy(layer, points, sums)
+    found = []
+    for target, of in task.targets:
+        certified = interval(bounds[target], of.entropy)
+        seconds = (shared + time.perf_counter() - started) / len(bounds)
+        found.append(
+            estimate_of(
+                layer,
+                target=target,
+                method="coupled",
+                mi=certified.mi,
+                stderr=certified.stderr,
+                lower=certified.lower,
+                upper=certified.upper,
+                **_entropies(target, certified, h_t_given_x),
+                n_x=sizes.n_x,
+                n_o=sizes.n_o,
+                n_mc=points.t.shape[2],
+                status=Status.of(
+                    certified.lower, certified.upper, of.entropy, task.settings.target_width
+                ),
+                seconds=seconds,
+            )
+        )
+    return found
+
+
+def _conditional_entropy(layer: Layer, points: Points, sums: MixtureSums) -> float:
+    """h(T|X): between −E ln p̂(t|x), which is too low, and −E ln q(t|x), which is too high."""
+    if layer.exact:
+        return layer.noise_entropy
+    middle = float(np.mean(points.log2_own_cloud + sums.own)) / 2
+    return layer.dim / 2 * float(np.log(2 * np.pi * layer.beta**2)) - middle * LN2
+
+
+def _entropies(target: str, found: Interval, h_t_given_x: float) -> dict[str, float]:
+    if target != "x":
+        return {}
+    return {"h_t": found.mi + h_t_given_x, "h_t_given_x": h_t_given_x}

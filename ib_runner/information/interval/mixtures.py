@@ -1,0 +1,125 @@
+"""q(t|x) of one layer, for all inputs: a Gaussian mixture for each cloud, and sums of them.
+
+Holds what ``mixture_fit`` makes of clouds, block by block, and asks ``kernels`` for
+the sums.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ib_runner.information.interval.kernels import add_mixtures
+from ib_runner.information.interval.mixture_fit import fit_gaussian_mixtures, record_length
+
+#: what pruning may leave out of a sum, relative to the own term
+PRUNED = 1e-4
+LN2 = float(np.log(2.0))
+
+
+def unit(beta: float) -> float:
+    """The length in which the noise's kernel exp(−r²/2β²) is 2^(−r²): β·√(2 ln 2)."""
+    return beta * np.sqrt(2.0 * LN2)
+
+
+@dataclass(frozen=True)
+class Mixtures:
+    """The mixtures of N inputs: component records, and where each input's begin ([N + 1])."""
+
+    records: np.ndarray
+    offsets: np.ndarray
+    boxes: np.ndarray
+
+    @property
+    def n_components(self) -> float:
+        """Components per input, on average."""
+        return len(self.records) / (len(self.offsets) - 1)
+
+
+def fit(clouds: np.ndarray, n_components: int) -> Mixtures:
+    """Mixtures of up to ``n_components`` Gaussians for clouds [N, d, n] in noise units."""
+    n, dim, _ = clouds.shape
+    records = np.empty((n, n_components, record_length(dim)), np.float32)
+    counts = np.empty(n, np.int64)
+    boxes = np.empty((n, 3, dim), np.float32)
+    fit_gaussian_mixtures(clouds, 0.5 / LN2, records, counts, boxes)
+    used = np.arange(n_components) < counts[:, None]
+    return Mixtures(records[used], np.concatenate([[0], np.cumsum(counts)]), boxes)
+
+
+def join(parts: list[Mixtures]) -> Mixtures:
+    """The mixtures of consecutive blocks of inputs as one."""
+    counts = np.concatenate([np.diff(part.offsets) for part in parts])
+    return Mixtures(
+        np.concatenate([part.records for part in parts]),
+        np.concatenate([[0], np.cumsum(counts)]),
+        np.concatenate([part.boxes for part in parts]),
+    )
+
+
+@dataclass(frozen=True)
+class MixtureSums:
+    """log2 densities at points [n, m], relative to the noise's peak.
+
+    ``own``: q(t|x) of the input that drew the point; ``same``: the sum over inputs of its class;
+    ``total``: over all inputs.
+    """
+
+    own: np.ndarray
+    same: np.ndarray
+    total: np.ndarray
+    evaluations: int
+
+
+def mixture_sums(
+    points: np.ndarray,
+    owners: np.ndarray,
+    centres: np.ndarray,
+    mixtures: Mixtures,
+    classes: np.ndarray,
+) -> MixtureSums:
+    """Sums of all N mixtures at ``points`` [n, d, m] drawn by the inputs ``owners`` [n].
+
+    Points and mixtures are relative to the input's row of ``centres`` [N, d], everything in noise
+    units; ``classes`` [N] are integers. Each sum lacks at most the share ``PRUNED``.
+    """
+    n, _, m = points.shape
+    own, same, total = (np.empty((n, m)) for _ in range(3))
+    evaluations = _add(points, owners, centres, mixtures, classes, own, same, total, False)
+    return MixtureSums(own, same, total, evaluations)
+
+
+def own_densities(
+    points: np.ndarray, owners: np.ndarray, centres: np.ndarray, mixtures: Mixtures
+) -> tuple[np.ndarray, int]:
+    """The ``own`` of :func:`mixture_sums`, and how many evaluations all of its sums would take."""
+    n, _, m = points.shape
+    own, unused = np.empty((n, m)), np.empty((n, m))
+    evaluations = _add(points, owners, centres, mixtures, owners, own, unused, unused, True)
+    return own, evaluations
+
+
+def _add(points, owners, centres, mixtures, classes, own, same, total, count_only) -> int:
+    centres = np.ascontiguousarray(centres, dtype=np.float64)
+    low = np.ascontiguousarray((mixtures.boxes[:, 0] + centres).T, dtype=np.float32)
+    high = np.ascontiguousarray((mixtures.boxes[:, 1] + centres).T, dtype=np.float32)
+    slack = np.float32(1e-6 * max(np.abs(low).max(), np.abs(high).max(), 1.0))
+    evaluations = np.zeros(len(points), np.int64)
+    add_mixtures(
+        np.ascontiguousarray(points, dtype=np.float32),
+        owners,
+        centres,
+        classes,
+        mixtures.records,
+        mixtures.offsets,
+        low,
+        high,
+        np.ascontiguousarray(1.0 / mixtures.boxes[:, 2].T),
+        slack,
+        float(np.log2(len(centres) / PRUNED)),
+        own,
+        same,
+        total,
+        evaluations,
+        count_only,
+    )
+    return int(evaluations.sum())

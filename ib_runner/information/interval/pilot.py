@@ -1,0 +1,183 @@
+"""The pilot: a few inputs and points that tell how large the clouds must be, then thrown away.
+
+For some inputs both clouds are drawn larger than may be needed, and the means of ln p̂(t|x) and
+ln q(t|x) at the same points are taken for their first 256, 512, … draws. A first density of all
+inputs, one Gaussian each, tells the spread of the terms and how many inputs lie near a point.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ib_runner.information.interval.bounds import Points, bound_x
+from ib_runner.information.interval.clouds import (
+    PILOT_A,
+    PILOT_B,
+    PILOT_POINTS,
+    Densities,
+    draw_points,
+    in_noise_units,
+    join_points,
+    sums_at,
+)
+from ib_runner.information.interval.mixtures import LN2, fit, own_densities, unit
+from ib_runner.information.interval.sizes import DELTAS, N_O, N_X, Pilot
+from ib_runner.information.sampling.sampler import Layer, Sampler
+
+#: Gaussians for each cloud that are tried, more than one where one leaves a gap
+COMPONENTS = (1, 4, 16)
+#: … of this share of the width asked for, however many draws it is fitted to
+_GAP_LEFT = 0.15
+_MANY = 2**30
+#: the densities that the pilot's sums are taken with: draws and components
+BASE = (256, 1)
+_INPUTS, _POINTS, _POINTS_IN_ALL = 192, 16, 4096
+#: of which so many are enough for sums over all inputs
+_SUMMED = 2048
+#: neighbours that are drawn together; true forward passes draw 16 at a time
+_FUSED_GROUP, _GROUP = 4, 16
+#: draws of a cloud, of all inputs together, that are not too many for a pilot
+_DRAWS = 2**17
+#: the share of the budget that the pilot may use; more than so many evaluations bring nothing
+_SHARE, _ENOUGH = 0.25, 10**9
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Which inputs, ranges of a few neighbours, how many points each, how large clouds."""
+
+    groups: Sequence[tuple[int, int]]
+    n_mc: int
+    sizes_x: Sequence[int]
+    sizes_o: Sequence[int]
+
+    @property
+    def n_inputs(self) -> int:
+        return sum(last - first for first, last in self.groups)
+
+    def most_evaluations(self, n: int) -> int:
+        """Kernel evaluations for one layer and ``n`` inputs, at most."""
+        own = sum(self.sizes_x)
+        fitted = (len(self.sizes_o) + 1) * sum(COMPONENTS)
+        return self.n_inputs * self.n_mc * (own + fitted + n)
+
+
+def plan(sampler: Sampler, budget: float) -> Plan | None:
+    """The pilot of ``sampler``'s inputs, or None where a budget is too small for one."""
+    n = len(sampler)
+    group = _FUSED_GROUP if sampler.plain is not None else _GROUP
+    chosen = np.random.default_rng(sampler.seed).permutation(-(-n // group))[: _INPUTS // group]
+    ranges = [(group * g, min(group * (g + 1), n)) for g in np.sort(chosen).tolist()]
+    n_inputs = sum(last - first for first, last in ranges)
+    most = max(512, _DRAWS // n_inputs)
+    n_mc = max(_POINTS, _POINTS_IN_ALL // n_inputs)
+    sizes_x = [size for size in N_X if n_mc <= size <= most]
+    sizes_o = [size for size in N_O if size <= most]
+    one = Plan(ranges, 1, sizes_x, sizes_o).most_evaluations(n)
+    n_mc = min(n_mc, int(_SHARE * min(budget, _ENOUGH) / one))
+    return Plan(ranges, n_mc, sizes_x, sizes_o) if n_mc >= 2 else None
+
+
+def run(
+    sampler: Sampler,
+    layers: Sequence[Layer],
+    plan: Plan,
+    densities: dict[int, Densities],
+    highest: float,
+    target_width: float,
+) -> dict[int, Pilot]:
+    """What the pilot says of every layer; ``densities`` of all inputs are those of ``BASE``.
+
+    ``highest`` is H(X), nats.
+    """
+    keep = [layer.number for layer in layers]
+    draws = [
+        (
+            sampler.draw(first, last, plan.sizes_x[-1], PILOT_A, keep),
+            sampler.draw(first, last, plan.sizes_o[-1], PILOT_B, keep),
+        )
+        for first, last in plan.groups
+    ]
+    return {
+        layer.number: _of_layer(
+            sampler,
+            layer,
+            plan,
+            [(a[k], b[k]) for a, b in draws],
+            densities[k],
+            highest,
+            target_width,
+        )
+        for layer in layers
+        for k in [layer.number]
+    }
+
+
+def _of_layer(
+    sampler: Sampler,
+    layer: Layer,
+    plan: Plan,
+    draws: Sequence[tuple[np.ndarray, np.ndarray]],
+    densities: Densities,
+    highest: float,
+    target_width: float,
+) -> Pilot:
+    """The pilot of one layer from ``draws`` of clouds A and B, [inputs, d, draws], by group."""
+    centres = [densities.centres[first:last] for first, last in plan.groups]
+    clouds = [in_noise_units(a, c, layer) for (a, _), c in zip(draws, centres, strict=True)]
+    fitted_to = [in_noise_units(b, c, layer) for (_, b), c in zip(draws, centres, strict=True)]
+    own, points = _own(sampler, layer, plan, clouds)
+    origin = np.concatenate(centres) / unit(layer.beta)
+
+    def fitted(n_o: int, components: int) -> float:
+        clouds = np.ascontiguousarray(np.concatenate(fitted_to)[:, :, :n_o])
+        mixtures = fit(clouds, components)
+        found, _ = own_densities(points.t, np.arange(len(clouds)), origin, mixtures)
+        return float(found.mean()) * LN2
+
+    sizes_o = [1] if layer.exact else plan.sizes_o
+    tried = {(n_o, 1): fitted(n_o, 1) for n_o in sizes_o}
+    summed = points.first(max(2, _SUMMED // plan.n_inputs))
+    sums = sums_at(layer, summed, plan.groups, densities, np.arange(len(densities.centres)))
+    distance = float((summed.log2_own_cloud - sums.own).mean()) * LN2
+    bounds = {delta: bound_x(summed, sums, len(densities.centres), delta) for delta in DELTAS}
+    pilot = Pilot(
+        own=own,
+        fitted=tried,
+        base=(1, (1, 1)) if layer.exact else (plan.sizes_x[-1], BASE),
+        upper=float(bounds[DELTAS[0]].upper.mean()),
+        loss={
+            delta: float(bound.upper.mean() - bound.lower.mean()) - distance
+            for delta, bound in bounds.items()
+        },
+        spread={delta: _spread(b.upper) + _spread(b.lower) for delta, b in bounds.items()},
+        posterior=float(np.exp2(sums.own - sums.total).mean()),
+        near=sums.evaluations / sums.own.size,
+    )
+    if layer.exact:
+        return pilot
+    if pilot.gap(_MANY, _MANY, 1, DELTAS[0], highest) > _GAP_LEFT * target_width:
+        for components in COMPONENTS[1:]:
+            tried.update({(n_o, components): fitted(n_o, components) for n_o in sizes_o})
+    return pilot
+
+
+def _own(
+    sampler: Sampler, layer: Layer, plan: Plan, clouds: Sequence[np.ndarray]
+) -> tuple[dict[int, float], Points]:
+    """E ln p̂(t|x), nats, by the size of ``clouds`` [inputs, d, n_x]; and the points."""
+    found = {}
+    for n_x in [1] if layer.exact else plan.sizes_x:
+        parts = [
+            draw_points(sampler, layer, first, cloud[:, :, :n_x], plan.n_mc, PILOT_POINTS)
+            for (first, _), cloud in zip(plan.groups, clouds, strict=True)
+        ]
+        points = join_points(parts)
+        found[n_x] = float(points.log2_own_cloud.mean()) * LN2
+    return found, points
+
+
+def _spread(terms: np.ndarray) -> float:
+    """√ of the mean variance of ``terms`` [n, m] within rows."""
+    return float(np.sqrt(terms.var(1, ddof=1).mean()))

@@ -1,0 +1,193 @@
+"""The sizes an interval needs, from what a pilot found: the cheapest ones, or the narrowest.
+
+Choosing on the draws that are evaluated later, or stopping when the width looks good, would break
+the 95 %; so the pilot's points are its own.
+
+The distance of the bounds is E ln p̂(t|x) − E ln q(t|x): one part depends on cloud A's size n_x
+alone, the other on cloud B's, n_o, and on the number of Gaussians. Both shrink like 1/size. What
+they add to either bound follows to first order from the mean posterior of x: raising ln q(t|x) by
+one raises Σ q by the posterior, and the logarithm of the posterior by the rest.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+
+from ib_runner.information.interval.bounds import RARE
+
+#: kernel evaluations for one layer, pilot included, unless a budget is given
+BUDGET = 10**9
+#: shares of the uniform distribution in the guessed posterior that are tried
+DELTAS = (1e-4, 1e-3, 1e-2)
+#: draws per input that are considered
+N_X = (256, 512, 1024, 2048, 4096, 8192)
+N_O = (256, 512, 1024, 2048, 4096)
+#: the width aimed at, relative to the one asked for: the pilot's forecast is uncertain
+_CAUTION = 0.8
+#: where the width is out of reach: noise below this share of it is not worth its price
+_LEAST_NOISE = 0.1
+#: points in all at a width of 0.05 nats or less: fewer would miss rare ones; and points per input
+_FEWEST_IN_ALL, _FEWEST = 2**14, 2
+_MOST = 2**31
+_QUANTILE = 1.96
+#: what things cost, in kernel evaluations: a component, a draw, fitting a draw to one Gaussian
+_COMPONENT, _DRAW, _FIT = 8.0, 200.0, 20.0
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """``n_x``, ``n_o``: draws per input in clouds A and B; ``n_mc``: points per input.
+
+    ``components``: Gaussians for each cloud B, at most; ``delta``: the δ of the lower bound.
+    """
+
+    n_x: int
+    n_o: int
+    components: int
+    n_mc: int
+    delta: float
+
+
+@dataclass(frozen=True)
+class Pilot:
+    """Means over the pilot's points, in nats, and what a point costs.
+
+    ``own`` E ln p̂(t|x) by n_x; ``fitted`` E ln q(t|x) by (n_o, components). At the sizes ``base``
+    = (n_x, (n_o, components)): the ``upper`` bound and by δ the ``loss``, what δ takes from the
+    lower one, and the ``spread``, the sum of both bounds' standard deviations within inputs;
+    ``posterior``, the mean of q(t|x)/Σ q; ``near``, the components evaluated at a point.
+    """
+
+    own: Mapping[int, float]
+    fitted: Mapping[tuple[int, int], float]
+    base: tuple[int, tuple[int, int]]
+    upper: float
+    loss: Mapping[float, float]
+    spread: Mapping[float, float]
+    posterior: float
+    near: float
+
+    def own_at(self, n_x: int) -> float:
+        """E ln p̂(t|x) for clouds of ``n_x``, measured or forecast."""
+        return _along(self.own, n_x)
+
+    def fitted_at(self, n_o: int, components: int) -> float:
+        """E ln q(t|x) for ``components`` Gaussians fitted to ``n_o`` draws, likewise."""
+        return _along({n: v for (n, k), v in self.fitted.items() if k == components}, n_o)
+
+    @property
+    def components(self) -> list[int]:
+        """The numbers of Gaussians that were tried."""
+        return sorted({k for _, k in self.fitted})
+
+    def components_at(self, components: int) -> float:
+        """Components evaluated at a point: finer mixtures lie closer about their clouds."""
+        return self.near * np.sqrt(components / self.base[1][1])
+
+    def gap(self, n_x: int, n_o: int, components: int, delta: float, highest: float) -> float:
+        """The distance of the bounds, both being at most ``highest``."""
+        own, fitted = self.own_at(n_x), self.fitted_at(n_o, components)
+        upper = self.upper + own - self.own_at(self.base[0])
+        upper -= self.posterior * (fitted - self.fitted_at(*self.base[1]))
+        lower = upper - (own - fitted) - self.loss[delta]
+        return max(min(upper, highest) - min(lower, highest), 0.0)
+
+
+def _along(values: Mapping[int, float], n: int) -> float:
+    """The value at size ``n``: beyond the measured ones as a + b/n through the two largest."""
+    if n in values:
+        return values[n]
+    small, large = sorted(values)[-2:]
+    slope = (values[small] - values[large]) / (1.0 / small - 1.0 / large)
+    return values[large] + slope * (1.0 / n - 1.0 / large)
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the sizes are chosen for: ``n`` inputs of entropy ``highest``; a layer without noise
+    below (``exact``) or with it. Sizes that are not None stand.
+    """
+
+    n: int
+    exact: bool
+    highest: float
+    target_width: float
+    budget: float
+    n_x: int | None = None
+    n_o: int | None = None
+    n_mc: int | None = None
+
+    @property
+    def fewest(self) -> int:
+        """The least number of points per input."""
+        in_all = _FEWEST_IN_ALL * min(1.0, 0.05 / self.target_width)
+        return self.n_mc or max(_FEWEST, int(np.ceil(in_all / self.n)))
+
+    def sizes_x(self) -> Sequence[int]:
+        """The n_x to consider: at least as many draws as points, each made of another draw."""
+        if self.exact:
+            return (1,)
+        if self.n_x is not None:
+            return (max(self.n_x, self.n_mc or 0),)
+        return [n for n in N_X if n >= self.fewest] or (self.fewest,)
+
+    def sizes_o(self) -> Sequence[int]:
+        """The n_o to consider."""
+        if self.exact:
+            return (1,)
+        return N_O if self.n_o is None else (self.n_o,)
+
+    def points(self, wanted: float, n_x: int, components: float) -> int:
+        """Points per input: those ``wanted`` as far as the budget and the draws suffice.
+
+        ``components`` are evaluated at each. Fewer than two are too few to tell an error.
+        """
+        affordable = int(min(self.budget / (self.n * (n_x + components)), _MOST))
+        if self.n_mc is not None:
+            return min(self.n_mc, affordable)
+        most = affordable if self.exact else min(affordable, n_x)
+        return min(max(int(np.ceil(wanted)), self.fewest), most)
+
+
+def choose(pilot: Pilot, request: Request) -> Sizes | None:
+    """The cheapest sizes that make the interval as narrow as asked for within the budget.
+
+    Where none do, the narrowest the budget allows; None where it allows nothing.
+    """
+    forecasts = list(_forecasts(pilot, request))
+    if not forecasts:
+        return None
+    goal = _CAUTION * request.target_width
+    good = [(cost, sizes) for width, cost, sizes in forecasts if width <= goal]
+    if good:
+        return min(good, key=lambda option: option[0])[1]
+    # widths that differ by less than a hundredth of what was asked for are the same
+    step = 0.01 * request.target_width
+    return min(forecasts, key=lambda option: (round(option[0] / step), option[1]))[2]
+
+
+def _forecasts(pilot: Pilot, request: Request) -> Iterator[tuple[float, float, Sizes]]:
+    """(width, cost, sizes) of every combination, with the n_mc it needs."""
+    goal = _CAUTION * request.target_width
+    for n_x, n_o, components, delta in product(
+        request.sizes_x(), request.sizes_o(), pilot.components, DELTAS
+    ):
+        gap = pilot.gap(n_x, n_o, components, delta, request.highest)
+        near = pilot.components_at(components)
+        room = max(goal - gap, _LEAST_NOISE * request.target_width)
+        n_mc = request.points(_points(pilot.spread[delta], room) / request.n, n_x, near)
+        if n_mc < 2:
+            continue
+        points = request.n * n_mc
+        width = gap + _QUANTILE * pilot.spread[delta] / np.sqrt(points) + RARE / points
+        cost = points * (n_x + _COMPONENT * near) + request.n * _DRAW * (n_x + n_o)
+        cost += request.n * _FIT * n_o * np.sqrt(components)
+        yield width, cost, Sizes(n_x, n_o, components, n_mc, delta)
+
+
+def _points(spread: float, room: float) -> float:
+    """The number M of points for which 1.96·spread/√M + RARE/M is ``room``."""
+    root = _QUANTILE * spread / 2 + np.sqrt((_QUANTILE * spread / 2) ** 2 + RARE * room)
+    return float((root / room) ** 2)

@@ -1,0 +1,1 @@
+"""The estimators of information, one a file, and their registry."""

@@ -1,0 +1,113 @@
+"""The paper's estimator (eq. (1)) by Monte Carlo integration (eq. (14)): h(T) and h(T|X) apart.
+
+h(p̂_S ∗ φ_β) − (1/N) Σ_x h(p̂_{S|x} ∗ φ_β), with n_x draws of every input. Faithful but for one
+thing: n_mc evaluation points per input, their centre drawn uniformly from the input's cloud,
+instead of n_mc per centre; the expectation is the same. It is consistent and certifies nothing
+at finite n_x.
+"""
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from ib_runner.information.density.mixture_density import log_mixture_density
+from ib_runner.information.estimate import Estimate, Status
+from ib_runner.information.interval.kernels import own_cloud_densities
+from ib_runner.information.interval.mixtures import LN2, unit
+from ib_runner.information.sampling.normal_numbers import normals
+from ib_runner.information.sampling.sampler import Layer, Sampler
+from ib_runner.information.task import Task, estimate_of
+
+N_X = 1000
+N_MC = 4
+#: names of the independent sets of draws
+_CLOUD, _MIXTURE_POINTS, _OWN_POINTS = 5, 300, 400
+_BLOCK = 256
+
+
+@dataclass(frozen=True)
+class Entropies:
+    """h(T) and h(T|X) in nats, with the standard errors of their Monte Carlo means."""
+
+    h_t: float
+    h_t_stderr: float
+    h_t_given_x: float
+    h_t_given_x_stderr: float
+
+
+def _points(sampler, layer, first, cloud, n_mc, purpose, rng):
+    """``n_mc`` points for each input of ``cloud`` [n, d, n_x] (noise units), and their centres."""
+    n, dim, n_x = cloud.shape
+    centre = rng.integers(n_x, size=(n, 1, n_mc))
+    s = np.take_along_axis(cloud, centre, axis=2)
+    z = np.empty((n, dim, n_mc + n_mc % 2), np.float32)
+    normals(sampler.seed, purpose + layer.number, first, z)
+    return s + z[:, :, :n_mc] / np.float32(np.sqrt(2 * LN2)), s
+
+
+def _stderr(terms: np.ndarray) -> float:
+    """Of the mean over all points, spread within inputs alone if there are two points each."""
+    n, m = terms.shape
+    spread = terms.var(1, ddof=1).mean() if m > 1 else terms.var(ddof=1)
+    return float(np.sqrt(spread / (n * m)))
+
+
+def entropies(sampler: Sampler, layer: Layer, n_x: int, n_mc: int) -> Entropies:
+    """The two terms of eq. (1) for one layer."""
+    n, dim = len(sampler), layer.dim
+    n_x = 1 if layer.exact else n_x
+    rng = np.random.default_rng([sampler.seed, layer.number])
+    centres = np.empty((n, n_x, dim), sampler.kind)
+    points = np.empty((n, n_mc, dim), sampler.kind)
+    own = np.empty((n, n_mc))
+    for first in range(0, n, _BLOCK):
+        last = min(first + _BLOCK, n)
+        s = sampler.draw(first, last, n_x, _CLOUD, [layer.number])[layer.number]
+        scale = unit(layer.beta)
+        centre = s[:, :, :1].copy()
+        cloud = np.ascontiguousarray((s - centre) / s.dtype.type(scale), dtype=np.float32)
+        t, origin = _points(sampler, layer, first, cloud, n_mc, _OWN_POINTS, rng)
+        reference = -np.square(t - origin).sum(1)
+        own_cloud_densities(t, reference, cloud, own[first:last])
+        t, _ = _points(sampler, layer, first, cloud, n_mc, _MIXTURE_POINTS, rng)
+        points[first:last] = (t * s.dtype.type(scale) + centre).transpose(0, 2, 1)
+        centres[first:last] = s.transpose(0, 2, 1)
+    log_density = log_mixture_density(
+        torch.from_numpy(points.reshape(-1, dim)),
+        torch.from_numpy(centres.reshape(-1, dim)),
+        layer.beta,
+    )
+    h_t = -log_density.numpy().reshape(n, n_mc)
+    peak = dim / 2 * np.log(2 * np.pi * layer.beta**2)
+    h_own = peak - own * LN2
+    if layer.exact:
+        return Entropies(h_t.mean(), _stderr(h_t), layer.noise_entropy, 0.0)
+    return Entropies(h_t.mean(), _stderr(h_t), h_own.mean(), _stderr(h_own))
+
+
+def estimates(task: Task) -> list[Estimate]:
+    """eq. (1) for every layer; ``stderr`` is that of the Monte Carlo integration alone."""
+    n_x, n_mc = task.settings.n_x or N_X, task.settings.n_mc or N_MC
+    found = []
+    for layer in task.layers:
+        started = time.perf_counter()
+        terms = entropies(task.sampler, layer, n_x, n_mc)
+        found.append(
+            estimate_of(
+                layer,
+                target="x",
+                method="paper",
+                mi=float(terms.h_t - terms.h_t_given_x),
+                stderr=float(np.hypot(terms.h_t_stderr, terms.h_t_given_x_stderr)),
+                h_t=float(terms.h_t),
+                h_t_given_x=float(terms.h_t_given_x),
+                n_x=n_x,
+                n_o=n_x,
+                n_mc=n_mc,
+                status=Status.NOT_CERTIFIED,
+                seconds=time.perf_counter() - started,
+            )
+        )
+    return found

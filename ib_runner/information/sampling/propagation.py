@@ -1,0 +1,198 @@
+"""Fused sampling of S through plain networks: Linear, activation, GaussianNoise, one after another.
+
+The same draws as a forward pass with noise on would give, in distribution, at a tenth of the
+time: every layer of a few hundred draws stays in the processor's first cache.
+"""
+
+from dataclasses import dataclass
+
+import numba
+import numpy as np
+from torch import Tensor, nn
+
+from ib_runner.information.sampling.normal_numbers import fill_normals, seed_lanes, stream
+from ib_runner.networks.noise import GaussianNoise, NoNoise
+from ib_runner.vector_math import tanh
+
+#: draws that are propagated together: 16 rows of them fit the first cache
+DRAWS = 256
+_IDENTITY, _TANH, _LEAKY = 0, 1, 2
+_f = np.float32
+
+
+@dataclass(frozen=True)
+class PlainNetwork:
+    """The hidden layers of a plain network in the arrays that the kernel reads.
+
+    ``widths`` [L + 1] begins with the input's; ``weights`` and ``biases`` hold the layers one
+    after another; ``activations`` and ``slopes`` [L] code the activation; ``betas`` [L].
+    """
+
+    widths: np.ndarray
+    weights: np.ndarray
+    biases: np.ndarray
+    activations: np.ndarray
+    slopes: np.ndarray
+    betas: np.ndarray
+
+    @property
+    def linear_layers(self) -> int:
+        """How many layers from the first on have no activation function."""
+        bent = np.flatnonzero(self.activations != _IDENTITY)
+        return int(bent[0]) if len(bent) else len(self.activations)
+
+    def affine(self, layer: int) -> tuple[np.ndarray, np.ndarray]:
+        """Weights [units, units below] and biases [units] of ``layer`` (from 1), float64."""
+        sizes = self.widths[1:] * self.widths[:-1]
+        first_weight, first_bias = sizes[: layer - 1].sum(), self.widths[1:layer].sum()
+        weights = self.weights[first_weight : first_weight + sizes[layer - 1]]
+        biases = self.biases[first_bias : first_bias + self.widths[layer]]
+        return weights.reshape(self.widths[layer], -1).astype(float), biases.astype(float)
+
+    def activate(self, layer: int, values: np.ndarray) -> np.ndarray:
+        """The activation of ``layer`` (from 1), in the precision of ``values``."""
+        if self.activations[layer - 1] == _TANH:
+            return np.tanh(values)
+        return np.maximum(values, float(self.slopes[layer - 1]) * values)
+
+
+def _activation_code(module: nn.Module) -> tuple[int, float] | None:
+    if type(module) is nn.Tanh:
+        return _TANH, 0.0
+    if type(module) is nn.ReLU:
+        return _LEAKY, 0.0
+    if type(module) is nn.LeakyReLU and 0 <= module.negative_slope <= 1:
+        return _LEAKY, module.negative_slope
+    if type(module) is nn.Identity:
+        return _IDENTITY, 1.0
+    return None
+
+
+def plain_network(network: nn.Module, x: Tensor) -> PlainNetwork | None:
+    """``network`` for the fused kernel, or None where only a true forward pass will do.
+
+    Plain is: an ``nn.Sequential`` of (Linear, activation, channel) triples on the CPU in float32
+    with Gaussian or no noise, no hooks on any module, rows of inputs ``x`` [n, d]. What comes
+    behind the last channel does not matter.
+    """
+    if not isinstance(network, nn.Sequential) or type(network).forward is not nn.Sequential.forward:
+        return None
+    if x.ndim != 2 or any(m._forward_hooks or m._forward_pre_hooks for m in network.modules()):
+        return None
+    modules = list(network)
+    hidden = []
+    while len(modules) >= 3 and type(modules[2]) in (GaussianNoise, NoNoise):
+        linear, activation, channel = modules[:3]
+        code = _activation_code(activation)
+        if type(linear) is not nn.Linear or linear.bias is None or code is None:
+            return None
+        if linear.weight.device.type != "cpu" or str(linear.weight.dtype) != "torch.float32":
+            return None
+        hidden.append((linear, *code, channel.beta))
+        modules = modules[3:]
+    if not hidden or any(isinstance(m, GaussianNoise | NoNoise) for m in modules):
+        return None
+    linears = [row[0] for row in hidden]
+    return PlainNetwork(
+        widths=np.array([linears[0].in_features] + [m.out_features for m in linears], np.int64),
+        weights=np.concatenate([m.weight.detach().numpy().ravel() for m in linears]),
+        biases=np.concatenate([m.bias.detach().numpy() for m in linears]),
+        activations=np.array([row[1] for row in hidden], np.int64),
+        slopes=np.array([row[2] for row in hidden], np.float32),
+        betas=np.array([row[3] for row in hidden], np.float32),
+    )
+
+
+@numba.njit(inline="always", fastmath=True, error_model="numpy")
+def _affine(weights, biases, first_weight, first_bias, unit, t, n_in, out):
+    """out[j] = b + Σ_i w_i t[i, j] for one unit."""
+    row = first_weight + unit * n_in
+    bias = biases[first_bias + unit]
+    for j in range(out.size):
+        out[j] = bias
+    for i in range(n_in):
+        w = weights[row + i]
+        for j in range(out.size):
+            out[j] += w * t[i, j]
+
+
+@numba.njit(inline="always", fastmath=True, error_model="numpy")
+def _activate(code, slope, row):
+    if code == _TANH:
+        for j in range(row.size):
+            row[j] = tanh(row[j])
+    elif code == _LEAKY:
+        for j in range(row.size):
+            row[j] = max(row[j], slope * row[j])
+
+
+@numba.njit(cache=True, fastmath=True, error_model="numpy")
+def _add_noise(s, beta, state, bits, z, t):
+    """t = s + beta·z for the rows of ``s`` [units, DRAWS]."""
+    for unit in range(s.shape[0]):
+        if beta > _f(0.0):
+            fill_normals(state, bits, z)
+            for j in range(DRAWS):
+                t[unit, j] = s[unit, j] + beta * z[j]
+        else:
+            for j in range(DRAWS):
+                t[unit, j] = s[unit, j]
+
+
+@numba.njit(cache=True, fastmath=True, error_model="numpy")
+def _propagate(x, widths, weights, biases, activations, slopes, betas, state, s, t, z, bits):
+    """DRAWS draws of S of one input ``x`` [d] into ``s`` [Σ widths, DRAWS]."""
+    for unit in range(widths[1]):  # the first S is a function of x: the same in every draw
+        value = biases[unit]
+        for i in range(widths[0]):
+            value += weights[unit * widths[0] + i] * x[i]
+        for j in range(DRAWS):
+            s[unit, j] = value
+        _activate(activations[0], slopes[0], s[unit])
+    first_weight = widths[0] * widths[1]
+    first_unit = widths[1]
+    for layer in range(1, activations.size):
+        n_in = widths[layer]
+        _add_noise(s[first_unit - n_in : first_unit], betas[layer - 1], state, bits, z, t)
+        for unit in range(widths[layer + 1]):
+            row = s[first_unit + unit]
+            _affine(weights, biases, first_weight, first_unit, unit, t, n_in, row)
+            _activate(activations[layer], slopes[layer], row)
+        first_weight += n_in * widths[layer + 1]
+        first_unit += widths[layer + 1]
+
+
+@numba.njit(cache=True, parallel=True, fastmath=True, error_model="numpy")
+def fused_propagation(
+    x, first, widths, weights, biases, activations, slopes, betas, seed, purpose, s
+):
+    """Draws of S in every hidden layer, into ``s`` [n, Σ widths, n_draws].
+
+    ``x`` [n, d] holds inputs number ``first``, ``first`` + 1, …; the noise of an input is a
+    function of (``seed``, ``purpose``, its number). ``n_draws`` is a multiple of 256.
+    """
+    for k in numba.prange(x.shape[0]):
+        state = np.empty((4, DRAWS // 2), np.uint32)
+        bits = np.empty((2, DRAWS // 2), np.uint32)
+        z = np.empty(DRAWS, np.float32)
+        t = np.empty((s.shape[1], DRAWS), np.float32)
+        rows = np.empty((s.shape[1], DRAWS), np.float32)
+        seed_lanes(state, stream(seed, purpose, first + k))
+        for begin in range(0, s.shape[2], DRAWS):
+            _propagate(
+                x[k],
+                widths,
+                weights,
+                biases,
+                activations,
+                slopes,
+                betas,
+                state,
+                rows,
+                t,
+                z,
+                bits,
+            )
+            for i in range(s.shape[1]):
+                for j in range(DRAWS):
+                    s[k, i, begin + j] = rows[i, j]

@@ -1,0 +1,79 @@
+"""The kernels against float64, for clouds far apart, touching and merged, short and long."""
+
+import numpy as np
+import pytest
+
+from ib_runner.information.interval.kernels import own_cloud_densities
+from ib_runner.information.interval.mixtures import PRUNED, fit, join, mixture_sums
+
+LN2 = np.log(2)
+
+
+def exact_log2_mixture(points, records):
+    """log2 of one mixture at ``points`` [d, m], float64."""
+    dim = len(points)
+    exponents = []
+    for record in records.astype(float):
+        lower = np.zeros((dim, dim))
+        lower[np.tril_indices(dim)] = record[1 + dim :]
+        moved = points - record[1 : 1 + dim, None]
+        exponents.append(record[0] - np.square(lower @ moved).sum(0))
+    return np.logaddexp.reduce(np.array(exponents) * LN2, axis=0) / LN2
+
+
+@pytest.mark.parametrize("spacing", [0.1, 3.0, 100.0, 1e5])
+@pytest.mark.parametrize("stretch", [0.0, 1.0, 60.0])
+@pytest.mark.parametrize(("dim", "n_components"), [(1, 1), (3, 16), (10, 1)])
+def test_sums_of_mixtures(dim, n_components, spacing, stretch):
+    rng = np.random.default_rng(0)
+    n, m = 24, 5
+    centres = rng.standard_normal((n, dim)) * spacing
+    clouds = rng.standard_normal((n, dim, 128)).astype(np.float32) * np.float32(0.3)
+    clouds[:, 0] += rng.standard_normal((n, 128)).astype(np.float32) ** 3 * np.float32(stretch)
+    points = clouds[:, :, :m] + rng.standard_normal((n, dim, m)).astype(np.float32)
+    points[0] += np.float32(30.0)  # far from its own cloud
+    mixtures = join([fit(clouds[:10], n_components), fit(clouds[10:], n_components)])
+    classes = np.arange(n) % 3
+    sums = mixture_sums(points, np.arange(n), centres, mixtures, classes)
+    for x in range(n):
+        terms = np.array(
+            [
+                exact_log2_mixture(
+                    points[x] + (centres[x] - centres[other])[:, None],
+                    mixtures.records[mixtures.offsets[other] : mixtures.offsets[other + 1]],
+                )
+                for other in range(n)
+            ]
+        )
+        room = 2e-4 + 3e-7 * np.abs(terms[x]).max()
+        assert np.allclose(sums.own[x], terms[x], atol=room)
+        total = np.logaddexp.reduce(terms * LN2, axis=0) / LN2
+        same = np.logaddexp.reduce(terms[classes == classes[x]] * LN2, axis=0) / LN2
+        assert np.allclose(sums.total[x], total, atol=room + PRUNED)
+        assert np.allclose(sums.same[x], same, atol=room + PRUNED)
+
+
+def test_own_clouds_without_underflow():
+    rng = np.random.default_rng(1)
+    clouds = rng.standard_normal((4, 3, 200)).astype(np.float32) * 1000
+    noise = rng.standard_normal((4, 3, 6)).astype(np.float32) * np.array([1, 5, 12, 0.1])[
+        :, None, None
+    ].astype(np.float32)
+    points = clouds[:, :, :6] + noise
+    s = clouds[:, :, :6]
+    out = np.empty((4, 6))
+    own_cloud_densities(points, -np.square(points - s).sum(1), clouds, out)
+    squared = np.square(points[..., None].astype(float) - clouds[:, :, None]).sum(1)
+    exact = np.logaddexp.reduce(-squared * LN2, axis=2) / LN2 - np.log2(200)
+    assert np.allclose(out, exact, atol=1e-3)
+
+
+def test_a_mixture_is_a_density():
+    rng = np.random.default_rng(2)
+    cloud = (rng.standard_normal((1, 1, 256)) ** 3 * 5).astype(np.float32)
+    t = np.linspace(-400, 400, 400_001)
+    for n_components in (1, 4, 16):
+        mixtures = fit(cloud, n_components)
+        density = np.exp2(exact_log2_mixture(t[None], mixtures.records))
+        # relative to the noise's peak: the kernel 2^(−u²) integrates to √(π/ln 2)
+        assert np.trapezoid(density, t) == pytest.approx(np.sqrt(np.pi / LN2), rel=1e-4)
