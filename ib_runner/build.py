@@ -16,8 +16,8 @@ from torch import nn
 
 from ib_runner.datasets import Dataset
 from ib_runner.errors import UsageError
-from ib_runner.runs.schema import TABLES, define_table
 from ib_runner.seeds import stream_seed
+from ib_runner.tables.schema import TABLES, define_table
 from ib_runner.training.schedule import schedule
 from ib_runner.training.targets import check_loss
 

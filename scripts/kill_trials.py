@@ -24,8 +24,8 @@ import pandas as pd
 
 from ib_runner import cli
 from ib_runner.runs.folder import Run
-from ib_runner.runs.schema import key_columns
 from ib_runner.stages import measure, plot, train  # noqa: F401 - imported once, for all forks
+from ib_runner.tables.schema import key_columns
 
 STAGES = ("train", "measure", "plot")
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)

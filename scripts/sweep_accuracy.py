@@ -13,8 +13,7 @@ from pathlib import Path
 import pandas as pd
 
 from ib_runner.runs.find import open_found
-from ib_runner.runs.sweep import read_sweep
-from ib_runner.runs.sweep_tables import swept_values
+from ib_runner.runs.sweep import read_sweep, swept_values
 
 
 def accuracies(path: Path) -> pd.DataFrame:
@@ -25,7 +24,7 @@ def accuracies(path: Path) -> pd.DataFrame:
         training = run.table("training")
         last = training[(training.split == "test") & (training.epoch == training.epoch.max())]
         overrides = sweep.overrides(run.path.name)
-        rows.append(swept_values(run, keys, overrides) | {"accuracy": last.accuracy.item()})
+        rows.append(swept_values(run.config, keys, overrides) | {"accuracy": last.accuracy.item()})
     found = pd.DataFrame(rows).groupby(keys, dropna=False)["accuracy"]
     return found.agg(runs="count", mean="mean", least="min", largest="max").reset_index()
 

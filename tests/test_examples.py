@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ib_runner import open_run
-from ib_runner.runs.tables import read_table
+from ib_runner.tables.files import read_table
 
 ROOT = Path(__file__).resolve().parents[1]
 TINY = ["trainer.epochs=3", "measure.epochs=[0,3]", "measure.measurements=[linear_probe]"]

@@ -2,6 +2,6 @@
 
 from ib_runner.measurements.measurement import EveryEpoch, rows
 from ib_runner.measurements.snapshot import Snapshot
-from ib_runner.runs.schema import EPOCH, LAYER, Column
+from ib_runner.tables.schema import EPOCH, LAYER, Column
 
 __all__ = ["EPOCH", "LAYER", "Column", "EveryEpoch", "Snapshot", "rows"]

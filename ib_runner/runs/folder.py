@@ -25,8 +25,9 @@ from ib_runner.runs import provenance
 from ib_runner.runs.atomic import make_folder, remove_temporaries, write_json, write_text
 from ib_runner.runs.checkpoints import Checkpoints
 from ib_runner.runs.lock import hold, is_held
-from ib_runner.runs.schema import SCHEMA_VERSION, TABLES
-from ib_runner.runs.tables import read_table
+from ib_runner.tables.files import read_table
+from ib_runner.tables.schema import TABLES
+from ib_runner.tables.version import SCHEMA_VERSION
 
 CONFIG_NAME = "config.yaml"
 STATE_NAME = "run.json"

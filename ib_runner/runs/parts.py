@@ -9,7 +9,7 @@ import pandas as pd
 
 from ib_runner.errors import DamagedFileError
 from ib_runner.runs.atomic import make_folder, write_text
-from ib_runner.runs.tables import read_table, write_table
+from ib_runner.tables.files import read_table, write_table
 
 DONE = "done"
 EPOCH = "[0-9]" * 6 + "*"

@@ -8,9 +8,11 @@ from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from pathlib import Path
 
+from omegaconf import DictConfig, ListConfig, OmegaConf
+
 from ib_runner.errors import DamagedFileError, UsageError
 from ib_runner.runs.atomic import make_folder, write_json
-from ib_runner.runs.schema import SCHEMA_VERSION
+from ib_runner.tables.version import SCHEMA_VERSION
 
 SWEEP_NAME = "sweep.json"
 LONGEST_NAME = 200
@@ -57,6 +59,26 @@ def job_name(swept: Sequence[str], taken: Sequence[str] = ()) -> str:
         digest = hashlib.sha256("\n".join(map("=".join, pairs)).encode()).hexdigest()[:8]
         name = f"{name[:LONGEST_NAME]}-{digest}"
     return name
+
+
+def swept_values(
+    config: DictConfig, keys: Sequence[str], overrides: Sequence[str]
+) -> dict[str, object]:
+    """The values of the swept ``keys`` in a run's ``config``; what is no plain value comes as text.
+
+    A chosen entry of a group (condition, exp, noise, …) is its name, known from the job's
+    ``overrides`` only: the configuration has what the entry holds.
+    """
+    given = dict(one.lstrip("+~").partition("=")[::2] for one in overrides)
+    values = {}
+    for key in keys:
+        value = OmegaConf.select(config, key)
+        if isinstance(value, ListConfig):
+            value = str(OmegaConf.to_container(value, resolve=True))
+        elif OmegaConf.is_config(value) or (value is None and given.get(key) != "null"):
+            value = given.get(key)
+        values[key] = value
+    return values
 
 
 def write_sweep(path: Path, sweep: Sweep) -> None:

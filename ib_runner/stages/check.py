@@ -11,9 +11,9 @@ from ib_runner.findings.finding import Outcome, Rule
 from ib_runner.runs.atomic import make_folder
 from ib_runner.runs.folder import Run
 from ib_runner.runs.log import log_to, logger
-from ib_runner.runs.tables import write_table
 from ib_runner.stages.context import context_of
 from ib_runner.stages.verdicts import in_blocks
+from ib_runner.tables.files import write_table
 
 
 def check(config: DictConfig, run: Run) -> None:

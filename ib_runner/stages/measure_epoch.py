@@ -14,8 +14,8 @@ from ib_runner.errors import UsageError, raise_interruption_behind
 from ib_runner.measurements.measurement import LayersFailedError, Measurement, cause
 from ib_runner.measurements.snapshot import Snapshot
 from ib_runner.runs.folder import Run
-from ib_runner.runs.schema import key_columns
-from ib_runner.runs.tables import check_rows
+from ib_runner.tables.files import check_rows
+from ib_runner.tables.schema import key_columns
 
 
 @dataclass(frozen=True)

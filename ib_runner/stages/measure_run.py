@@ -15,10 +15,10 @@ from ib_runner.errors import IbRunError, MeasurementFailedError, UsageError
 from ib_runner.runs.folder import Run
 from ib_runner.runs.log import log_to, logger
 from ib_runner.runs.parts import Parts
-from ib_runner.runs.schema import TABLES
-from ib_runner.runs.tables import replace_rows, write_table
 from ib_runner.stages.epochs import epochs_to_measure
 from ib_runner.stages.measure_epoch import EpochTask, Failure, Measured
+from ib_runner.tables.files import replace_rows, write_table
+from ib_runner.tables.schema import TABLES
 
 
 class MeasuredRun:

@@ -26,12 +26,18 @@ from ib_runner.measurements.snapshot import Snapshot
 from ib_runner.runs.atomic import make_folder, write_bytes
 from ib_runner.runs.folder import Run
 from ib_runner.runs.log import logger
-from ib_runner.runs.sweep_tables import collect_findings, collect_tables, sweep_table_path
-from ib_runner.runs.tables import read_table, write_table
+from ib_runner.runs.sweep import read_sweep, swept_values
 from ib_runner.stages.check import finding_row
 from ib_runner.stages.context import context_of
 from ib_runner.stages.epochs import epochs_to_measure
 from ib_runner.stages.verdicts import in_tables
+from ib_runner.tables.collect import (
+    SweptRun,
+    collect_findings,
+    collect_tables,
+    sweep_table_path,
+)
+from ib_runner.tables.files import read_table, write_table
 
 
 @dataclass(frozen=True)
@@ -59,6 +65,16 @@ class SweepOfRuns:
         return set(getattr(entry, "keys_needed", ())) <= set(self.keys)
 
     @cached_property
+    def swept(self) -> list[SweptRun]:
+        """The runs as their sweep's tables see them."""
+        jobs = read_sweep(self.path).jobs
+        return [
+            SweptRun(name, swept_values(run.config, self.keys, jobs[name]), run.table_path)
+            for run in self.runs
+            for name in [run.path.name]
+        ]
+
+    @cached_property
     def tables(self) -> Tables:
         """The sweep's tables by name; ``FileNotFoundError`` where there is none."""
         return cache(lambda name: read_table(sweep_table_path(self.path, name)))
@@ -73,12 +89,12 @@ class SweepOfRuns:
 
 def train_sweep(sweep: SweepOfRuns) -> None:
     """The runs' tables in one each."""
-    collect_tables(sweep.path, sweep.runs, sweep.keys)
+    collect_tables(sweep.path, sweep.swept)
 
 
 def measure_sweep(sweep: SweepOfRuns) -> None:
     """The runs' tables in one each, and the tables about several runs."""
-    collect_tables(sweep.path, sweep.runs, sweep.keys)
+    collect_tables(sweep.path, sweep.swept)
     for measurement, config in sweep.entries(build_measurements).values():
         frames = [
             measurement.over_runs(_snapshots(sweep, epoch))
@@ -141,7 +157,7 @@ def check_sweep(sweep: SweepOfRuns) -> None:
         for name, (finding, _) in sweep.entries(build_findings).items()
         if sweep.has_keys(finding)
     ]
-    over_runs = collect_findings(sweep.path, sweep.runs, sweep.keys, rows, _rules(sweep))
+    over_runs = collect_findings(sweep.path, sweep.swept, rows, _rules(sweep))
     if over_runs:
         experiments = {context.experiment for context in sweep.about.contexts.values()}
         print(in_tables(over_runs, experiments.pop() if len(experiments) == 1 else None))

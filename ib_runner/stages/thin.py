@@ -11,7 +11,7 @@ from ib_runner.errors import UsageError
 from ib_runner.runs.find import is_sweep
 from ib_runner.runs.folder import Run
 from ib_runner.runs.log import log_to, logger
-from ib_runner.runs.tables import read_table
+from ib_runner.tables.files import read_table
 
 
 def thin(run: Run, keep: Sequence[int]) -> None:

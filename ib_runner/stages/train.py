@@ -11,7 +11,7 @@ from ib_runner.errors import Interrupted, TrainingFailedError, interruption_behi
 from ib_runner.runs import provenance
 from ib_runner.runs.folder import Run, now
 from ib_runner.runs.log import log_to, logger
-from ib_runner.runs.tables import write_table
+from ib_runner.tables.files import write_table
 from ib_runner.training.loop import train as train_network
 
 

@@ -7,7 +7,7 @@ from itertools import groupby
 import pandas as pd
 
 from ib_runner.findings.finding import NOTHING
-from ib_runner.runs.sweep_tables import ALL_RUNS
+from ib_runner.tables.collect import ALL_RUNS
 
 Row = Mapping[str, object]
 

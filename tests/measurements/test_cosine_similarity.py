@@ -12,7 +12,7 @@ from ib_runner.measurements.cosine_similarity import CosineSimilarity, compared
 from ib_runner.measurements.snapshot import Snapshot
 from ib_runner.networks import FCN, DropoutNoise, GaussianNoise, NoNoise
 from ib_runner.networks.cnn import CNN
-from ib_runner.runs.schema import TABLES
+from ib_runner.tables.schema import TABLES
 
 
 class Fixed(nn.Module):

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from ib_runner.measurements.entropy_slope import EntropySlope
-from ib_runner.runs.schema import TABLES
+from ib_runner.tables.schema import TABLES
 
 
 def binned(epochs, entropies, unit=0, width=0.1, layer=3) -> pd.DataFrame:

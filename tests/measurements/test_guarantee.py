@@ -13,7 +13,7 @@ from ib_runner.measurements.distance_histogram import DistanceHistogram
 from ib_runner.measurements.guarantee import Guarantee, moments
 from ib_runner.measurements.snapshot import Snapshot
 from ib_runner.networks import GaussianNoise
-from ib_runner.runs.tables import write_table
+from ib_runner.tables.files import write_table
 
 N, BETA = 4096, 0.005
 

@@ -20,8 +20,8 @@ from ib_runner.measurements.representation import Representation
 from ib_runner.measurements.snapshot import Snapshot
 from ib_runner.networks import DropoutNoise, GaussianNoise, NoNoise
 from ib_runner.networks.cnn import CNN
-from ib_runner.runs.schema import TABLES
-from ib_runner.runs.tables import write_table
+from ib_runner.tables.files import write_table
+from ib_runner.tables.schema import TABLES
 
 N = 60
 

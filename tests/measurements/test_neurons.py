@@ -15,7 +15,7 @@ from ib_runner.measurements.parameter import Parameter
 from ib_runner.measurements.snapshot import Snapshot
 from ib_runner.networks import FCN, GaussianNoise
 from ib_runner.networks.neurons import Neurons
-from ib_runner.runs.tables import write_table
+from ib_runner.tables.files import write_table
 
 BETA = 0.05
 X = [-3.0, -1.0, 1.0, 3.0]

@@ -11,8 +11,8 @@ from omegaconf import OmegaConf
 from ib_runner.build import build_measurements
 from ib_runner.errors import UsageError
 from ib_runner.measurements import EPOCH, Column, EveryEpoch
-from ib_runner.runs import schema
-from ib_runner.runs.tables import read_table, write_table
+from ib_runner.tables import schema
+from ib_runner.tables.files import read_table, write_table
 
 COLUMNS = {"epoch": EPOCH, "share": Column(pa.float64(), "fraction")}
 
@@ -37,7 +37,7 @@ def build(monkeypatch):
 def test_a_table_of_its_own(build, tmp_path, monkeypatch):
     build(table="dead_units", columns=COLUMNS)
     build(table="dead_units", columns=COLUMNS)  # again, as every worker does
-    monkeypatch.setattr("ib_runner.runs.tables.TABLES", schema.TABLES)
+    monkeypatch.setattr("ib_runner.tables.files.TABLES", schema.TABLES)
     write_table(tmp_path / "t.parquet", pd.DataFrame({"epoch": [1], "share": [0.5]}), "dead_units")
     read = pa.parquet.read_schema(tmp_path / "t.parquet")
     assert read.field("share").metadata == {b"unit": b"fraction"}

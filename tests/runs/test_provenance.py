@@ -7,7 +7,7 @@ import pytest
 
 from ib_runner import cli
 from ib_runner.runs.folder import Run
-from ib_runner.runs.schema import SCHEMA_VERSION
+from ib_runner.tables.version import SCHEMA_VERSION
 
 TINY = ["network.widths=[3,2]", "trainer.epochs=2", "seed=5", "device=cpu"]
 TINY += ["measure.epochs=[0,2]", "measure.n_jobs=1"]

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from ib_runner import cli
-from ib_runner.runs.tables import read_table
+from ib_runner.tables.files import read_table
 
 TOGETHER = [
     "measure.measurements=[binned_entropy,squared]",

@@ -9,7 +9,7 @@ from torch import nn
 from ib_runner.datasets import Dataset, Split
 from ib_runner.networks import FCN, GaussianNoise, NoiseChannel, NoNoise
 from ib_runner.runs.checkpoints import Checkpoints
-from ib_runner.runs.tables import read_table, write_table
+from ib_runner.tables.files import read_table, write_table
 from ib_runner.training.loop import train
 from ib_runner.training.schedule import constant
 from ib_runner.training.task import Task, part

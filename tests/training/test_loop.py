@@ -19,7 +19,7 @@ from torch.nn import functional
 from ib_runner.errors import DamagedFileError, Interrupted, TrainingFailedError, UsageError
 from ib_runner.networks import GaussianNoise, NoNoise
 from ib_runner.runs.checkpoints import Checkpoints
-from ib_runner.runs.tables import read_table
+from ib_runner.tables.files import read_table
 from ib_runner.training.parseval import Parseval
 from ib_runner.training.schedule import geometric
 

@@ -9,8 +9,6 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-SCHEMA_VERSION = 1
-
 _INT = pa.int64()
 _REAL = pa.float64()
 _TEXT = pa.string()

@@ -8,9 +8,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ib_runner.errors import DamagedFileError
-from ib_runner.runs import seal
 from ib_runner.runs.atomic import write_bytes
-from ib_runner.runs.schema import SCHEMA_VERSION, TABLES, Column, key_columns, replacement_key
+from ib_runner.tables import seal
+from ib_runner.tables.schema import TABLES, Column, key_columns, replacement_key
+from ib_runner.tables.version import SCHEMA_VERSION
 
 
 def arrow_schema(table: str, extra: Mapping[str, Column] | None = None) -> pa.Schema:

@@ -1,39 +1,28 @@
 """A sweep's tables: those of its runs in one, with the run and the swept values as columns."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
-from omegaconf import ListConfig, OmegaConf
 
 from ib_runner.runs.atomic import make_folder
-from ib_runner.runs.folder import Run
 from ib_runner.runs.provenance import software
-from ib_runner.runs.schema import TABLES, Column
-from ib_runner.runs.sweep import read_sweep
-from ib_runner.runs.tables import write_table
+from ib_runner.tables.files import read_table, write_table
+from ib_runner.tables.schema import TABLES, Column
 
 _ARROW = {bool: pa.bool_(), int: pa.int64(), float: pa.float64(), str: pa.string()}
 
 
-def swept_values(run: Run, keys: list[str], overrides: list[str]) -> dict[str, object]:
-    """The values of the swept ``keys`` in ``run``; what is no plain value comes as text.
+@dataclass(frozen=True)
+class SweptRun:
+    """A run of a sweep: its ``name``, its ``values`` by swept key, and the paths of its tables."""
 
-    A chosen entry of a group (condition, exp, noise, …) is its name, known from the job's
-    ``overrides`` only: the configuration has what the entry holds.
-    """
-    given = dict(one.lstrip("+~").partition("=")[::2] for one in overrides)
-    values = {}
-    for key in keys:
-        value = OmegaConf.select(run.config, key)
-        if isinstance(value, ListConfig):
-            value = str(OmegaConf.to_container(value, resolve=True))
-        elif OmegaConf.is_config(value) or (value is None and given.get(key) != "null"):
-            value = given.get(key)
-        values[key] = value
-    return values
+    name: str
+    values: Mapping[str, object]
+    table_path: Callable[[str], Path]
 
 
 def sweep_columns(rows: list[Mapping[str, object]]) -> dict[str, Column]:
@@ -51,11 +40,11 @@ def sweep_table_path(folder: Path, table: str) -> Path:
     return folder / "measurements" / f"{table}.parquet"
 
 
-def collect_tables(folder: Path, runs: Sequence[Run], keys: Sequence[str]) -> list[str]:
+def collect_tables(folder: Path, runs: Sequence[SweptRun]) -> list[str]:
     """Write every table, findings aside, that at least one run has; their names."""
     written = []
     for table in TABLES.keys() - {"findings"}:
-        columns, frames = _of_runs(folder, runs, keys, table)
+        columns, frames = _of_runs(runs, table)
         if frames:
             _write(folder, table, frames, columns, runs)
             written.append(table)
@@ -64,8 +53,7 @@ def collect_tables(folder: Path, runs: Sequence[Run], keys: Sequence[str]) -> li
 
 def collect_findings(
     folder: Path,
-    runs: Sequence[Run],
-    keys: Sequence[str],
+    runs: Sequence[SweptRun],
     over_runs: Sequence[Mapping[str, object]] = (),
     rules: Mapping[str, Mapping[str, str]] | None = None,
 ) -> list[dict[str, object]]:
@@ -74,29 +62,25 @@ def collect_findings(
     ``rules``: in words, what each finding must meet, by run and finding. Returns the rows about
     several runs: shares first.
     """
-    columns, frames = _of_runs(folder, runs, keys, "findings")
-    shares = _shares(pd.concat(frames), keys, rules or {}) if frames else []
+    columns, frames = _of_runs(runs, "findings")
+    shares = _shares(pd.concat(frames), list(runs[0].values), rules or {}) if frames else []
     rows = [*shares, *({**row, "run": ALL_RUNS} for row in over_runs)]
     if rows:
         _write(folder, "findings", [pd.DataFrame(rows), *frames], columns, runs)
     return rows
 
 
-def _of_runs(
-    folder: Path, runs: Sequence[Run], keys: Sequence[str], table: str
-) -> tuple[dict[str, Column], list[pd.DataFrame]]:
+def _of_runs(runs: Sequence[SweptRun], table: str) -> tuple[dict[str, Column], list[pd.DataFrame]]:
     """The further columns, and a frame for each of those runs that have ``table``."""
     holders = [run for run in runs if run.table_path(table).is_file()]
-    jobs = read_sweep(folder).jobs
-    values = [swept_values(run, keys, jobs[run.path.name]) for run in holders]
-    columns = sweep_columns(values)
+    columns = sweep_columns([run.values for run in holders])
     frames = []
-    for run, value in zip(holders, values, strict=True):
+    for run in holders:
         texts = {
-            key: str(v) if columns[key].type == pa.string() and v is not None else v
-            for key, v in value.items()
+            key: str(value) if columns[key].type == pa.string() and value is not None else value
+            for key, value in run.values.items()
         }
-        frames.append(run.table(table).assign(run=run.path.name, **texts))
+        frames.append(read_table(run.table_path(table)).assign(run=run.name, **texts))
     return columns, frames
 
 
@@ -105,11 +89,11 @@ def _write(
     table: str,
     frames: Sequence[pd.DataFrame],
     columns: Mapping[str, Column],
-    runs: Sequence[Run],
+    runs: Sequence[SweptRun],
 ) -> None:
     """The runs' own settings and data are in their own tables and ``run.json``."""
     path = sweep_table_path(folder, table)
-    names = json.dumps(sorted(run.path.name for run in runs))
+    names = json.dumps(sorted(run.name for run in runs))
     metadata = {"sweep": folder.name, "runs": names, **software()}
     make_folder(path.parent)
     rows = pd.concat(frames, ignore_index=True).reindex(columns=[*TABLES[table], *columns])

@@ -6,8 +6,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from ib_runner.errors import DamagedFileError
-from ib_runner.runs.schema import SCHEMA_VERSION, TABLES, replacement_key
-from ib_runner.runs.tables import arrow_schema, read_table, replace_rows, write_table
+from ib_runner.tables.files import arrow_schema, read_table, replace_rows, write_table
+from ib_runner.tables.schema import TABLES, replacement_key
+from ib_runner.tables.version import SCHEMA_VERSION
 
 
 def entropies(epochs, entropy=1.0):

@@ -8,9 +8,9 @@ import pytest
 from omegaconf import OmegaConf
 
 from ib_runner.runs.folder import Run
-from ib_runner.runs.sweep import Sweep, write_sweep
-from ib_runner.runs.sweep_tables import ALL_RUNS, collect_findings, swept_values
-from ib_runner.runs.tables import read_table, write_table
+from ib_runner.runs.sweep import swept_values
+from ib_runner.tables.collect import ALL_RUNS, SweptRun, collect_findings
+from ib_runner.tables.files import read_table, write_table
 
 
 def finding(name, holds):
@@ -32,14 +32,23 @@ def runs(tmp_path):
         rows = [finding("compression", holds), finding("accuracy", "yes")]
         write_table(run.table_path("findings"), pd.DataFrame(rows), "findings")
         made.append(run)
-    jobs = {run.path.name: ["+exp=e", f"condition=c{k}"] for k, run in enumerate(made)}
-    write_sweep(tmp_path, Sweep("train", [], [], jobs))
     return made
+
+
+def swept(runs, keys):
+    return [
+        SweptRun(
+            run.path.name,
+            swept_values(run.config, keys, ["+exp=e", f"condition=c{run.config.seed}"]),
+            run.table_path,
+        )
+        for run in runs
+    ]
 
 
 def test_rows_carry_run_and_swept_values_verbatim(runs, tmp_path):
     keys = ["noise.beta", "seed", "network.widths"]
-    collect_findings(tmp_path, runs, keys)
+    collect_findings(tmp_path, swept(runs, keys))
     found = pq.read_schema(tmp_path / "measurements" / "findings.parquet").metadata
     assert found[b"sweep"].decode() == tmp_path.name
     assert json.loads(found[b"runs"]) == ["job-0", "job-1", "job-2", "job-3"]
@@ -57,15 +66,15 @@ def test_chosen_entries_of_groups_come_by_name(runs, tmp_path):
     overrides = ["+exp=e", "condition=c1", "noise=gaussian", "trainer.batch_size=null"]
     keys = ["exp", "condition", "noise", "seed", "trainer.batch_size"]
     expected = ["e", "c1", "gaussian", 1, None]
-    assert list(swept_values(runs[1], keys, overrides).values()) == expected
-    collect_findings(tmp_path, runs, ["condition", "exp"])
+    assert list(swept_values(runs[1].config, keys, overrides).values()) == expected
+    collect_findings(tmp_path, swept(runs, ["condition", "exp"]))
     table = read_table(tmp_path / "measurements" / "findings.parquet")
     assert table[table.run == "job-2"].condition.tolist() == ["c2", "c2"]
     assert set(table.exp.dropna()) == {"e"}
 
 
 def test_findings_over_runs_count_those_that_can_tell(runs, tmp_path):
-    collect_findings(tmp_path, runs, ["seed"])
+    collect_findings(tmp_path, swept(runs, ["seed"]))
     table = read_table(tmp_path / "measurements" / "findings.parquet")
     over = table[table.run == ALL_RUNS].set_index("finding")
     assert over.loc["compression", "share"] == pytest.approx(2 / 3)
@@ -80,7 +89,9 @@ def test_findings_over_runs_count_those_that_can_tell(runs, tmp_path):
 
 def test_shares_say_what_of_which_rule_and_between_which_ends(runs, tmp_path):
     rules = {run.path.name: {"compression": "the fall (nats) must be at least 1"} for run in runs}
-    rows = {row["finding"]: row for row in collect_findings(tmp_path, runs, ["seed"], (), rules)}
+    rows = {
+        row["finding"]: row for row in collect_findings(tmp_path, swept(runs, ["seed"]), (), rules)
+    }
     assert rows["compression"]["measured"] == (
         "holds in 2 of 3 runs that can tell; the fall (nats) must be at least 1; "
         "median 2 (0.7 to 2)"
@@ -96,13 +107,13 @@ def test_shares_say_what_of_which_rule_and_between_which_ends(runs, tmp_path):
 
 
 def test_where_no_run_can_tell_the_share_says_why(runs, tmp_path):
-    rows = {row["finding"]: row for row in collect_findings(tmp_path, [runs[2]], ["seed"])}
+    rows = {row["finding"]: row for row in collect_findings(tmp_path, swept([runs[2]], ["seed"]))}
     assert rows["compression"]["low"] is None
     assert (rows["compression"]["holds"], rows["compression"]["why"]) == ("undecided", "w")
 
 
 def test_runs_that_differ_in_more_than_their_seed_are_counted_apart(runs, tmp_path):
-    rows = collect_findings(tmp_path, runs[:2], ["noise.beta", "seed"])
+    rows = collect_findings(tmp_path, swept(runs[:2], ["noise.beta", "seed"]))
     shares = {(row["run"], row["finding"]): row["share"] for row in rows}
     assert shares[f"{ALL_RUNS} noise.beta=0.1", "compression"] == 1
     assert shares[f"{ALL_RUNS} noise.beta=1.0", "compression"] == 0
