@@ -26,6 +26,8 @@ ROOMS = ("datasets", "networks", "training", "measurements", "figures", "finding
 #: nodes with a ``_target_``, alone or under a name
 ONE = ("dataset", "network", "noise", "regularizer", "optimizer", "logging")
 NAMED = ("measurement", "figure")
+#: modules by the names that configurations of earlier versions have them under
+MOVED = {"ib_runner.findings.errors": "ib_runner.findings.misclassification"}
 
 
 def build_dataset(config: DictConfig, allow_targets: Sequence[str] = ()) -> Dataset:
@@ -210,13 +212,28 @@ def _call(config: DictConfig, key: str, allow_targets: Sequence[str], **argument
 
 def _target(config: DictConfig, key: str, allow_targets: Sequence[str]) -> Callable[..., Any]:
     """The target of entry ``key`` with the entry's keys as arguments, not yet called."""
-    node = OmegaConf.to_container(OmegaConf.select(config, key), resolve=True)
+    node = _as_named_now(OmegaConf.to_container(OmegaConf.select(config, key), resolve=True))
     for where, target in _targets_in(key, node):
         _check_trusted(where, target, allow_targets)
     try:
         return instantiate({**node, "_partial_": True}, _convert_="all")
     except HydraException as error:
         raise UsageError(f"{key}: {_reason(error)}") from error
+
+
+def _as_named_now(node: Any) -> Any:
+    """``node`` with every ``_target_`` in a module that has ``MOVED`` under its present name."""
+    if isinstance(node, Mapping):
+        return {
+            word: _target_now(child) if word == "_target_" else _as_named_now(child)
+            for word, child in node.items()
+        }
+    return [_as_named_now(child) for child in node] if isinstance(node, list) else node
+
+
+def _target_now(target: str) -> str:
+    module, dot, name = str(target).rpartition(".")
+    return f"{MOVED.get(module, module)}{dot}{name}"
 
 
 def _check_trusted(key: str, target: str, allow_targets: Sequence[str]) -> None:

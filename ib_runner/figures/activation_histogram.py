@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from ib_runner.figures.epochs import epoch_axis
 from ib_runner.figures.layers import layer_name
 from ib_runner.figures.style import COLUMN, DENSITY_MAP, new_figure, styled
-from ib_runner.findings.context import Context, Tables
+from ib_runner.selections.context import Context, Tables
 
 #: shares of a layer's values at which the colours end
 SHARES = LogNorm(1e-3, 1.0, clip=True)

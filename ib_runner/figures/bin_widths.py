@@ -8,8 +8,8 @@ from matplotlib.figure import Figure
 from ib_runner.figures.layer_panels import layer_panels
 from ib_runner.figures.style import styled
 from ib_runner.figures.units import convert
-from ib_runner.findings.binning import whole_layers, widths_of_layers
-from ib_runner.findings.context import Context, Tables
+from ib_runner.selections.bins import whole_layers, widths_of_layers
+from ib_runner.selections.context import Context, Tables
 
 #: from narrow to wide bins, without the yellow end that paper swallows
 WIDTH_MAP, WIDTH_RANGE = "plasma", (0.0, 0.85)

@@ -8,8 +8,8 @@ from ib_runner.figures.epochs import epoch_axis, marker
 from ib_runner.figures.layers import layer_legend, layer_line, layer_name
 from ib_runner.figures.style import COLUMN, GREY, new_figure, styled
 from ib_runner.figures.units import convert
-from ib_runner.findings.binning import whole_layers, widths_of_layers
-from ib_runner.findings.context import Context, Tables
+from ib_runner.selections.bins import whole_layers, widths_of_layers
+from ib_runner.selections.context import Context, Tables
 
 
 class BinnedEntropy:

@@ -13,7 +13,7 @@ from ib_runner.figures.activation_histogram import epoch_edges
 from ib_runner.figures.epochs import epoch_axis, marked_epochs
 from ib_runner.figures.layers import layer_name
 from ib_runner.figures.style import COLUMN, DENSITY_MAP, colour, new_figure, styled
-from ib_runner.findings.context import Context, Tables
+from ib_runner.selections.context import Context, Tables
 
 #: densities below this share of the highest are white
 FAINTEST = 1e-3

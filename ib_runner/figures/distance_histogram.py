@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from ib_runner.figures.epochs import marked_epochs
 from ib_runner.figures.layers import layer_name
 from ib_runner.figures.style import COLUMN, colour, new_figure, styled
-from ib_runner.findings.context import Context, Tables
+from ib_runner.selections.context import Context, Tables
 
 #: heights beside the highest below which a bin cannot be seen, its square root being 1 %
 VISIBLE = 1e-4

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from ib_runner.figures.layers import layer_name
 from ib_runner.figures.style import COLUMN, GREY, colour, new_figure, styled
 from ib_runner.figures.units import convert
-from ib_runner.findings.context import Context, Tables
+from ib_runner.selections.context import Context, Tables
 
 N_BINS = 40
 

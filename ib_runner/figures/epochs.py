@@ -7,9 +7,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter
 
-from ib_runner.findings.context import Context, Tables, read
-from ib_runner.findings.information import certified, of_layer
-from ib_runner.findings.turning import spread_epochs, turning_points
+from ib_runner.selections.context import Context, Tables, read
+from ib_runner.selections.information import certified, of_layer
+from ib_runner.selections.turning import spread_epochs, turning_points
 
 
 def epoch_axis(axes: Axes, last: int, label: bool = True) -> None:

@@ -5,8 +5,8 @@ from matplotlib.figure import Figure
 from ib_runner.figures.binned_entropy import draw_binned_entropy
 from ib_runner.figures.layers import layer_legend
 from ib_runner.figures.style import PAGE, new_figure, styled
-from ib_runner.findings.binning import widths_of_layers
-from ib_runner.findings.context import Context, Tables
+from ib_runner.selections.bins import widths_of_layers
+from ib_runner.selections.context import Context, Tables
 
 N_COLUMNS = 2
 

@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 from ib_runner.figures.distance_histogram import root_scale
 from ib_runner.figures.layers import layer_name
 from ib_runner.figures.style import GREY, PAGE, colour, new_figure, styled
-from ib_runner.findings.context import Runs, Tables
-from ib_runner.findings.similarity import n_pairs, similarities
+from ib_runner.selections.context import Runs, Tables
+from ib_runner.selections.similarity import n_pairs, similarities
 
 #: points; more noise thinner, so that lines that coincide show as stripes
 WIDTHS = (2.4, 1.8, 1.4, 1.0, 0.8)

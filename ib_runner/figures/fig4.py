@@ -14,8 +14,8 @@ from ib_runner.figures.epochs import marked_epochs
 from ib_runner.figures.mutual_information import draw_information
 from ib_runner.figures.noise_levels import draw_noise_levels
 from ib_runner.figures.style import PAGE, letter, new_figure, styled
-from ib_runner.findings.context import Context, Tables
-from ib_runner.findings.information import layer_number
+from ib_runner.selections.context import Context, Tables
+from ib_runner.selections.information import layer_number
 
 
 class Fig4:

@@ -16,8 +16,8 @@ from ib_runner.figures.losses import draw_losses
 from ib_runner.figures.mutual_information import draw_information, draw_marks
 from ib_runner.figures.representation import LETTERS, N_MARKS, draw_scatters
 from ib_runner.figures.style import PAGE, new_figure, styled
-from ib_runner.findings.binning import default_width
-from ib_runner.findings.context import Context, Tables
+from ib_runner.selections.bins import default_width
+from ib_runner.selections.context import Context, Tables
 
 
 class Fig5:

@@ -9,7 +9,7 @@ from ib_runner.figures.distance_histogram import distance_labels, draw_distances
 from ib_runner.figures.epochs import marked_epochs
 from ib_runner.figures.layers import layer_name
 from ib_runner.figures.style import PAGE, new_figure, styled
-from ib_runner.findings.context import Context, Tables
+from ib_runner.selections.context import Context, Tables
 
 N_MARKS = 4
 

@@ -7,7 +7,7 @@ from ib_runner.figures.layers import layer_legend
 from ib_runner.figures.mutual_information import draw_information
 from ib_runner.figures.parameter import draw_parameters
 from ib_runner.figures.style import PAGE, letter, new_figure, styled
-from ib_runner.findings.context import Context, Tables
+from ib_runner.selections.context import Context, Tables
 
 
 class Fig9:

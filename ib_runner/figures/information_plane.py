@@ -15,8 +15,8 @@ from ib_runner.figures.layers import layer_name
 from ib_runner.figures.over_runs import layout
 from ib_runner.figures.style import COLUMN, GREY, PAGE, new_figure, styled
 from ib_runner.figures.units import convert
-from ib_runner.findings.context import Context, Tables
-from ib_runner.findings.information import about_both, bin_width
+from ib_runner.selections.context import Context, Tables
+from ib_runner.selections.information import about_both, bin_width
 
 #: without the yellow end that paper swallows
 EPOCH_MAP = LinearSegmentedColormap.from_list(

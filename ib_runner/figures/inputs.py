@@ -5,7 +5,7 @@ from matplotlib.figure import Figure
 
 from ib_runner.figures.representation import class_legend, draw_classes
 from ib_runner.figures.style import COLUMN, new_figure, styled
-from ib_runner.findings.context import Context, Tables
+from ib_runner.selections.context import Context, Tables
 
 
 class Inputs:

@@ -10,7 +10,7 @@ from ib_runner.figures.layers import layer_name
 from ib_runner.figures.over_runs import layout
 from ib_runner.figures.style import COLUMN, GREY, PAGE, new_figure
 from ib_runner.figures.units import convert
-from ib_runner.findings.context import Context
+from ib_runner.selections.context import Context
 
 N_COLUMNS = 3
 #: entries of the legend in one row, in a figure of a column's width and of the page's

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from ib_runner.figures.epochs import epoch_axis, marker
 from ib_runner.figures.style import COLUMN, new_figure, styled
 from ib_runner.figures.units import convert
-from ib_runner.findings.context import Context, Tables
+from ib_runner.selections.context import Context, Tables
 
 #: no layer's colour
 LINES = {"train": "#999999", "test": "#000000"}

@@ -12,9 +12,9 @@ from ib_runner.figures.epochs import epoch_axis
 from ib_runner.figures.layers import layer_legend, layer_line, layer_name
 from ib_runner.figures.style import COLUMN, GREY, new_figure, styled
 from ib_runner.figures.units import convert
-from ib_runner.findings.context import Context, Tables
-from ib_runner.findings.information import BINNED, certified, exact, of_layer, pairwise, paper
 from ib_runner.information.estimate import Status
+from ib_runner.selections.context import Context, Tables
+from ib_runner.selections.information import BINNED, certified, exact, of_layer, pairwise, paper
 
 CROSS = {"marker": "x", "markersize": 4, "linestyle": "none", "zorder": 4}
 EXACT = {"color": "black", "linewidth": 0.8, "linestyle": (0, (4, 2)), "zorder": 3}

@@ -9,8 +9,8 @@ from ib_runner.figures.epochs import epoch_axis
 from ib_runner.figures.mutual_information import ENTROPY
 from ib_runner.figures.style import COLUMN, colour, new_figure, styled
 from ib_runner.figures.units import convert
-from ib_runner.findings.context import Context, Tables
-from ib_runner.findings.information import best, of_layer
+from ib_runner.selections.context import Context, Tables
+from ib_runner.selections.information import best, of_layer
 
 
 class NoiseLevels:

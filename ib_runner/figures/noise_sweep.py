@@ -11,9 +11,9 @@ from ib_runner.figures.layers import layer_legend, layer_line, layer_name
 from ib_runner.figures.over_runs import draw_band, over_seeds
 from ib_runner.figures.style import COLUMN, new_figure, styled
 from ib_runner.figures.units import convert
-from ib_runner.findings.context import Runs, Tables
-from ib_runner.findings.information import best
 from ib_runner.findings.trajectory import fall
+from ib_runner.selections.context import Runs, Tables
+from ib_runner.selections.information import best
 
 #: from few to much noise, without the yellow end that paper swallows
 NOISE_MAP, NOISE_RANGE = "viridis", (0.0, 0.85)

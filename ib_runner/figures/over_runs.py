@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 from matplotlib.axes import Axes
 
-from ib_runner.findings.context import Runs, Tables
+from ib_runner.selections.context import Runs, Tables
 
 #: edges of the band: the inter-quartile range
 QUARTILES = (0.25, 0.75)

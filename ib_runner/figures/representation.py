@@ -12,8 +12,8 @@ from matplotlib.ticker import LinearLocator, NullFormatter
 
 from ib_runner.figures.epochs import marked_epochs
 from ib_runner.figures.style import CLASSES, COLUMN, colour, new_figure, styled
-from ib_runner.findings.context import Context, Tables
-from ib_runner.findings.information import layer_number
+from ib_runner.selections.context import Context, Tables
+from ib_runner.selections.information import layer_number
 
 N_MARKS = 4
 AZIMUTHS = (-58.0, 32.0)

@@ -13,9 +13,9 @@ from ib_runner.figures.losses import LINES, loss_values
 from ib_runner.figures.over_runs import draw_band, group_name, layout, over_seeds, seed_groups
 from ib_runner.figures.style import GREY, PAGE, new_figure, styled
 from ib_runner.figures.units import convert
-from ib_runner.findings.binning import default_width, whole_layers
-from ib_runner.findings.context import Context, Runs, Tables
-from ib_runner.findings.information import best
+from ib_runner.selections.bins import default_width, whole_layers
+from ib_runner.selections.context import Context, Runs, Tables
+from ib_runner.selections.information import best
 
 N_COLUMNS = 4
 #: of the losses: as many as the axis can show

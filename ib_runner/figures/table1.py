@@ -6,9 +6,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from ib_runner.figures.style import GREY, PAGE, colour, new_figure, styled
-from ib_runner.findings.conditions import TABLE_1
-from ib_runner.findings.context import Runs, Tables
-from ib_runner.findings.errors import errors_by_condition
+from ib_runner.selections.context import Runs, Tables
+from ib_runner.selections.misclassified import errors_by_condition
+from ib_runner.selections.table1 import TABLE_1
 
 OURS = {"color": colour(0), "marker": "o", "markersize": 4}
 PAPERS = {"color": GREY, "marker": "D", "markersize": 3.5}

@@ -1,7 +1,7 @@
 """How well the network classifies at the end of training."""
 
-from ib_runner.findings.context import Context, Tables
 from ib_runner.findings.finding import Finding, Quantity, Undecidable
+from ib_runner.selections.context import Context, Tables
 
 
 class Accuracy(Finding):

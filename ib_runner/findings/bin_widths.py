@@ -5,9 +5,9 @@ from typing import Any
 
 import pandas as pd
 
-from ib_runner.findings.context import Context, Tables
 from ib_runner.findings.finding import Finding, Quantity, Undecidable
-from ib_runner.findings.information import of_layer
+from ib_runner.selections.context import Context, Tables
+from ib_runner.selections.information import of_layer
 
 
 class BinnedFall(Finding):

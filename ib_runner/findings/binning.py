@@ -1,11 +1,11 @@
 """H(Bin(T_ℓ)) beside I(X;T_ℓ) (section 5.1: a clear correspondence between the trends)."""
 
-import numpy as np
 import pandas as pd
 
-from ib_runner.findings.context import Context, Tables
 from ib_runner.findings.finding import Quantity, Undecidable
 from ib_runner.findings.trajectory import Trajectory
+from ib_runner.selections.bins import default_width, whole_layers
+from ib_runner.selections.context import Context, Tables
 
 #: with fewer epochs a rank correlation is mostly luck
 FEWEST_EPOCHS = 10
@@ -30,20 +30,3 @@ class BinnedEntropyFollows(Trajectory):
         correlation = float(both["mi"].rank().corr(both["entropy"].rank()))
         text = f"rank correlation {correlation:.2f} over {len(both)} epochs, bin width {width:g}"
         return Quantity(text, correlation, correlation)
-
-
-def default_width(table: pd.DataFrame, beta: float) -> float:
-    """The measured bin width nearest to the paper's 10β."""
-    widths = table["bin_width"].drop_duplicates()
-    return float(widths.iloc[(widths - 10 * beta).abs().argmin()])
-
-
-def whole_layers(table: pd.DataFrame, width: float) -> pd.DataFrame:
-    """The rows of ``binned_entropy`` about whole layers and bins of ``width``, sorted."""
-    chosen = table["unit"].isna() & ((table["bin_width"] - width).abs() <= 1e-9 * width)
-    return table[chosen].sort_values(["layer", "epoch"], ignore_index=True)
-
-
-def widths_of_layers(table: pd.DataFrame) -> np.ndarray:
-    """The bin widths at which ``binned_entropy`` has whole layers, increasing."""
-    return np.unique(table.loc[table["unit"].isna(), "bin_width"])

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ib_runner.findings.context import Context, Tables
 from ib_runner.findings.finding import Finding, Quantity, Undecidable
-from ib_runner.findings.information import best
 from ib_runner.findings.trajectory import after, fall
+from ib_runner.selections.context import Context, Tables
+from ib_runner.selections.information import best
 
 #: nats; smaller falls are not listed
 LEAST = 0.01

@@ -5,10 +5,10 @@ from typing import Any
 
 import pandas as pd
 
-from ib_runner.findings.conditions import Condition
-from ib_runner.findings.context import Runs, Tables
 from ib_runner.findings.finding import FindingOverRuns, Quantity, Undecidable
-from ib_runner.findings.similarity import Similarities, mean_by_layer, similarities
+from ib_runner.selections.context import Runs, Tables
+from ib_runner.selections.similarity import Similarities, mean_by_layer, similarities
+from ib_runner.selections.table1 import Condition
 
 
 class Similarity(FindingOverRuns):

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from ib_runner.findings.context import Context, Runs, Tables, read
+from ib_runner.selections.context import Context, Runs, Tables, read
 
 #: what was measured, where the tables do not tell
 NOTHING = "nothing"

@@ -2,8 +2,8 @@
 
 import pandas as pd
 
-from ib_runner.findings.context import Context, Tables
 from ib_runner.findings.finding import Finding, Quantity
+from ib_runner.selections.context import Context, Tables
 
 #: epochs of the running median that takes out the jumps from epoch to epoch
 WINDOW = 51

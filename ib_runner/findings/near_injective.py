@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
-from ib_runner.findings.binning import whole_layers
-from ib_runner.findings.context import Context, Tables
 from ib_runner.findings.finding import Finding, Quantity, Undecidable
+from ib_runner.selections.bins import whole_layers
+from ib_runner.selections.context import Context, Tables
 
 
 class NearInjective(Finding):

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from ib_runner.findings.context import Context, Tables
 from ib_runner.findings.finding import Quantity, Undecidable
-from ib_runner.findings.information import best, of_layer
 from ib_runner.findings.trajectory import Trajectory, fall
+from ib_runner.selections.context import Context, Tables
+from ib_runner.selections.information import best, of_layer
 
 
 class FallAtLargestNoise(Trajectory):

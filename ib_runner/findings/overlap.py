@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ib_runner.findings.context import Context, Tables
 from ib_runner.findings.finding import Finding, Quantity, Undecidable
+from ib_runner.selections.context import Context, Tables
 
 
 class DistanceOverlap(Finding):

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from ib_runner.findings.context import Runs, Tables
 from ib_runner.findings.finding import Finding, FindingOverRuns, Quantity, Undecidable
+from ib_runner.selections.context import Runs, Tables
 
 #: of the interval of the mean difference
 CONFIDENCE = 0.95

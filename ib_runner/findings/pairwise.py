@@ -2,9 +2,9 @@
 
 import pandas as pd
 
-from ib_runner.findings.context import Context, Tables
 from ib_runner.findings.finding import Quantity, Undecidable
 from ib_runner.findings.trajectory import Trajectory
+from ib_runner.selections.context import Context, Tables
 
 
 class PairwiseBounds(Trajectory):

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from ib_runner.findings.context import Context, Tables
 from ib_runner.findings.finding import Finding, Quantity, Undecidable
+from ib_runner.selections.context import Context, Tables
 
 
 class Ratio(Finding):

@@ -3,9 +3,9 @@
 import numpy as np
 import pandas as pd
 
-from ib_runner.findings.context import Context, Tables
 from ib_runner.findings.finding import Quantity, Undecidable
 from ib_runner.findings.trajectory import Trajectory
+from ib_runner.selections.context import Context, Tables
 
 #: bumps of the density lower than this share of its highest are none
 LOWEST = 1e-3

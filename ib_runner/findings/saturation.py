@@ -4,9 +4,9 @@ from typing import Any
 
 import pandas as pd
 
-from ib_runner.findings.context import Context, Tables
 from ib_runner.findings.finding import Finding, Quantity, Undecidable
-from ib_runner.findings.information import of_layer
+from ib_runner.selections.context import Context, Tables
+from ib_runner.selections.information import of_layer
 
 #: near the ends: within this share of the range's half-width
 NEAR = 0.1

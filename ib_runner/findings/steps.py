@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ib_runner.findings.context import Context, Tables
 from ib_runner.findings.finding import Quantity
 from ib_runner.findings.trajectory import Trajectory
-from ib_runner.findings.turning import SWING, turning_points
+from ib_runner.selections.context import Context, Tables
+from ib_runner.selections.turning import SWING, turning_points
 
 #: nats by which I falls within a factor e of epochs, where it falls steeply
 STEEP = 0.1

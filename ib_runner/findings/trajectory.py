@@ -5,10 +5,10 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from ib_runner.findings.context import Context, Tables
 from ib_runner.findings.finding import Finding, Quantity, Undecidable
-from ib_runner.findings.information import best, of_layer
-from ib_runner.findings.turning import turning_points
+from ib_runner.selections.context import Context, Tables
+from ib_runner.selections.information import best, of_layer
+from ib_runner.selections.turning import turning_points
 
 
 class Trajectory(Finding):

@@ -1,8 +1,8 @@
 """What no run may break: 0 ≤ I(X;T_ℓ) ≤ H(X), and data processing."""
 
-from ib_runner.findings.context import Context, Tables
 from ib_runner.findings.finding import Finding, Quantity, Undecidable
-from ib_runner.findings.information import CERTIFIED, EXACT, best
+from ib_runner.selections.context import Context, Tables
+from ib_runner.selections.information import CERTIFIED, EXACT, best
 
 
 class BelowInputEntropy(Finding):

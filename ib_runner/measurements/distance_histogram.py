@@ -1,13 +1,19 @@
-"""Within- and between-class pairwise distances, from the input on (Fig. 6 and 8)."""
+"""Within- and between-class pairwise distances, from the input on (Fig. 6 and 8).
+
+Unordered pairs of different samples, each counted once. Counts are integers, summed over tasks
+that don't depend on how many threads share them: neither does the result.
+"""
 
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
 import torch
+from torch import Tensor
 
-from ib_runner.geometry.distances import distance_histogram
 from ib_runner.measurements.histogram import histogram_rows
 from ib_runner.measurements.measurement import rows
+from ib_runner.measurements.pairs import BLOCK, TILE_ROWS, in_blocks, scan_pairs
 from ib_runner.measurements.snapshot import Snapshot
 
 
@@ -42,3 +48,64 @@ class DistanceHistogram:
                 head = {"epoch": snapshot.epoch, "layer": layer, "pairs": pairs, "noise": noisy}
                 table += [{**head, **row} for row in histogram_rows(counts, edges)]
         return rows(table)
+
+
+def distance_histogram(values: Tensor, labels: Tensor, edges: Tensor) -> tuple[Tensor, Tensor]:
+    """Counts of Euclidean distances within and between classes: int64 [n_bins] each.
+
+    ``values`` [n, d] are taken as float32, see ``pairs`` for the error of a distance; ``labels``
+    [n] are integers; ``edges`` [n_bins + 1] are equally spaced. A bin holds
+    left ≤ distance < right, the last one its right edge too, edges met to within float32
+    rounding; distances outside are not counted.
+
+    Raises ``ValueError`` for other shapes, values that are not finite, or edges that don't
+    increase in equal steps.
+    """
+    points = _checked(values)
+    if labels.shape != values.shape[:1]:
+        raise ValueError(
+            f"labels of shape {tuple(labels.shape)}: one for each of {len(values)} rows"
+        )
+    classes = np.unique(labels.detach().cpu().numpy(), return_inverse=True)[1].astype(np.int32)
+    bounds = edges.detach().to("cpu", torch.float64).numpy()
+    if bounds.ndim != 1 or len(bounds) < 2 or not _equally_spaced(bounds):
+        raise ValueError("the edges of a histogram must increase in equal steps")
+    n_bins = len(bounds) - 1
+    counts = _scan(points, classes, float(bounds[0]), float(bounds[-1]), n_bins)
+    within, between = torch.from_numpy(counts.reshape(2, n_bins + 2)[:, 1:-1].copy())
+    return within, between
+
+
+def _checked(values: Tensor) -> np.ndarray:
+    if values.ndim != 2 or len(values) < 2 or values.shape[1] == 0:
+        raise ValueError(f"values of shape {tuple(values.shape)}: [n, d] with n ≥ 2 is needed")
+    points = values.detach().to("cpu", torch.float32).numpy()
+    if not np.isfinite(points).all():
+        raise ValueError("the values hold NaN or infinity")
+    return points
+
+
+def _equally_spaced(edges: np.ndarray) -> bool:
+    """Whether the edges increase in steps equal to within a millionth (they may be float32)."""
+    step = (edges[-1] - edges[0]) / (len(edges) - 1)
+    room = 1e-6 * (step + np.abs(edges).max())
+    return bool(step > room and (np.abs(np.diff(edges) - step) <= room).all())
+
+
+def _scan(
+    points: np.ndarray, classes: np.ndarray, lowest: float, highest: float, n_bins: int
+) -> np.ndarray:
+    """Counts [2·(n_bins + 2)], as ``pairs`` numbers them."""
+    blocks = in_blocks(points)
+    n_tasks = -(-len(points) // (2 * TILE_ROWS))
+    counts = np.zeros((n_tasks, 2 * (n_bins + 2)), dtype=np.int64)
+    scan_pairs(
+        blocks,
+        np.resize(classes, len(blocks) * BLOCK),
+        len(points),
+        np.float32(lowest),
+        np.float32(highest),
+        np.float32(n_bins / (highest - lowest)),
+        counts,
+    )
+    return counts.sum(axis=0)

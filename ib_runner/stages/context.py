@@ -4,9 +4,9 @@ import math
 
 from omegaconf import DictConfig, OmegaConf
 
-from ib_runner.findings.context import Context
 from ib_runner.networks.activations import BOUNDS
 from ib_runner.runs.folder import Run
+from ib_runner.selections.context import Context
 
 
 def context_of(config: DictConfig, run: Run) -> Context:

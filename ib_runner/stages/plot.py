@@ -9,10 +9,10 @@ from omegaconf import DictConfig
 from ib_runner.build import build_figures, build_measurements, for_runs
 from ib_runner.errors import UsageError
 from ib_runner.figures.style import encode
-from ib_runner.findings.context import Context, Tables
 from ib_runner.runs.atomic import make_folder, write_bytes
 from ib_runner.runs.folder import Run
 from ib_runner.runs.log import log_to, logger, progress
+from ib_runner.selections.context import Context, Tables
 from ib_runner.stages.context import context_of
 
 

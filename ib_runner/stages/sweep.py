@@ -21,12 +21,12 @@ from ib_runner.build import (
 )
 from ib_runner.errors import UsageError
 from ib_runner.figures.style import encode
-from ib_runner.findings.context import Runs, Tables, read
 from ib_runner.measurements.snapshot import Snapshot
 from ib_runner.runs.atomic import make_folder, write_bytes
 from ib_runner.runs.folder import Run
 from ib_runner.runs.log import logger
 from ib_runner.runs.sweep import read_sweep, swept_values
+from ib_runner.selections.context import Runs, Tables, read
 from ib_runner.stages.check import finding_row
 from ib_runner.stages.context import context_of
 from ib_runner.stages.epochs import epochs_to_measure

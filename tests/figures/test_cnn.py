@@ -15,8 +15,8 @@ from ib_runner.figures.fig3 import Fig3
 from ib_runner.figures.fig6 import Fig6
 from ib_runner.figures.style import PAGE
 from ib_runner.figures.table1 import Table1
-from ib_runner.findings.conditions import Condition
-from ib_runner.findings.context import Context
+from ib_runner.selections.context import Context
+from ib_runner.selections.table1 import Condition
 
 CONTEXT = Context(experiment="fake", beta=BETA, h_x=H_X, bounds=(-1.0, 1.0))
 SLOPES = {1e-4: [-0.003, -0.002, 0.001], 1e-1: [-0.002, -0.001, -0.0005]}

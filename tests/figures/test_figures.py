@@ -26,7 +26,7 @@ from ib_runner.figures.noise_levels import NoiseLevels
 from ib_runner.figures.parameter import Parameter
 from ib_runner.figures.representation import Representation
 from ib_runner.figures.style import PAGE, encode
-from ib_runner.findings.context import Context
+from ib_runner.selections.context import Context
 
 N_LAYERS = len(WIDTHS)
 CONTEXT = Context(experiment="fake", beta=BETA, h_x=H_X, bounds=(-1.0, 1.0))

@@ -21,7 +21,7 @@ from ib_runner.figures.inputs import Inputs
 from ib_runner.figures.mutual_information import MutualInformation
 from ib_runner.figures.noise_levels import NoiseLevels
 from ib_runner.figures.parameter import Parameter
-from ib_runner.findings.context import Context
+from ib_runner.selections.context import Context
 
 CONTEXT = Context(experiment="fake", beta=BETA, h_x=H_X, bounds=(-1.0, 1.0))
 TABLES = fake_tables()

@@ -14,7 +14,7 @@ from ib_runner.figures.noise_sweep import CompressionByNoise, InformationByNoise
 from ib_runner.figures.over_runs import over_seeds
 from ib_runner.figures.seeds import Seeds
 from ib_runner.figures.style import PAGE
-from ib_runner.findings.context import Context, Runs
+from ib_runner.selections.context import Context, Runs
 
 CONTEXT = Context(experiment="fake", beta=BETA, h_x=H_X, bounds=(-1.0, 1.0))
 RUN = fake_tables(last=10_000)

@@ -9,18 +9,18 @@ import pytest
 from fake_sweep import ALIKE, FALL, UNRELATED, fake_sweep, slopes
 from fake_tables import FakeTables
 
-from ib_runner.findings.conditions import TABLE_1, Condition
-from ib_runner.findings.context import Context, Runs
 from ib_runner.findings.cosine_order import (
     SimilarityAboveChance,
     SimilarityFalls,
     SimilarityInside,
 )
 from ib_runner.findings.entropy_slope import UnitSlope
-from ib_runner.findings.errors import ErrorsDifference, Table1Errors
 from ib_runner.findings.finding import Outcome
+from ib_runner.findings.misclassification import ErrorsDifference, Table1Errors
 from ib_runner.findings.near_injective import NearInjective
 from ib_runner.findings.overlap import DistanceOverlap, ModeRatio
+from ib_runner.selections.context import Context, Runs
+from ib_runner.selections.table1 import TABLE_1, Condition
 
 CONTEXT = Context(experiment="fake", beta=0.0, h_x=math.log(10_000))
 SWEEP = fake_sweep()

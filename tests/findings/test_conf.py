@@ -1,10 +1,12 @@
 """Every experiment's findings in ``conf/`` can be built, and say what the paper reports."""
 
 import pytest
+from omegaconf import OmegaConf
 
 from ib_runner.build import build_findings
 from ib_runner.config.compose import compose, open_hydra, settings
 from ib_runner.config.explain import group_options
+from ib_runner.findings.misclassification import Table1Errors
 
 #: entries of the group that others share and complete
 PARTS = {"none", "szt", "saturation", "binned_entropy", "truths", "against_szt_tanh"}
@@ -38,3 +40,9 @@ def test_a_run_of_less_than_half_the_epochs_tells_nothing_about_training(name):
     for finding, one in build_findings(config).items():
         if finding not in AT_ANY_EPOCH:
             assert one.min_epoch >= EARLY.get(finding, config.trainer.epochs / 2), finding
+
+
+def test_a_finding_saved_under_its_modules_earlier_name_is_found():
+    entry = {"_target_": "ib_runner.findings.errors.Table1Errors", "expected": "e", "at_most": 3}
+    (finding,) = build_findings(OmegaConf.create({"findings": {"errors": entry}})).values()
+    assert type(finding) is Table1Errors

@@ -19,7 +19,6 @@ from ib_runner.findings.bin_widths import (
 from ib_runner.findings.binning import BinnedEntropyFollows
 from ib_runner.findings.clusters import ClusterPurity
 from ib_runner.findings.compression import LargestCompression
-from ib_runner.findings.context import Context
 from ib_runner.findings.distances import ClassSeparation, TightPairs
 from ib_runner.findings.finding import Finding, Outcome, Quantity
 from ib_runner.findings.growth import Growth
@@ -27,6 +26,7 @@ from ib_runner.findings.losses import LossRise, LossTurn
 from ib_runner.findings.saturation import Saturation
 from ib_runner.findings.trajectory import Compression, Peak, Rise, Variation
 from ib_runner.findings.truths import BelowInputEntropy, DataProcessing
+from ib_runner.selections.context import Context
 
 CONTEXT = Context(experiment="fake", beta=BETA, h_x=H_X, bounds=(-1.0, 1.0))
 PAPER = fake_tables()

@@ -7,13 +7,13 @@ import pandas as pd
 import pytest
 from fake_tables import FakeTables
 
-from ib_runner.findings.context import Context
 from ib_runner.findings.noise_levels import FallAtLargestNoise
 from ib_runner.findings.pairwise import PairwiseBounds
 from ib_runner.findings.parameters import Ratio
 from ib_runner.findings.resolvable import ResolvableClusters, n_modes
 from ib_runner.findings.steps import Spikes, Steps, steps
 from ib_runner.findings.trajectory import GapToInput
+from ib_runner.selections.context import Context
 
 BETA = 0.01
 CONTEXT = Context(experiment="fake", beta=BETA, h_x=math.log(4), bounds=(-1.0, 1.0))

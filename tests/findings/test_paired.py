@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from fake_tables import FakeTables, fake_experiments
 
-from ib_runner.findings.context import Runs
 from ib_runner.findings.paired import PairedDifference
 from ib_runner.findings.trajectory import Compression
+from ib_runner.selections.context import Runs
 
 TABLES, RUNS = fake_experiments({"plain": True, "parseval": False})
 EXTRA = {"plain": [0.0, 0.3, 0.6], "parseval": [0.0, 0.1, 0.2]}

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 from fake_tables import FakeTables
 
-from ib_runner.findings.conditions import TABLE_1, Condition
-from ib_runner.findings.context import Context, Runs
+from ib_runner.selections.context import Context, Runs
+from ib_runner.selections.table1 import TABLE_1, Condition
 
 LAYERS = (1, 2, 3, 4)
 #: mean similarities of layers 1 to 4: without noise, and by how much β = 1 lowers them

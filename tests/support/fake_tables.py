@@ -7,7 +7,7 @@ at last; ``compresses=False`` leaves the saturation out. Everything is a functio
 import numpy as np
 import pandas as pd
 
-from ib_runner.findings.context import Context, Runs
+from ib_runner.selections.context import Context, Runs
 
 BETA = 0.005
 WIDTHS = (10, 7, 5, 4, 3)

@@ -1,7 +1,7 @@
 """A finding: what one expects of a run, as a number with a bound."""
 
-from ib_runner.findings.context import Context, Tables
 from ib_runner.findings.finding import Finding, Quantity
+from ib_runner.selections.context import Context, Tables
 
 
 class ProbeGain(Finding):

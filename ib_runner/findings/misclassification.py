@@ -1,14 +1,14 @@
 """Misclassified validation images at the end of training (Table 1)."""
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import pandas as pd
 from scipy import stats
 
-from ib_runner.findings.conditions import TABLE_1, Condition
-from ib_runner.findings.context import Context, Runs, Tables
 from ib_runner.findings.finding import Finding, FindingOverRuns, Quantity, Undecidable
+from ib_runner.selections.context import Context, Runs, Tables
+from ib_runner.selections.misclassified import errors_by_condition
+from ib_runner.selections.table1 import TABLE_1, Condition
 
 
 class Table1Errors(Finding):
@@ -65,32 +65,3 @@ class ErrorsDifference(FindingOverRuns):
         half = float(stats.t.ppf(0.975, len(difference) - 1) * error)
         text = f"{mean:+.1f} ± {half:.1f} (95 %) over {len(difference)} seeds at epoch {epoch}"
         return Quantity(text, mean - half, mean + half)
-
-
-class ErrorsAtEpoch(NamedTuple):
-    """Errors on the test inputs by condition, each a series over seeds."""
-
-    epoch: int
-    by_condition: dict[Condition, pd.Series]
-
-
-def errors_by_condition(training: pd.DataFrame, contexts: Mapping[str, Context]) -> ErrorsAtEpoch:
-    """The errors at the last epoch that all runs have, conditions in the order of Table 1.
-
-    Runs that differ in more than condition and seed count with their mean. Raises ``ValueError``
-    where there are no errors.
-    """
-    rows = training[(training["split"] == "test") & training["run"].isin(contexts)]
-    rows = rows.dropna(subset=["errors"])
-    if rows.empty:
-        raise ValueError("table training has no errors: a regression has none")
-    epoch = int(rows.groupby("run")["epoch"].max().min())
-    found: dict[Condition, dict[int, list[float]]] = {}
-    for run, errors in rows.loc[rows["epoch"] == epoch, ["run", "errors"]].itertuples(index=False):
-        seeds = found.setdefault(contexts[run].condition, {})
-        seeds.setdefault(contexts[run].seed, []).append(float(errors))
-    series = {
-        condition: pd.Series({seed: sum(one) / len(one) for seed, one in sorted(seeds.items())})
-        for condition, seeds in found.items()
-    }
-    return ErrorsAtEpoch(epoch, dict(sorted(series.items())))

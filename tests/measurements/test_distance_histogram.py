@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from ib_runner.geometry.distances import distance_histogram
-from ib_runner.geometry.histogram import density
+from ib_runner.measurements.distance_histogram import distance_histogram
+from ib_runner.measurements.histogram import density
 
 
 def all_pairs(values: torch.Tensor) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -6,8 +6,8 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from ib_runner.findings.conditions import Condition
-from ib_runner.findings.context import Context
+from ib_runner.selections.context import Context
+from ib_runner.selections.table1 import Condition
 
 
 class Similarities(NamedTuple):

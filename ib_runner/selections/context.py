@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from ib_runner.findings.conditions import Condition
+from ib_runner.selections.table1 import Condition
 
 #: reads a table of the run by its name; raises FileNotFoundError or KeyError where there is none
 Tables = Callable[[str], pd.DataFrame]

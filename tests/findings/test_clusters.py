@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 import pytest
 import torch
 
-from ib_runner.geometry.clusters import clusters
+from ib_runner.findings.clusters import clusters
 from ib_runner.information.binning import binned_entropy
 
 

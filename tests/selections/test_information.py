@@ -3,7 +3,7 @@
 import pandas as pd
 from fake_tables import BETA, fake_tables
 
-from ib_runner.findings.information import certified, of_layer, paper
+from ib_runner.selections.information import certified, of_layer, paper
 
 TABLE = fake_tables(last=50)["mutual_information"]
 

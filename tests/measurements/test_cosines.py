@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from ib_runner.geometry.cosine import cosine_histogram, cosine_similarity
+from ib_runner.measurements.cosine_similarity import cosine_histogram, cosine_similarity
 
 
 def test_known_angles():

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 from fake_tables import BETA, DIP, PEAK, SECOND_PEAK, fake_tables
 
-from ib_runner.findings.information import certified, of_layer
-from ib_runner.findings.turning import spread_epochs, turning_points
+from ib_runner.selections.information import certified, of_layer
+from ib_runner.selections.turning import spread_epochs, turning_points
 
 
 def trajectory(values, width: float) -> pd.DataFrame:
