@@ -16,6 +16,10 @@ class UsageError(IbRunError):
     exit_status = 2
 
 
+class UnmeasurableError(UsageError, ValueError):
+    """A network or data that would be measured wrongly, or not at all; found before any work."""
+
+
 class DamagedFileError(IbRunError):
     """A file is truncated, altered or not what its name says."""
 

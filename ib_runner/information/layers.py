@@ -106,7 +106,7 @@ def _task(
     chosen = _chosen_layers(sampler, layers, method)
     labels = Labels(y) if y is not None and means.labels else None
     noisy = [layer for layer in chosen if layer.beta > 0]
-    return Task(sampler, noisy, Labels(x), labels, asked), chosen
+    return Task(sampler, noisy, Labels(sampler.x), labels, asked), chosen
 
 
 def layers_left_out(network: nn.Module, x: Tensor, method: str) -> list[int]:

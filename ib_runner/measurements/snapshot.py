@@ -13,8 +13,10 @@ import torch
 from torch import Tensor, nn
 
 from ib_runner.datasets import Split
-from ib_runner.networks import channels, hidden_layers
+from ib_runner.networks.hidden import hidden_layers, unwrapped
+from ib_runner.networks.inputs import as_inputs, fitted, in_double
 from ib_runner.networks.noise import DropoutNoise, NoiseChannel
+from ib_runner.networks.preconditions import Measurable, measurable
 from ib_runner.seeds import stream_seed
 
 
@@ -37,7 +39,7 @@ class Snapshot:
     @cached_property
     def channels(self) -> list[NoiseChannel]:
         """The noise channels; the k-th is layer k + 1."""
-        return channels(self.network, self.inputs.x[:2])
+        return self._measurable.channels
 
     @property
     def noisy(self) -> bool:
@@ -64,11 +66,23 @@ class Snapshot:
         return self.represent(self.inputs.x, torch.float64, noise=self.noisy)
 
     def represent(self, x: Tensor, dtype: torch.dtype, *, noise: bool = False) -> list[Tensor]:
-        """Layer 0 (``x`` itself) and every layer of inputs ``x`` [n, …]: [n, d] of ``dtype``."""
-        network, x = copy.deepcopy(self.network).to(dtype), x.to(dtype)
+        """Layer 0 (``x`` itself) and every layer of inputs ``x`` [n, …]: [n, d] of ``dtype``.
+
+        A network that casts in its forward pass computes as it does, and the layers are cast.
+        """
+        network = unwrapped(self.network)
         if hasattr(network, "representations"):
-            return [x.flatten(1), *network.representations(x)]
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.stream("representations"))
-            hidden = hidden_layers(network, x, noise=noise)
-        return [t.flatten(1) for t in (x, *(layer.t for layer in hidden))]
+            network, x = copy.deepcopy(network).to(dtype), x.to(dtype)
+            layers = [x, *network.representations(x)]
+        else:
+            x = self._measurable.x if x is self.inputs.x else fitted(network, as_inputs(x))
+            if dtype == torch.float64:
+                network, x = in_double(network, x)
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(self.stream("representations"))
+                layers = [x, *(layer.t for layer in hidden_layers(network, x, noise=noise))]
+        return [layer.to(dtype).reshape(len(x), -1) for layer in layers]
+
+    @cached_property
+    def _measurable(self) -> Measurable:
+        return measurable(self.network, self.inputs.x)

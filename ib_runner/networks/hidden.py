@@ -1,12 +1,14 @@
 """S and T of every hidden layer, for any ``nn.Module`` that contains noise channels."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import NamedTuple
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from ib_runner.errors import UnmeasurableError, raise_interruption_behind
 from ib_runner.networks.noise import NoiseChannel
 
 
@@ -35,59 +37,184 @@ def noise_on(network: nn.Module, on: bool = True) -> Iterator[None]:
             module.training = mode
 
 
-class _Recorder:
-    """Forward hooks that record what passes each channel, in forward order."""
+def unwrapped(network: nn.Module) -> nn.Module:
+    """The user's own module inside ``torch.compile``, DataParallel and the like.
 
-    def __init__(self, network: nn.Module, last: int | None):
+    Raises ``UnmeasurableError`` for what is no module, or one that runs without Python's.
+    """
+    parallel = (nn.DataParallel, nn.parallel.DistributedDataParallel)
+    while True:
+        if isinstance(network, parallel):
+            network = network.module
+        elif isinstance(network, nn.Module) and "_orig_mod" in network._modules:
+            network = network._orig_mod
+        else:
+            break
+    if isinstance(network, torch.jit.ScriptModule):
+        raise UnmeasurableError(
+            f"{type(network).__name__}: a scripted or traced network keeps its layers to itself; "
+            "measure the module that it was made from"
+        )
+    if not isinstance(network, nn.Module):
+        raise UnmeasurableError(f"network: {type(network).__name__} is no torch.nn.Module")
+    return network
+
+
+@contextmanager
+def plain_conditions() -> Iterator[None]:
+    """No gradients, no autocast, no compiled code, whatever the caller has switched on."""
+    with ExitStack() as stack:
+        stack.enter_context(torch.no_grad())
+        for device in ("cpu", "cuda"):
+            stack.enter_context(torch.autocast(device, enabled=False))
+        if "torch._dynamo" in sys.modules:  # compiled code runs by the hooks that it was built with
+            stack.enter_context(torch.compiler.set_stance("force_eager"))
+        yield
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """torch on one thread: how a matrix product is split changes its last bits."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+class Recorder:
+    """Forward hooks that record what passes each channel, in forward order.
+
+    What is recorded is a copy: a network may write over it further on. ``generators``: the state of
+    torch's global one at each call, if the noise is off.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        noise: bool,
+        last: int | None,
+        expected: Sequence[NoiseChannel] | None,
+    ):
         self.channels: list[NoiseChannel] = []
         self.hidden: list[Hidden] = []
-        self.last = last
+        self.generators: list[Tensor] = []
+        self.noise, self.last, self.expected = noise, last, expected
         self.handles = [
-            module.register_forward_hook(self._hook)
+            module.register_forward_hook(self._hook, with_kwargs=True)
             for module in network.modules()
             if isinstance(module, NoiseChannel)
         ]
         if not self.handles:
-            raise ValueError(
+            raise UnmeasurableError(
                 f"{type(network).__name__} has no noise channel: put a GaussianNoise, "
                 "DropoutNoise or NoNoise behind every hidden layer"
             )
 
-    def _hook(self, channel: NoiseChannel, inputs: tuple[Tensor], output: Tensor) -> None:
+    def _hook(self, channel: NoiseChannel, args: tuple, kwargs: dict[str, Any], t: Tensor) -> None:
+        k = len(self.hidden) + 1
+        if channel.training != self.noise:
+            raise _Refused(
+                f"layer {k}: its {type(channel).__name__} cannot be switched "
+                f"{'on' if self.noise else 'off'}: something sets its mode in the forward pass"
+            )
+        if self.expected is not None and (
+            k > len(self.expected) or channel is not self.expected[k - 1]
+        ):
+            raise _Refused(OTHER_CALLS)
+        s = (args[0] if args else next(iter(kwargs.values()))).detach().clone()
         self.channels.append(channel)
-        self.hidden.append(Hidden(inputs[0], output))
-        if self.last is not None and len(self.hidden) == self.last:
+        if not self.noise:
+            self.generators.append(torch.get_rng_state())
+        same = not self.noise and torch.equal(s, t)
+        self.hidden.append(Hidden(s, s if same else t.detach().clone()))
+        if k == self.last:
             raise _LastLayerReached
 
 
-class _LastLayerReached(Exception):  # noqa: N818 - ends a forward pass early
-    pass
+#: why a network is refused whose layers are not the same for all inputs
+OTHER_CALLS = (
+    "which noise channels are passed, or how often, depends on the inputs: layers must be the same "
+    "for all of them"
+)
 
 
-def _record(network: nn.Module, x: Tensor, last: int | None, noise: bool) -> _Recorder:
-    recorder = _Recorder(network, last)
+class _LastLayerReached(BaseException):
+    """Ends a forward pass early, past the network's own ``except``."""
+
+
+class _Refused(BaseException):
+    """Says why, past the network's own ``except``."""
+
+
+def record(
+    network: nn.Module,
+    x: Tensor,
+    last: int | None,
+    noise: bool,
+    expected: Sequence[NoiseChannel] | None = None,
+) -> Recorder:
+    """One forward pass as :func:`hidden_layers` makes it, with all that was recorded."""
+    network = unwrapped(network)
+    recorder = Recorder(network, noise, last, expected)
     try:
-        with torch.no_grad(), noise_on(network, noise):
-            network(x)
+        with plain_conditions(), noise_on(network, noise):
+            network(x.detach().clone())  # a network may write over its input
     except _LastLayerReached:
         pass
+    except _Refused as refusal:
+        raise UnmeasurableError(f"{type(network).__name__}: {refusal}") from None
+    except UnmeasurableError:
+        raise
+    except Exception as error:  # a user's forward pass may raise anything
+        raise_interruption_behind(error)
+        if isinstance(error, MemoryError | torch.OutOfMemoryError) or "memory" in str(error):
+            raise
+        raise UnmeasurableError(
+            f"{type(network).__name__} does not take inputs of shape {list(x.shape)} and type "
+            f"{str(x.dtype).removeprefix('torch.')}: {reason_of(error)}"
+        ) from error
     finally:
         for handle in recorder.handles:
             handle.remove()
+    if not recorder.hidden:
+        raise UnmeasurableError(
+            f"{type(network).__name__}: its forward pass goes through none of its noise channels"
+        )
+    wanted = last if expected is None else (last or len(expected))
+    if wanted is not None and len(recorder.hidden) < wanted:
+        raise UnmeasurableError(f"{type(network).__name__}: {OTHER_CALLS}")
     return recorder
 
 
+def reason_of(error: BaseException) -> str:
+    """The first line of what ``error`` says, 200 characters at most."""
+    return (str(error).strip().partition("\n")[0] or type(error).__name__)[:200]
+
+
 def hidden_layers(
-    network: nn.Module, x: Tensor, *, noise: bool, last: int | None = None
+    network: nn.Module,
+    x: Tensor,
+    *,
+    noise: bool,
+    last: int | None = None,
+    expected: Sequence[NoiseChannel] | None = None,
 ) -> list[Hidden]:
     """S and T of layers 1, 2, … for one forward pass of ``x`` [n, …].
 
     The noise is drawn from torch's global generator, or off; everything else is as in eval mode,
-    whatever mode ``network`` is in. ``last`` ends the pass behind that layer. No gradients.
+    whatever mode ``network`` is in. ``last`` ends the pass behind that layer. No gradients; ``x``
+    is left as it is. Raises ``UnmeasurableError`` where the pass fails, goes through no channel, or
+    through others than ``expected``.
     """
-    return _record(network, x, last, noise).hidden
+    return record(network, x, last, noise, expected).hidden
 
 
 def channels(network: nn.Module, x: Tensor) -> list[NoiseChannel]:
-    """The noise channels in forward order, found by one pass of ``x``: the k-th is layer k."""
-    return _record(network, x, None, noise=False).channels
+    """The noise channels in forward order, found by one pass of ``x``: the k-th is layer k.
+
+    torch's global generator is left as it was.
+    """
+    with torch.random.fork_rng(devices=[]):
+        return record(network, x, None, noise=False).channels

@@ -1,7 +1,8 @@
 """Noise channels T = S + Z: the stochastic part of a noisy network (section 2 of the paper).
 
 Put one behind every hidden layer of your own ``nn.Module``; the k-th in forward order is layer k.
-A channel is noisy in training mode and the identity in eval mode, like ``nn.Dropout``.
+A channel is noisy in training mode and the identity in eval mode, like ``nn.Dropout``; T is always
+a tensor of its own: what is done to T in place leaves S as it was, with noise or without.
 """
 
 import copy
@@ -31,7 +32,7 @@ class GaussianNoise(NoiseChannel):
 
     def forward(self, s: Tensor) -> Tensor:
         if not self.training or self.beta == 0.0:
-            return s
+            return s.clone()
         return torch.add(s, torch.randn_like(s), alpha=self.beta)
 
     def extra_repr(self) -> str:
@@ -54,6 +55,8 @@ class DropoutNoise(NoiseChannel):
         self.feature_maps = bool(feature_maps)
 
     def forward(self, s: Tensor) -> Tensor:
+        if not self.training or self.p == 0.0:
+            return s.clone()
         if self.feature_maps and s.ndim == 4:
             return nn.functional.dropout2d(s, self.p, self.training)
         return nn.functional.dropout(s, self.p, self.training)
@@ -66,7 +69,7 @@ class NoNoise(NoiseChannel):
     """T = S: marks a hidden layer of a deterministic network."""
 
     def forward(self, s: Tensor) -> Tensor:
-        return s
+        return s.clone()
 
 
 def at_noise_level(network: nn.Module, beta: float) -> nn.Module:

@@ -2,6 +2,7 @@ import pytest
 import torch
 from torch import nn
 
+from ib_runner.errors import UnmeasurableError
 from ib_runner.networks import FCN, GaussianNoise, NoNoise, channels, hidden_layers, noise_on
 
 
@@ -92,7 +93,7 @@ def test_last_ends_the_pass_and_leaves_no_hooks():
 
 def test_hooks_go_when_the_pass_fails():
     network = FCN(3, 2, [4], "tanh", NoNoise)
-    with pytest.raises(RuntimeError):
+    with pytest.raises(UnmeasurableError, match=r"FCN does not take inputs of shape \[7, 99\]"):
         hidden_layers(network, torch.randn(7, 99), noise=False)
     assert not any(module._forward_hooks for module in network.modules())
 

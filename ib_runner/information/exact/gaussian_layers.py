@@ -3,7 +3,6 @@
 Layer 1 of any network, every layer without noise below, and all layers of linear networks.
 """
 
-import copy
 from dataclasses import dataclass
 
 import torch
@@ -12,6 +11,7 @@ from torch import Tensor
 from ib_runner.information.exact.linear_network import gaussian_layer, whitened
 from ib_runner.information.sampling.sampler import Layer, Sampler
 from ib_runner.networks.hidden import hidden_layers
+from ib_runner.networks.inputs import in_double
 
 #: layers with more units are left to the certified lower bound: their pairs take minutes
 MOST_UNITS = 1024
@@ -44,7 +44,7 @@ def gaussians(sampler: Sampler, layer: Layer) -> Gaussians:
     """The Gaussians of a layer for which :func:`is_gaussian` holds, in float64."""
     if not layer.exact:
         return Gaussians(*gaussian_layer(sampler.network, sampler.x, layer.number))
-    network = copy.deepcopy(sampler.network).double()
-    hidden = hidden_layers(network, sampler.x.double(), noise=False, last=layer.number)
+    network, x = in_double(sampler.network, sampler.x)
+    hidden = hidden_layers(network, x, noise=False, last=layer.number)
     noise = layer.beta**2 * torch.eye(layer.dim, dtype=torch.float64)
-    return Gaussians(hidden[-1].s.flatten(1), noise)
+    return Gaussians(hidden[-1].s.double().reshape(len(x), -1), noise)

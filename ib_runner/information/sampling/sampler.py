@@ -12,8 +12,10 @@ from torch import Tensor, nn
 
 from ib_runner.information.sampling.normal_numbers import stream
 from ib_runner.information.sampling.propagation import DRAWS, fused_propagation, plain_network
-from ib_runner.networks.hidden import channels, hidden_layers
+from ib_runner.networks.hidden import hidden_layers, one_thread, unwrapped
+from ib_runner.networks.inputs import as_inputs
 from ib_runner.networks.noise import GaussianNoise, NoNoise
+from ib_runner.networks.preconditions import measurable
 
 #: float32 numbers that one forward pass may produce in all layers together
 _PASS_VALUES = 2**24
@@ -50,28 +52,22 @@ class Sampler:
     """
 
     def __init__(self, network: nn.Module, x: Tensor, seed: int):
-        if len(x) == 0:
-            raise ValueError(f"x has the shape {list(x.shape)}: at least one input is needed")
-        x = x.detach()
-        if x.is_floating_point() and not bool(torch.isfinite(x).all()):
-            raise ValueError("x has values that are NaN or infinite: finite inputs are needed")
-        self.network = network
-        self.x = x
+        trusted = plain_network(unwrapped(network), as_inputs(x)) is not None
+        found = measurable(network, x, trusted=trusted)
+        self.network, self.x, self._channels = found.network, found.x, found.channels
         self.seed = seed % 2**63
-        found = channels(network, x[:1])
-        hidden = hidden_layers(network, x[:1], noise=False)
         #: a float64 network's draws stay float64: about its centre a cloud may be narrow
-        self.kind = np.float64 if any(h.s.dtype == torch.float64 for h in hidden) else np.float32
+        self.kind = np.float64 if found.precision == torch.float64 else np.float32
         self.layers = []
         exact = True
-        for k, (channel, h) in enumerate(zip(found, hidden, strict=True)):
-            beta = channel.beta if isinstance(channel, GaussianNoise) else 0.0
-            self.layers.append(Layer(k + 1, h.s[0].numel(), beta, exact))
+        for k, (channel, shape) in enumerate(zip(found.channels, found.shapes, strict=True)):
+            beta = float(channel.beta) if isinstance(channel, GaussianNoise) else 0.0
+            self.layers.append(Layer(k + 1, shape.numel(), beta, exact))
             exact = exact and (beta == 0.0 and isinstance(channel, GaussianNoise | NoNoise))
         #: the weights of a network of linear layers, activations and noise; None for others
-        self.plain = plain_network(network, x)
+        self.plain = plain_network(self.network, self.x)
         if self.plain is not None:
-            self._rows = x.numpy().astype(np.float32)
+            self._rows = self.x.numpy().astype(np.float32)
 
     def __len__(self) -> int:
         return len(self.x)
@@ -112,14 +108,14 @@ class Sampler:
         draws are a function of ``seed``, ``purpose`` and all of ``inputs``.
         """
         out = {k: np.empty((len(inputs), len(some), n), self.kind) for k, some in units.items()}
-        with torch.random.fork_rng(devices=[]), _one_thread():
+        with torch.random.fork_rng(devices=[]), one_thread():
             for first in range(0, len(inputs), _GROUP):
                 torch.manual_seed(int(stream(self.seed, purpose, first)) % 2**63)
                 some = torch.from_numpy(inputs[first : first + _GROUP])
                 batch = self.x[some].repeat_interleave(n, 0)
-                hidden = hidden_layers(self.network, batch, noise=True, last=max(units))
+                hidden = self._pass(batch, max(units))
                 for k, wanted in units.items():
-                    s = hidden[k - 1].s.reshape(len(some), n, -1)[:, :, wanted]
+                    s = hidden[k - 1].reshape(len(some), n, -1)[:, :, wanted]
                     out[k][first : first + len(some)] = s.transpose(1, 2).numpy()
         return out
 
@@ -127,7 +123,7 @@ class Sampler:
         """Groups of inputs that begin at multiples of a fixed size have a generator each."""
         out = {k: np.empty((last - first, self.layers[k - 1].dim, n), self.kind) for k in keep}
         per_pass = max(1, _PASS_VALUES // (2 * sum(layer.dim for layer in self.layers)))
-        with torch.random.fork_rng(devices=[]), _one_thread():
+        with torch.random.fork_rng(devices=[]), one_thread():
             for group in range(first - first % _GROUP, last, _GROUP):
                 torch.manual_seed(int(stream(self.seed, purpose, group)) % 2**63)
                 inputs = self.x[group : group + _GROUP]
@@ -136,20 +132,15 @@ class Sampler:
                 for draw in range(0, n, step):
                     count = min(step, n - draw)
                     batch = inputs.repeat_interleave(count, 0)
-                    hidden = hidden_layers(self.network, batch, noise=True, last=max(keep))
+                    hidden = self._pass(batch, max(keep))
                     for k in keep:
-                        s = hidden[k - 1].s.reshape(len(inputs), count, -1)
+                        s = hidden[k - 1].reshape(len(inputs), count, -1)
                         s = s[begin - group : end - group].transpose(1, 2)
                         out[k][begin - first : end - first, :, draw : draw + count] = s.numpy()
         return out
 
-
-class _one_thread:  # noqa: N801 - reads as a verb phrase in a with statement
-    """torch on one thread: how a matrix product is split changes its last bits."""
-
-    def __enter__(self):
-        self.before = torch.get_num_threads()
-        torch.set_num_threads(1)
-
-    def __exit__(self, *_):
-        torch.set_num_threads(self.before)
+    def _pass(self, batch: Tensor, last: int) -> list[Tensor]:
+        """S of layers 1 … ``last`` for one noisy pass of ``batch`` [n, …]."""
+        rows = batch if len(batch) > 1 else batch.repeat_interleave(2, 0)  # as squeeze() needs it
+        hidden = hidden_layers(self.network, rows, noise=True, last=last, expected=self._channels)
+        return [h.s[: len(batch)] for h in hidden]
