@@ -4,7 +4,6 @@ Every collaborator is a ``_target_`` entry. A run folder may come from a strange
 used only if it is one of ours or lies in a package named in ``allow_targets``.
 """
 
-import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -15,11 +14,14 @@ from omegaconf import DictConfig, OmegaConf
 from torch import nn
 
 from ib_runner.datasets import Dataset
+from ib_runner.datasets.checked import checked
 from ib_runner.errors import UsageError
+from ib_runner.measurements.trial import try_measuring
 from ib_runner.seeds import stream_seed
 from ib_runner.tables.schema import TABLES, define_table
 from ib_runner.training.schedule import schedule
 from ib_runner.training.targets import check_loss
+from ib_runner.training.trial import try_training
 
 #: the rooms of this package whose objects a configuration may name
 ROOMS = ("datasets", "networks", "training", "measurements", "figures", "findings")
@@ -31,8 +33,12 @@ MOVED = {"ib_runner.findings.errors": "ib_runner.findings.misclassification"}
 
 
 def build_dataset(config: DictConfig, allow_targets: Sequence[str] = ()) -> Dataset:
-    """The data set, split as ``config.seed`` says."""
-    return _call(config, "dataset", allow_targets, seed=config.seed)
+    """The data set, split as ``config.seed`` says, its inputs and targets checked."""
+    dataset = _call(config, "dataset", allow_targets, seed=config.seed)
+    try:
+        return checked(dataset)
+    except ValueError as error:
+        raise UsageError(f"dataset: {error}") from error
 
 
 def build_network(
@@ -119,37 +125,13 @@ def try_out(config: DictConfig, allow_targets: Sequence[str] = ()) -> tuple[Data
     dataset = build_dataset(config, allow_targets)
     check_loss(config.trainer.loss, dataset)
     network = build_network(config, dataset, allow_targets)
-    _try_pass(config, dataset, network)
-    optimizer = build_training(config, allow_targets)["optimizer"]
-    try:
-        optimizer(network.parameters())
-    except (TypeError, ValueError) as error:
-        raise UsageError(f"optimizer: {_reason(error)}") from error
+    try_training(network, dataset, build_training(config, allow_targets))
+    try_measuring(network, dataset, config.seed)
     build_logging(config, allow_targets)
     build_measurements(config, allow_targets)
     build_figures(config, allow_targets)
     build_findings(config, allow_targets)
     return dataset, network
-
-
-def _try_pass(config: DictConfig, dataset: Dataset, network: nn.Module) -> None:
-    """A pass of as few inputs as the smallest batch has, two at most, on a copy of ``network``.
-
-    Raises ``UsageError`` where the network does not take them: inputs of another shape, or, with
-    batch norm, a batch of one.
-    """
-    n = len(dataset.train)
-    batch = min(config.trainer.batch_size or n, n)
-    x = dataset.train.x[: min(n % batch or batch, 2)]
-    try:
-        with torch.random.fork_rng(devices=[]), torch.no_grad():
-            copy.deepcopy(network).train()(x)
-    except (RuntimeError, TypeError, ValueError, IndexError) as error:
-        raise UsageError(
-            f"network={type(network).__name__}: it does not take inputs of shape {list(x.shape)}, "
-            f"as dataset has them and trainer.batch_size={config.trainer.batch_size} leaves them:\n"
-            f"{_reason(error)[:200]}"
-        ) from error
 
 
 def resolve_device(device: str) -> torch.device:

@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from ib_runner.networks import DropoutNoise, GaussianNoise, NoiseChannel, NoNoise
 from ib_runner.networks.cnn import CNN
+from ib_runner.training.altered import is_altered
 from ib_runner.training.cnn_kernels import (
     moments,
     pooled_tanh,
@@ -32,16 +33,32 @@ def passes_of(network: nn.Module, loss: str) -> Passes:
 
     The same up to float32 rounding, the noise's random numbers aside: like PyTorch's these are a
     function of the global generator's state. Batch statistics and the modes of batch norm and
-    noise are as in ``network``; hooks on its modules are not called.
+    noise are as in ``network``.
     """
-    channels = [module for module in network.modules() if isinstance(module, NoiseChannel)]
     known = (
         type(network) is CNN
+        and not is_altered(network)
+        and _is_as_made(network)
         and all(p.dtype == torch.float32 and p.device.type == "cpu" for p in network.parameters())
-        and all(p.requires_grad for p in network.parameters())
-        and all(type(channel) in _NOISES for channel in channels)
+        and all(p.requires_grad and not p._backward_hooks for p in network.parameters())
     )
     return CNNPasses(network, loss) if known else Passes(network, loss)
+
+
+def _is_as_made(network: CNN) -> bool:
+    """Whether the two blocks still hold the modules that the kernels stand for."""
+    modules = list(network)
+    blocks = [modules[start : start + _BLOCK] for start in (0, _BLOCK)]
+    return len(modules) > 2 * _BLOCK and all(
+        [type(module) for module in block]
+        == [nn.Conv2d, nn.BatchNorm2d, nn.Tanh, type(block[3]), nn.MaxPool2d]
+        and type(block[3]) in _NOISES
+        and repr(block[0])
+        == repr(nn.Conv2d(block[0].in_channels, block[0].out_channels, 5, padding=2))
+        and (block[1].affine and block[1].track_running_stats and block[1].momentum is not None)
+        and repr(block[4]) == repr(nn.MaxPool2d(2))
+        for block in blocks
+    )
 
 
 class CNNPasses(Passes):

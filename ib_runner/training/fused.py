@@ -14,6 +14,7 @@ from torch.optim import Optimizer
 from ib_runner.networks import DropoutNoise, GaussianNoise, NoiseChannel, NoNoise
 from ib_runner.seeds import stream_seed
 from ib_runner.training import kernel
+from ib_runner.training.altered import is_altered
 from ib_runner.training.order import epoch_order
 from ib_runner.training.parseval import Parseval
 from ib_runner.training.targets import Score
@@ -58,7 +59,7 @@ class Stage(NamedTuple):
 
 def stages_of(network: nn.Module) -> list[Stage] | None:
     """The layers of a plain chain (linear, activation, noise)…; None for any other network."""
-    if type(network).forward is not nn.Sequential.forward or _has_hooks(network):
+    if type(network).forward is not nn.Sequential.forward or is_altered(network):
         return None
     stages: list[Stage] = []
     for module in network:
@@ -78,11 +79,6 @@ def stages_of(network: nn.Module) -> list[Stage] | None:
     return stages or None
 
 
-def _has_hooks(network: nn.Module) -> bool:
-    kinds = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
-    return any(getattr(module, kind) for module in network.modules() for kind in kinds)
-
-
 def is_fusible(task: Task) -> bool:
     """Whether ``FusedTrainer`` knows this network, optimizer and regularizer."""
     stages = stages_of(task.network)
@@ -99,13 +95,19 @@ def _fits(stages: list[Stage], task: Task) -> bool:
     outputs = [task.train.x.shape[-1], *(linear.out_features for linear in linears)]
     inputs = [*(linear.in_features for linear in linears), task.train.y.shape[1]]
     parameters = list(task.network.parameters())
+    of_layers = [p for linear in linears for p in (linear.weight, linear.bias) if p is not None]
     return (
         task.train.x.ndim == 2
+        and task.train.x.dtype == torch.float32
         and outputs == inputs
-        and len(set(linears)) == len(linears)
+        # a layer of its own each, none of whose weights is another's, even in part
+        and {id(p) for p in of_layers} == {id(p) for p in parameters}
+        and len({p.untyped_storage().data_ptr() for p in of_layers}) == len(of_layers)
+        and len(task.network.state_dict()) == len(parameters)
         and sum(p.numel() for p in parameters) <= MOST_PARAMETERS
         and all(p.dtype == torch.float32 and p.device.type == "cpu" for p in parameters)
-        and all(p.requires_grad for p in parameters)
+        and all(p.requires_grad and not p._backward_hooks for p in parameters)
+        and [id(p) for p in task.optimizer.param_groups[0]["params"]] == [id(p) for p in parameters]
     )
 
 

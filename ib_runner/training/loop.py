@@ -83,7 +83,9 @@ def train(
                 scores = {"train": trainer.score(task.train), "test": trainer.score(task.test)}
                 record.note(epoch, scores, last=epoch == epochs)
                 bar.set_postfix_str(f"test loss {scores['test'].loss:.4f}", refresh=False)
-                if record.is_due(epoch):
+                if epoch == 0:
+                    record.commit_first()
+                elif record.is_due(epoch):
                     record.commit()
         except (KeyboardInterrupt, Interrupted, TrainingFailedError):
             record.commit()

@@ -13,8 +13,11 @@ class Passes:
         self.loss = loss
 
     def outputs(self, x: Tensor) -> Tensor:
-        """From a batch [n, …] to outputs [n, k]."""
-        return self.network(x)
+        """From a batch [n, …] to outputs [n, k].
+
+        A copy goes in: a network may change its input in place, and the data are the user's.
+        """
+        return self.network(x.clone())
 
     def gradients(self, x: Tensor, targets: Tensor) -> None:
         """Put the gradients of the mean loss on a batch into the parameters' ``grad``."""

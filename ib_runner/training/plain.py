@@ -84,6 +84,9 @@ class PlainTrainer:
                     )
         return state
 
+    def _parameters(self) -> list[Tensor]:
+        return [one for group in self.optimizer.param_groups for one in group["params"]]
+
     def load(self, weights: Mapping[str, Tensor], optimizer_state: Mapping[str, Tensor]) -> None:
         """Go on from ``weights()`` and ``optimizer_state()`` of an earlier epoch."""
         self.network.load_state_dict(weights)
@@ -91,9 +94,15 @@ class PlainTrainer:
         for name, value in optimizer_state.items():
             number, entry = name.split(".", 1)
             state.setdefault(int(number), {})[entry] = value.clone()
+        for number, parameter in enumerate(self._parameters()):
+            for entry, value in state.get(number, {}).items():
+                if value.shape == parameter.shape:  # in its layout: so are the sums of each step
+                    like = torch.empty_like(parameter, dtype=value.dtype, device="cpu")
+                    state[number][entry] = like.copy_(value)
         groups = self.optimizer.state_dict()["param_groups"]
         self.optimizer.load_state_dict({"state": state, "param_groups": groups})
 
 
 def _copy(tensor: Tensor) -> Tensor:
-    return tensor.detach().to("cpu", copy=True)
+    """A copy on the CPU in the usual layout, which is the one that files have."""
+    return tensor.detach().cpu().clone(memory_format=torch.contiguous_format)

@@ -5,11 +5,20 @@ import time
 from collections.abc import Callable
 
 import pandas as pd
+import torch
+from torch import Tensor
 
-from ib_runner.errors import DamagedFileError, TrainingFailedError
+from ib_runner.errors import DamagedFileError, IbRunError, TrainingFailedError
 from ib_runner.runs.checkpoints import Checkpoints
 from ib_runner.training.history import History
 from ib_runner.training.targets import Score
+
+
+def same_values(one: Tensor, other: Tensor) -> bool:
+    """Whether shapes, types and all values are equal, NaN being one."""
+    alike = one.shape == other.shape and one.dtype == other.dtype
+    return alike and torch.allclose(one, other, 0.0, 0.0, equal_nan=True)
+
 
 #: a commit is due when a shard is full, and after this long; in the end the files are the same
 COMMIT_SECONDS = 60.0
@@ -79,6 +88,20 @@ class Record:
         """Whether a shard has just been filled, or the last commit is long ago."""
         full = (epoch + 1) % self.checkpoints.shard_epochs == 0
         return full or time.monotonic() - self._committed_at > COMMIT_SECONDS
+
+    def commit_first(self) -> None:
+        """Commit epoch 0 and read it back: what cannot be kept is said before the training.
+
+        Raises ``IbRunError`` where what is read is not what was written.
+        """
+        self.commit()
+        kept, expected = self.checkpoints.weights(0), self.trainer.weights()
+        if kept.keys() != expected.keys() or any(
+            not same_values(tensor, kept[name]) for name, tensor in expected.items()
+        ):
+            raise IbRunError(
+                f"{self.checkpoints.folder}: the first checkpoint reads back as another network's."
+            )
 
     def commit(self) -> None:
         """Put everything up to the last whole epoch on disk."""

@@ -41,9 +41,17 @@ class Task:
     augment: Callable[[Tensor, Generator], Tensor] | None = None
 
 
-def part(split: Split, dataset: Dataset, device: torch.device) -> Part:
-    """``split`` with its targets as rows, on ``device``."""
-    return Part(split.x.to(device), target_rows(split, dataset.n_classes).to(device))
+def part(
+    split: Split, dataset: Dataset, device: torch.device, dtype: torch.dtype = torch.float32
+) -> Part:
+    """``split`` with its targets as rows, on ``device``; real inputs as ``dtype``."""
+    x = split.x.to(device, dtype) if split.x.is_floating_point() else split.x.to(device)
+    return Part(x, target_rows(split, dataset.n_classes).to(device, dtype))
+
+
+def _dtype(network: nn.Module) -> torch.dtype:
+    """The floating type of the network's first parameter."""
+    return next((p.dtype for p in network.parameters() if p.is_floating_point()), torch.float32)
 
 
 def task_of(
@@ -60,10 +68,11 @@ def task_of(
 ) -> Task:
     """The task of training ``network``, which is moved to ``device``; arguments as of ``train``."""
     network.to(device)
+    dtype = _dtype(network)
     return Task(
         network=network,
-        train=part(dataset.train, dataset, device),
-        test=part(dataset.test, dataset, device),
+        train=part(dataset.train, dataset, device, dtype),
+        test=part(dataset.test, dataset, device, dtype),
         classes=dataset.n_classes is not None,
         loss=loss,
         batch_size=min(batch_size or len(dataset.train), len(dataset.train)),

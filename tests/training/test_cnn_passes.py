@@ -192,3 +192,15 @@ def test_of_equal_values_the_first_is_the_largest():
     """As in PyTorch: where the gradient goes when all four are saturated."""
     *_, which = kernel(np.full((2, 4, 4, 8), 20.0, np.float32))
     assert (which == 0).all()
+
+
+def test_an_altered_cnn_is_left_to_pytorch():
+    """Another activation, stride or pooling, a hook, a parameter that is held fast."""
+    altered = [network() for _ in range(5)]
+    altered[0][2] = nn.ReLU()
+    altered[1][0].stride = (2, 2)
+    altered[2][9] = nn.AvgPool2d(2)
+    altered[3][0].register_forward_hook(lambda *_: None)
+    altered[4][0].weight.requires_grad_(False)
+    assert all(type(passes_of(one, "cross_entropy")) is Passes for one in altered)
+    assert type(passes_of(network(), "cross_entropy")) is not Passes

@@ -193,3 +193,24 @@ def test_hooks_are_not_lost():
     network = small_network()
     network[0].register_forward_hook(lambda *_: None)
     assert stages_of(network) is None
+
+
+def test_weights_that_are_not_the_layers_own_are_left_to_pytorch():
+    """Tied or overlapping ones, a buffer, a parameter of no layer, an optimizer of some of them."""
+
+    def chain():
+        return nn.Sequential(nn.Linear(4, 4), nn.Tanh(), nn.Linear(4, 4), nn.Linear(4, 2))
+
+    data = small_data()
+    assert is_fusible(task(chain(), data))
+    networks = [chain() for _ in range(6)]
+    networks[0][2].weight = networks[0][0].weight
+    networks[1][2].bias = networks[1][0].bias
+    networks[2][2].weight.data = networks[2][0].weight.data.T
+    networks[3][2].register_buffer("scale", torch.ones(1))
+    networks[4].register_parameter("unused", nn.Parameter(torch.ones(1)))
+    networks[5][0].forward = lambda x: x
+    assert not any(is_fusible(task(network, data)) for network in networks)
+    half = chain()
+    some = partial(lambda parameters: torch.optim.Adam(list(parameters)[:2]))
+    assert not is_fusible(task(half, data, some))
