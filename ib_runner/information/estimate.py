@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import Protocol
 
 #: a lower bound this close to H proves that the layer tells all inputs (or labels) apart
 SATURATED = 0.01
@@ -51,6 +52,30 @@ class Status(Enum):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Values:
+    """What a method finds out about one layer and one target; the fields of ``Estimate``."""
+
+    mi: float | None = None
+    stderr: float | None = None
+    lower: float | None = None
+    upper: float | None = None
+    h_t: float | None = None
+    h_t_given_x: float | None = None
+    n_x: int | None = None
+    n_o: int | None = None
+    n_mc: int | None = None
+    status: Status
+
+
+class Described(Protocol):
+    """What an estimate takes from its layer."""
+
+    number: int
+    dim: int
+    beta: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class Estimate:
     """I(X;T_layer) (``target`` "x") or I(Y;T_layer) ("y") by ``method``; all in nats.
 
@@ -77,3 +102,18 @@ class Estimate:
     n_mc: int | None = None
     status: Status
     seconds: float = 0.0
+
+    @classmethod
+    def of(
+        cls, layer: Described, target: str, method: str, values: Values, seconds: float = 0.0
+    ) -> "Estimate":
+        """``values`` of ``layer`` as a row."""
+        return cls(
+            layer=layer.number,
+            dim=layer.dim,
+            beta=layer.beta,
+            target=target,
+            method=method,
+            seconds=seconds,
+            **vars(values),
+        )

@@ -8,11 +8,12 @@ import torch
 from torch import Tensor, nn
 
 from ib_runner.errors import raise_interruption_behind
-from ib_runner.information.estimate import Estimate, Status
+from ib_runner.information.estimate import Estimate, Status, Values
 from ib_runner.information.labels import Labels
-from ib_runner.information.methods.registry import METHODS, Method
+from ib_runner.information.methods.base import Method
+from ib_runner.information.methods.registry import METHODS
 from ib_runner.information.sampling.sampler import Layer, Sampler
-from ib_runner.information.task import Settings, Task, estimate_of
+from ib_runner.information.task import Settings, Task
 
 
 def mutual_information(
@@ -146,7 +147,7 @@ def _finite(network: nn.Module) -> bool:
 
 def _without_value(task: Task, layers: list[Layer], method: str, status: Status) -> list[Estimate]:
     return [
-        estimate_of(layer, target=target, method=method, status=status)
+        Estimate.of(layer, target, method, Values(status=status))
         for layer in layers
         for target, _ in task.targets
     ]

@@ -1,9 +1,9 @@
-"""What every estimator is given, and how it writes down what it found."""
+"""What every estimator is given."""
 
 import math
 from dataclasses import dataclass, fields
 
-from ib_runner.information.estimate import Estimate, Status
+from ib_runner.information.estimate import Status, Values
 from ib_runner.information.labels import Labels
 from ib_runner.information.sampling.sampler import Layer, Sampler
 
@@ -57,21 +57,9 @@ class Task:
         return [("x", self.inputs)] + ([] if self.labels is None else [("y", self.labels)])
 
 
-def estimate_of(layer: Layer, **values) -> Estimate:
-    """An estimate about ``layer``; ``values`` are the other fields of ``Estimate``."""
-    return Estimate(layer=layer.number, dim=layer.dim, beta=layer.beta, **values)
-
-
-def nothing_certified(task: Task, layer: Layer) -> list[Estimate]:
+def nothing_certified(task: Task) -> dict[str, Values]:
     """[0, H] for every target: the budget is too small for more."""
-    return [
-        estimate_of(
-            layer,
-            target=target,
-            method="coupled",
-            lower=0.0,
-            upper=of.entropy,
-            status=Status.NOT_CERTIFIED,
-        )
+    return {
+        target: Values(lower=0.0, upper=of.entropy, status=Status.NOT_CERTIFIED)
         for target, of in task.targets
-    ]
+    }

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ib_runner.networks import DropoutNoise, GaussianNoise, NoiseChannel, NoNoise
+from ib_runner.networks.altered import is_altered
 from ib_runner.networks.cnn import CNN
-from ib_runner.training.altered import is_altered
 from ib_runner.training.cnn_kernels import (
     moments,
     pooled_tanh,

@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from ib_runner.networks import DropoutNoise, GaussianNoise, NoiseChannel, NoNoise
+from ib_runner.networks.plain_chain import plain_chain
 from ib_runner.seeds import stream_seed
 from ib_runner.training import kernel
-from ib_runner.training.altered import is_altered
 from ib_runner.training.order import epoch_order
 from ib_runner.training.parseval import Parseval
 from ib_runner.training.targets import Score
@@ -59,24 +59,13 @@ class Stage(NamedTuple):
 
 def stages_of(network: nn.Module) -> list[Stage] | None:
     """The layers of a plain chain (linear, activation, noise)…; None for any other network."""
-    if type(network).forward is not nn.Sequential.forward or is_altered(network):
+    chain = plain_chain(network)
+    if chain is None or chain.rest or not chain.stages:
         return None
-    stages: list[Stage] = []
-    for module in network:
-        kind = type(module)
-        if kind is nn.Linear:
-            stages.append(Stage(module, nn.Identity(), NoNoise()))
-        elif not stages:
-            return None
-        elif kind in _ACTIVATIONS and type(stages[-1].activation) is nn.Identity:
-            if type(stages[-1].noise) is not NoNoise:
-                return None
-            stages[-1] = stages[-1]._replace(activation=module)
-        elif kind in _NOISES and type(stages[-1].noise) is NoNoise:
-            stages[-1] = stages[-1]._replace(noise=module)
-        else:
-            return None
-    return stages or None
+    return [
+        Stage(one.linear, one.activation, NoNoise() if one.channel is None else one.channel)
+        for one in chain.stages
+    ]
 
 
 def is_fusible(task: Task) -> bool:

@@ -4,12 +4,10 @@ Such a layer's input is a mixture of Gaussians on a line, and so is its T: from 
 (of any width: what the next unit sees of it is a Gaussian) all integrals are one-dimensional.
 """
 
-import time
 from dataclasses import dataclass
 
 import numpy as np
 
-from ib_runner.information.estimate import Estimate, Status
 from ib_runner.information.exact.gaussian_layers import gaussians, is_gaussian
 from ib_runner.information.exact.quadrature import (
     Integral,
@@ -18,9 +16,7 @@ from ib_runner.information.exact.quadrature import (
     mixture_entropy,
     next_layer,
 )
-from ib_runner.information.labels import Labels
 from ib_runner.information.sampling.sampler import Layer, Sampler
-from ib_runner.information.task import Task, estimate_of
 
 NEEDS = "one unit whose T given x is Gaussian, or one unit behind layers of that kind"
 #: panels of the integral over the layer below: in units of its noise, and of this layer's
@@ -93,48 +89,3 @@ def _preactivation(sampler: Sampler, layer: Layer, panel: float) -> Line:
     t = line(sampler, below, panel)
     slope = weights[0, 0]
     return Line(t.centres * slope + bias[0], t.beta * abs(slope), t.weights)
-
-
-def estimates(task: Task) -> list[Estimate]:
-    """I(X;T), and I(Y;T) given labels, for layers of one unit; the intervals are the integrals'
-    numerical error.
-    """
-    found = []
-    for layer in task.layers:
-        started = time.perf_counter()
-        fine, coarse = (line(task.sampler, layer, panel) for panel in (PANEL, 2 * PANEL))
-        everything = np.arange(len(task.sampler))
-        (h_t,), (rough,) = fine.entropies([everything]), coarse.entropies([everything])
-        for target, of in task.targets:
-            given, roughly_given = (_conditional(one, of) for one in (fine, coarse))
-            value = h_t.value - given.value
-            error = h_t.error + given.error
-            if fine.weights is not None:
-                error += abs(value - (rough.value - roughly_given.value))
-            bounds = np.clip([value - error, value + error], 0.0, of.entropy)
-            found.append(
-                estimate_of(
-                    layer,
-                    target=target,
-                    method="quadrature",
-                    mi=float(np.clip(value, *bounds)),
-                    stderr=0.0,
-                    lower=float(bounds[0]),
-                    upper=float(bounds[1]),
-                    h_t=h_t.value if target == "x" else None,
-                    h_t_given_x=given.value if target == "x" else None,
-                    status=Status.of(*bounds, of.entropy, task.settings.target_width),
-                    seconds=(time.perf_counter() - started) / len(task.targets),
-                )
-            )
-    return found
-
-
-def _conditional(given_x: Line, of: Labels) -> Integral:
-    """h(T|label), the mean over ``of``'s classes."""
-    if given_x.weights is None and of.sizes.max() == 1:
-        return Integral(0.5 * float(np.log(2 * np.pi * np.e * given_x.beta**2)), 0.0)
-    shares = np.bincount(of.classes) / len(of.classes)
-    parts = given_x.entropies([np.flatnonzero(of.classes == c) for c in range(len(shares))])
-    value = sum(share * part.value for share, part in zip(shares, parts, strict=True))
-    return Integral(float(value), max(part.error for part in parts))

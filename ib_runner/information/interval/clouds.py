@@ -22,11 +22,10 @@ from ib_runner.information.interval.mixtures import (
 )
 from ib_runner.information.sampling.normal_numbers import normals
 from ib_runner.information.sampling.sampler import Layer, Sampler
+from ib_runner.information.sampling.streams import Stream
 
 #: draws, of groups of 16 inputs, that are in memory at a time
 _BLOCK_DRAWS = 2**14
-#: names of the independent sets of draws
-CLOUD_A, CLOUD_B, PILOT_A, PILOT_B, POINTS, PILOT_POINTS = 1, 2, 3, 4, 100, 200
 _GROUP = 16
 
 
@@ -38,7 +37,7 @@ def in_noise_units(s: np.ndarray, centres: np.ndarray, layer: Layer) -> np.ndarr
 
 
 def draw_points(
-    sampler: Sampler, layer: Layer, first: int, cloud: np.ndarray, n_mc: int, purpose: int
+    sampler: Sampler, layer: Layer, first: int, cloud: np.ndarray, n_mc: int, purpose: Stream
 ) -> Points:
     """In-sample points t = s + z for inputs ``first``, …: the j-th is made of the j-th draw.
 
@@ -47,7 +46,7 @@ def draw_points(
     """
     n, dim, n_x = cloud.shape
     z = np.empty((n, dim, n_mc + n_mc % 2), np.float32)
-    normals(sampler.seed, purpose + layer.number, first, z)
+    normals(sampler.seed, purpose.of_layer(layer.number), first, z)
     z = z[:, :, :n_mc] / np.float32(np.sqrt(2.0 * LN2))
     s = cloud[:, :, :n_mc] if n_x > 1 else cloud
     t = np.ascontiguousarray(s + z)
@@ -88,7 +87,7 @@ def fit_densities(
     parts = {number: [] for number in keep}
     most = max(sizes[k][0] for k in keep)
     for first, last in blocks_of(len(sampler), most):
-        s = sampler.draw(first, last, most, CLOUD_B, keep)
+        s = sampler.draw(first, last, most, Stream.CLOUD_B, keep)
         for layer in layers:
             k = layer.number
             n_o, components = sizes[k]
@@ -113,12 +112,12 @@ def evaluation_points(
     parts = {number: [] for number in keep}
     most = max(n_x[k] for k in keep)
     for first, last in blocks_of(len(sampler), most):
-        s = sampler.draw(first, last, most, CLOUD_A, keep)
+        s = sampler.draw(first, last, most, Stream.CLOUD_A, keep)
         for layer in layers:
             k = layer.number
             centres = densities[k].centres[first:last]
             cloud = in_noise_units(s[k][:, :, : n_x[k]], centres, layer)
-            parts[k].append(draw_points(sampler, layer, first, cloud, n_mc[k], POINTS))
+            parts[k].append(draw_points(sampler, layer, first, cloud, n_mc[k], Stream.POINTS))
     return {k: join_points(parts[k]) for k in keep}
 
 

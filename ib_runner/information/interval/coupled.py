@@ -3,13 +3,12 @@
 What it computes and why that is an interval: see ``bounds``.
 """
 
-import time
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ib_runner.information.estimate import Estimate, Status
+from ib_runner.information.estimate import Status, Values
 from ib_runner.information.interval import pilot
 from ib_runner.information.interval.bounds import Interval, Points, bound_x, bound_y, interval
 from ib_runner.information.interval.clouds import (
@@ -22,17 +21,27 @@ from ib_runner.information.interval.clouds import (
 from ib_runner.information.interval.mixtures import LN2, MixtureSums
 from ib_runner.information.interval.sizes import BUDGET, Request, Sizes, choose
 from ib_runner.information.sampling.sampler import Layer, Sampler
-from ib_runner.information.task import Task, estimate_of, nothing_certified
+from ib_runner.information.task import Task, nothing_certified
 
 #: the share of what is left of the budget that is planned with: near inputs are a forecast
 _PLANNED = 0.8
 
 
-def estimates(task: Task) -> list[Estimate]:
-    """Estimates of I(X;T), and of I(Y;T) given labels, for the layers of ``task``."""
-    if not task.layers:
-        return []
-    started = time.perf_counter()
+@dataclass(frozen=True)
+class Prepared:
+    """Sizes, densities and points by layer; sizes None where the budget allows nothing.
+
+    ``left``: what one layer may yet cost, in kernel evaluations.
+    """
+
+    sizes: Mapping[int, Sizes | None]
+    densities: Mapping[int, Densities]
+    points: dict[int, Points]
+    left: float
+
+
+def prepare(task: Task) -> Prepared:
+    """Choose sizes for the layers of ``task`` and draw clouds and points for all of them."""
     sampler, layers = task.sampler, task.layers
     densities = fit_densities(
         sampler, layers, {k.number: (1, 1) if k.exact else pilot.BASE for k in layers}
@@ -49,18 +58,22 @@ def estimates(task: Task) -> list[Estimate]:
             {k.number: sizes[k.number].n_x for k in possible},
             {k.number: sizes[k.number].n_mc for k in possible},
         )
-    shared = (time.perf_counter() - started) / len(layers)
-    found = []
-    for layer in layers:
-        k = layer.number
-        here = points.get(k)
-        if here is not None:
-            here = _within(left, layer, here, densities[k], sizes[k])
-        if here is None:
-            found += nothing_certified(task, layer)
-        else:
-            found += _of_layer(task, layer, here, densities[k], sizes[k], shared)
-    return found
+    return Prepared(sizes, densities, points, left)
+
+
+def values(task: Task, layer: Layer, prepared: Prepared) -> dict[str, Values]:
+    """The intervals of one layer, by target. Its points are taken from ``prepared``."""
+    k = layer.number
+    points, densities, sizes = (
+        prepared.points.pop(k, None),
+        prepared.densities[k],
+        prepared.sizes[k],
+    )
+    if points is not None:
+        points = _within(prepared.left, layer, points, densities, sizes)
+    if points is None:
+        return nothing_certified(task)
+    return _of_layer(task, layer, points, densities, sizes)
 
 
 def _sizes(task: Task, densities: dict[int, Densities]) -> tuple[dict[int, Sizes | None], float]:
@@ -132,10 +145,8 @@ def _within(
 
 
 def _of_layer(
-    task: Task, layer: Layer, points: Points, densities: Densities, sizes: Sizes, shared: float
-) -> list[Estimate]:
-    """The estimates of one layer; ``shared``: seconds spent for it before."""
-    started = time.perf_counter()
+    task: Task, layer: Layer, points: Points, densities: Densities, sizes: Sizes
+) -> dict[str, Values]:
     n, labels = len(task.sampler), task.labels
     classes = task.inputs.classes if labels is None else labels.classes
     sums = sums_at(layer, points, [(0, n)], densities, classes)
@@ -143,28 +154,21 @@ def _of_layer(
     if labels is not None:
         bounds["y"] = bound_y(points, sums, labels.sizes, sizes.delta)
     h_t_given_x = _conditional_entropy(layer, points, sums)
-    found = []
+    found = {}
     for target, of in task.targets:
         certified = interval(bounds[target], of.entropy)
-        seconds = (shared + time.perf_counter() - started) / len(bounds)
-        found.append(
-            estimate_of(
-                layer,
-                target=target,
-                method="coupled",
-                mi=certified.mi,
-                stderr=certified.stderr,
-                lower=certified.lower,
-                upper=certified.upper,
-                **_entropies(target, certified, h_t_given_x),
-                n_x=sizes.n_x,
-                n_o=sizes.n_o,
-                n_mc=points.t.shape[2],
-                status=Status.of(
-                    certified.lower, certified.upper, of.entropy, task.settings.target_width
-                ),
-                seconds=seconds,
-            )
+        found[target] = Values(
+            mi=certified.mi,
+            stderr=certified.stderr,
+            lower=certified.lower,
+            upper=certified.upper,
+            **_entropies(target, certified, h_t_given_x),
+            n_x=sizes.n_x,
+            n_o=sizes.n_o,
+            n_mc=points.t.shape[2],
+            status=Status.of(
+                certified.lower, certified.upper, of.entropy, task.settings.target_width
+            ),
         )
     return found
 

@@ -13,19 +13,20 @@ in the second what a bound loses may come from rare inputs, so that inputs, not 
 independent.
 """
 
-import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 from scipy import stats
 
-from ib_runner.information.estimate import Estimate, Status
+from ib_runner.information.estimate import Status, Values
 from ib_runner.information.interval.bounds import RARE
 from ib_runner.information.interval.sizes import BUDGET
 from ib_runner.information.labels import Labels
 from ib_runner.information.sampling.normal_numbers import normals
 from ib_runner.information.sampling.sampler import Layer, Sampler
-from ib_runner.information.task import Task, estimate_of, nothing_certified
+from ib_runner.information.sampling.streams import Stream
+from ib_runner.information.task import Task, nothing_certified
 
 #: layers with more units than this get the lower bound only
 MANY_UNITS = 16
@@ -42,7 +43,6 @@ _BLOCK_VALUES = 2**25
 _BLOCK_POINTS = 512
 #: share of the uniform distribution in the guessed posterior
 _DELTA = 1e-3
-_CLOUD, _POINT, _PILOT_POINT, _NOISE, _PILOT_NOISE = 6, 7, 8, 500, 600
 
 
 class _Guess:
@@ -97,7 +97,9 @@ def lower_bound_terms(
     """
     guesses = _guesses(sampler, layers)
     some = np.random.default_rng(sampler.seed).permutation(len(sampler))[:_PILOT]
-    pilot = _fresh_points(sampler, guesses, some, n_mc, _PILOT_POINT, _PILOT_NOISE)
+    pilot = _fresh_points(
+        sampler, guesses, some, n_mc, Stream.MANY_UNITS_PILOT_S, Stream.MANY_UNITS_PILOT_Z
+    )
     chosen: dict[int, float] = {}
     for k, guess in guesses.items():
         owners = np.repeat(some, n_mc)
@@ -105,7 +107,7 @@ def lower_bound_terms(
         found = [guess.terms(pilot[k], owners, targets, v)["x"].sum() for v in variances]
         chosen[k] = variances[int(np.argmax(found))]
     del pilot
-    points = _fresh_points(sampler, guesses, inputs, n_mc, _POINT, _NOISE)
+    points = _fresh_points(sampler, guesses, inputs, n_mc, Stream.MANY_UNITS_S, Stream.MANY_UNITS_Z)
     owners = np.repeat(inputs, n_mc)
     for k, guess in guesses.items():
         terms = guess.terms(points.pop(k), owners, targets, chosen[k])
@@ -120,7 +122,7 @@ def _guesses(sampler: Sampler, layers: list[Layer]) -> dict[int, _Guess]:
     guesses: dict[int, _Guess] = {}
     parts: dict[int, list[np.ndarray]] = {k: [] for k in keep}
     for first in range(0, n, step):
-        draws = sampler.draw(first, min(first + step, n), N_O, _CLOUD, keep)
+        draws = sampler.draw(first, min(first + step, n), N_O, Stream.MEANS, keep)
         for layer in layers:
             k, means = layer.number, draws[layer.number].mean(2)
             if k not in guesses:
@@ -138,15 +140,15 @@ def _fresh_points(
     guesses: dict[int, _Guess],
     inputs: np.ndarray,
     n_mc: int,
-    purpose: int,
-    noise: int,
+    purpose: Stream,
+    noise: Stream,
 ) -> dict[int, np.ndarray]:
     """T of every layer about the guess's origin, [inputs · n_mc, units], with noise of its own."""
     s = sampler.draw_some(inputs, n_mc, purpose, {k: guess.units for k, guess in guesses.items()})
     found = {}
     for k, guess in guesses.items():
         z = np.empty((len(inputs), len(guess.units), n_mc + n_mc % 2), np.float32)
-        normals(sampler.seed, noise + k, 0, z)
+        normals(sampler.seed, noise.of_layer(k), 0, z)
         t = (s.pop(k) - guess.origin[:, None]).astype(np.float32)
         t += np.float32(guess.layer.beta) * z[:, :, :n_mc]
         found[k] = t.transpose(0, 2, 1).reshape(-1, len(guess.units))
@@ -169,47 +171,52 @@ def certified_lower_bound(terms: np.ndarray, all_inputs: bool) -> tuple[float, f
     return mean, stderr, mean - float(quantile) * stderr - RARE / independent
 
 
-def estimates(task: Task) -> list[Estimate]:
-    """[lower bound, H] for every layer, of X and of the labels."""
-    if not task.layers:
-        return []
-    n, settings, targets = len(task.sampler), task.settings, dict(task.targets)
+@dataclass(frozen=True)
+class Prepared:
+    """Terms of the lower bounds, [inputs, n_mc] by target, of the layers that follow.
+
+    None where the budget is too small.
+    """
+
+    terms: dict[int, dict[str, np.ndarray]]
+    n_mc: int
+    all_inputs: bool
+
+
+def prepare(task: Task) -> Prepared | None:
+    """The terms of every layer's lower bounds, of X and of the labels."""
+    n, settings = len(task.sampler), task.settings
     n_mc = settings.n_mc or max(2, _POINTS_IN_ALL // n)
     payable = min(int((settings.budget or BUDGET) / (n * n_mc)) - _PILOT, _MOST_INPUTS)
     if payable < min(n, 2):
-        return [one for layer in task.layers for one in nothing_certified(task, layer)]
+        return None
     inputs = np.arange(n)
     if payable < n:
         inputs = np.random.default_rng([task.sampler.seed, n]).permutation(n)[:payable]
-    started, found = time.perf_counter(), []
-    for layer, terms in lower_bound_terms(task.sampler, task.layers, targets, inputs, n_mc):
-        seconds = time.perf_counter() - started
-        for target, labels in targets.items():
-            bound = certified_lower_bound(terms[target], all_inputs=len(inputs) == n)
-            found.append(_estimate(task, layer, target, labels.entropy, bound, n_mc, seconds))
-        started = time.perf_counter()
+    terms = lower_bound_terms(task.sampler, task.layers, dict(task.targets), inputs, n_mc)
+    found = {layer.number: of_targets for layer, of_targets in terms}
+    return Prepared(found, n_mc, all_inputs=len(inputs) == n)
+
+
+def values(task: Task, layer: Layer, prepared: Prepared | None) -> dict[str, Values]:
+    """[lower bound, H] of one layer, of X and of the labels."""
+    if prepared is None:
+        return nothing_certified(task)
+    terms, found = prepared.terms[layer.number], {}
+    for target, labels in task.targets:
+        bound = certified_lower_bound(terms[target], prepared.all_inputs)
+        found[target] = _values(task, labels.entropy, bound, prepared.n_mc)
     return found
 
 
-def _estimate(
-    task: Task,
-    layer: Layer,
-    target: str,
-    highest: float,
-    bound: tuple[float, float, float],
-    n_mc: int,
-    seconds: float,
-) -> Estimate:
+def _values(task: Task, highest: float, bound: tuple[float, float, float], n_mc: int) -> Values:
     value, stderr, lower = bound
     lower = float(np.clip(lower, 0.0, highest))
     status = Status.of(lower, highest, highest, task.settings.target_width)
     if status is Status.WIDTH_NOT_REACHED:  # H is no bound that says anything
         status = Status.NOT_CERTIFIED
     known = status is not Status.NOT_CERTIFIED
-    return estimate_of(
-        layer,
-        target=target,
-        method="coupled",
+    return Values(
         mi=float(np.clip(value, lower, highest)) if known else None,
         stderr=stderr if known else None,
         lower=lower,
@@ -217,5 +224,4 @@ def _estimate(
         n_o=N_O,
         n_mc=n_mc,
         status=status,
-        seconds=seconds / (2 if len(task.targets) == 2 else 1),
     )

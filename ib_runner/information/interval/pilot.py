@@ -12,9 +12,6 @@ import numpy as np
 
 from ib_runner.information.interval.bounds import Points, bound_x
 from ib_runner.information.interval.clouds import (
-    PILOT_A,
-    PILOT_B,
-    PILOT_POINTS,
     Densities,
     draw_points,
     in_noise_units,
@@ -24,6 +21,7 @@ from ib_runner.information.interval.clouds import (
 from ib_runner.information.interval.mixtures import LN2, fit, own_densities, unit
 from ib_runner.information.interval.sizes import DELTAS, N_O, N_X, Pilot
 from ib_runner.information.sampling.sampler import Layer, Sampler
+from ib_runner.information.sampling.streams import Stream
 
 #: Gaussians for each cloud that are tried, more than one where one leaves a gap
 COMPONENTS = (1, 4, 16)
@@ -94,8 +92,8 @@ def run(
     keep = [layer.number for layer in layers]
     draws = [
         (
-            sampler.draw(first, last, plan.sizes_x[-1], PILOT_A, keep),
-            sampler.draw(first, last, plan.sizes_o[-1], PILOT_B, keep),
+            sampler.draw(first, last, plan.sizes_x[-1], Stream.PILOT_A, keep),
+            sampler.draw(first, last, plan.sizes_o[-1], Stream.PILOT_B, keep),
         )
         for first, last in plan.groups
     ]
@@ -170,7 +168,7 @@ def _own(
     found = {}
     for n_x in [1] if layer.exact else plan.sizes_x:
         parts = [
-            draw_points(sampler, layer, first, cloud[:, :, :n_x], plan.n_mc, PILOT_POINTS)
+            draw_points(sampler, layer, first, cloud[:, :, :n_x], plan.n_mc, Stream.PILOT_POINTS)
             for (first, _), cloud in zip(plan.groups, clouds, strict=True)
         ]
         points = join_points(parts)

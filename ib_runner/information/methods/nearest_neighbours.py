@@ -10,22 +10,21 @@ bias grows with d.
 """
 
 import math
-import time
 
 import numpy as np
 from scipy.spatial import cKDTree
 from scipy.special import digamma
 from torch import Tensor
 
-from ib_runner.information.estimate import Estimate, Status
+from ib_runner.information.estimate import Status, Values
+from ib_runner.information.methods.base import Method
 from ib_runner.information.sampling.normal_numbers import normals
 from ib_runner.information.sampling.sampler import Layer, Sampler
-from ib_runner.information.task import Task, estimate_of
+from ib_runner.information.sampling.streams import Stream
+from ib_runner.information.task import Task
 
 #: neighbours, and noisy samples per input
 K, N_X = 3, 64
-#: names of the independent sets of draws
-_CLOUD, _NOISE = 8, 600
 _BLOCK = 256
 
 
@@ -73,24 +72,25 @@ def noisy_samples(sampler: Sampler, layer: Layer, n_x: int) -> np.ndarray:
     t = np.empty((n, n_x, layer.dim))
     for first in range(0, n, _BLOCK):
         last = min(first + _BLOCK, n)
-        s = sampler.draw(first, last, n_x, _CLOUD, [layer.number])[layer.number]
+        s = sampler.draw(first, last, n_x, Stream.NEIGHBOURS_S, [layer.number])[layer.number]
         z = np.empty((last - first, layer.dim, n_x + n_x % 2), np.float32)
-        normals(sampler.seed, _NOISE + layer.number, first, z)
+        normals(sampler.seed, Stream.NEIGHBOURS_Z.of_layer(layer.number), first, z)
         # float64 from here on: samples of one input differ by little of their value
         noisy = s.astype(np.float64) + layer.beta * z[:, :, :n_x].astype(np.float64)
         t[first:last] = noisy.transpose(0, 2, 1)
     return t
 
 
-def estimates(task: Task) -> list[Estimate]:
+class NearestNeighbours(Method):
     """I(X;T) of every layer from ``n_x`` noisy samples of each input.
 
     ``stderr`` is the spread of the terms alone, as if they were independent; bias is not in it.
     """
-    n_x = max(task.settings.n_x or N_X, K + 1)
-    found = []
-    for layer in task.layers:
-        started = time.perf_counter()
+
+    name = "nearest_neighbours"
+
+    def values(self, task: Task, layer: Layer, prepared: object) -> dict[str, Values]:
+        n_x = max(task.settings.n_x or N_X, K + 1)
         t = noisy_samples(task.sampler, layer, n_x)
         h_t, variance = _mean_and_variance(t.reshape(-1, layer.dim), K)
         h_t_given_x = layer.noise_entropy
@@ -98,18 +98,12 @@ def estimates(task: Task) -> list[Estimate]:
             of_inputs = np.array([_mean_and_variance(points, K) for points in t])
             h_t_given_x = float(of_inputs[:, 0].mean())
             variance += of_inputs[:, 1].mean() / len(t)
-        found.append(
-            estimate_of(
-                layer,
-                target="x",
-                method="nearest_neighbours",
-                mi=h_t - h_t_given_x,
-                stderr=math.sqrt(variance),
-                h_t=h_t,
-                h_t_given_x=h_t_given_x,
-                n_x=n_x,
-                status=Status.NOT_CERTIFIED,
-                seconds=time.perf_counter() - started,
-            )
+        found = Values(
+            mi=h_t - h_t_given_x,
+            stderr=math.sqrt(variance),
+            h_t=h_t,
+            h_t_given_x=h_t_given_x,
+            n_x=n_x,
+            status=Status.NOT_CERTIFIED,
         )
-    return found
+        return {"x": found}

@@ -11,14 +11,15 @@ components will do: layer 1 of any network, and all layers of a linear one once 
 """
 
 import math
-import time
 
 import torch
 from torch import Tensor
 
-from ib_runner.information.estimate import SATURATED, Estimate, Status
-from ib_runner.information.exact.gaussian_layers import gaussians
-from ib_runner.information.task import Task, estimate_of
+from ib_runner.information.estimate import SATURATED, Status, Values
+from ib_runner.information.exact import gaussian_layers
+from ib_runner.information.methods.base import Method
+from ib_runner.information.sampling.sampler import Layer, Sampler
+from ib_runner.information.task import Task
 
 _PAIRS_AT_ONCE = 4_000_000
 
@@ -47,41 +48,45 @@ def pairwise_bounds(centres: Tensor, beta: float) -> tuple[float, float]:
     return tuple(max(0.0, math.log(len(units)) + total / len(units)) for total in (lower, upper))
 
 
-def lower_estimates(task: Task) -> list[Estimate]:
+class _Pairwise(Method):
+    needs = gaussian_layers.NEEDS
+
+    def covers(self, sampler: Sampler, layer: Layer) -> bool:
+        return gaussian_layers.is_gaussian(sampler, layer)
+
+    def bounds(self, task: Task, layer: Layer) -> tuple[float, float]:
+        """Lower and upper bound, at most H(X), nats."""
+        points = gaussian_layers.gaussians(task.sampler, layer).in_unit_noise
+        lower, upper = (min(one, task.inputs.entropy) for one in pairwise_bounds(points, 1.0))
+        return lower, upper
+
+
+class PairwiseLower(_Pairwise):
     """[the lower bound, H(X)] for layers whose T given x is Gaussian; ``mi`` is the bound."""
-    return _estimates(task, "pairwise_lower")
+
+    name = "pairwise_lower"
+
+    def values(self, task: Task, layer: Layer, prepared: object) -> dict[str, Values]:
+        lower, _ = self.bounds(task, layer)
+        return {"x": _values(lower, (lower, task.inputs.entropy), task.inputs.entropy)}
 
 
-def upper_estimates(task: Task) -> list[Estimate]:
+class PairwiseUpper(_Pairwise):
     """[0, the upper bound] for layers whose T given x is Gaussian; ``mi`` is the bound."""
-    return _estimates(task, "pairwise_upper")
+
+    name = "pairwise_upper"
+
+    def values(self, task: Task, layer: Layer, prepared: object) -> dict[str, Values]:
+        _, upper = self.bounds(task, layer)
+        return {"x": _values(upper, (0.0, upper), task.inputs.entropy)}
 
 
-def _estimates(task: Task, method: str) -> list[Estimate]:
-    found = []
-    highest = task.inputs.entropy
-    for layer in task.layers:
-        started = time.perf_counter()
-        points = gaussians(task.sampler, layer).in_unit_noise
-        lower, upper = pairwise_bounds(points, 1.0)
-        if method == "pairwise_lower":
-            value = min(lower, highest)
-            interval = (value, highest)
-        else:
-            value = min(upper, highest)
-            interval = (0.0, value)
-        saturated = interval[0] >= highest - SATURATED
-        found.append(
-            estimate_of(
-                layer,
-                target="x",
-                method=method,
-                mi=value,
-                stderr=0.0,
-                lower=interval[0],
-                upper=interval[1],
-                status=Status.SATURATED if saturated else Status.NOT_CERTIFIED,
-                seconds=time.perf_counter() - started,
-            )
-        )
-    return found
+def _values(mi: float, interval: tuple[float, float], highest: float) -> Values:
+    saturated = interval[0] >= highest - SATURATED
+    return Values(
+        mi=mi,
+        stderr=0.0,
+        lower=interval[0],
+        upper=interval[1],
+        status=Status.SATURATED if saturated else Status.NOT_CERTIFIED,
+    )

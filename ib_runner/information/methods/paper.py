@@ -6,24 +6,23 @@ instead of n_mc per centre; the expectation is the same. It is consistent and ce
 at finite n_x.
 """
 
-import time
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
 from ib_runner.information.density.mixture_density import log_mixture_density
-from ib_runner.information.estimate import Estimate, Status
+from ib_runner.information.estimate import Status, Values
 from ib_runner.information.interval.kernels import own_cloud_densities
 from ib_runner.information.interval.mixtures import LN2, unit
+from ib_runner.information.methods.base import Method
 from ib_runner.information.sampling.normal_numbers import normals
 from ib_runner.information.sampling.sampler import Layer, Sampler
-from ib_runner.information.task import Task, estimate_of
+from ib_runner.information.sampling.streams import Stream
+from ib_runner.information.task import Task
 
 N_X = 1000
 N_MC = 4
-#: names of the independent sets of draws
-_CLOUD, _MIXTURE_POINTS, _OWN_POINTS = 5, 300, 400
 _BLOCK = 256
 
 
@@ -43,7 +42,7 @@ def _points(sampler, layer, first, cloud, n_mc, purpose, rng):
     centre = rng.integers(n_x, size=(n, 1, n_mc))
     s = np.take_along_axis(cloud, centre, axis=2)
     z = np.empty((n, dim, n_mc + n_mc % 2), np.float32)
-    normals(sampler.seed, purpose + layer.number, first, z)
+    normals(sampler.seed, purpose.of_layer(layer.number), first, z)
     return s + z[:, :, :n_mc] / np.float32(np.sqrt(2 * LN2)), s
 
 
@@ -64,14 +63,14 @@ def entropies(sampler: Sampler, layer: Layer, n_x: int, n_mc: int) -> Entropies:
     own = np.empty((n, n_mc))
     for first in range(0, n, _BLOCK):
         last = min(first + _BLOCK, n)
-        s = sampler.draw(first, last, n_x, _CLOUD, [layer.number])[layer.number]
+        s = sampler.draw(first, last, n_x, Stream.PAPER_CLOUD, [layer.number])[layer.number]
         scale = unit(layer.beta)
         centre = s[:, :, :1].copy()
         cloud = np.ascontiguousarray((s - centre) / s.dtype.type(scale), dtype=np.float32)
-        t, origin = _points(sampler, layer, first, cloud, n_mc, _OWN_POINTS, rng)
+        t, origin = _points(sampler, layer, first, cloud, n_mc, Stream.PAPER_OWN_POINTS, rng)
         reference = -np.square(t - origin).sum(1)
         own_cloud_densities(t, reference, cloud, own[first:last])
-        t, _ = _points(sampler, layer, first, cloud, n_mc, _MIXTURE_POINTS, rng)
+        t, _ = _points(sampler, layer, first, cloud, n_mc, Stream.PAPER_POINTS, rng)
         points[first:last] = (t * s.dtype.type(scale) + centre).transpose(0, 2, 1)
         centres[first:last] = s.transpose(0, 2, 1)
     log_density = log_mixture_density(
@@ -87,27 +86,22 @@ def entropies(sampler: Sampler, layer: Layer, n_x: int, n_mc: int) -> Entropies:
     return Entropies(h_t.mean(), _stderr(h_t), h_own.mean(), _stderr(h_own))
 
 
-def estimates(task: Task) -> list[Estimate]:
+class Paper(Method):
     """eq. (1) for every layer; ``stderr`` is that of the Monte Carlo integration alone."""
-    n_x, n_mc = task.settings.n_x or N_X, task.settings.n_mc or N_MC
-    found = []
-    for layer in task.layers:
-        started = time.perf_counter()
+
+    name = "paper"
+
+    def values(self, task: Task, layer: Layer, prepared: object) -> dict[str, Values]:
+        n_x, n_mc = task.settings.n_x or N_X, task.settings.n_mc or N_MC
         terms = entropies(task.sampler, layer, n_x, n_mc)
-        found.append(
-            estimate_of(
-                layer,
-                target="x",
-                method="paper",
-                mi=float(terms.h_t - terms.h_t_given_x),
-                stderr=float(np.hypot(terms.h_t_stderr, terms.h_t_given_x_stderr)),
-                h_t=float(terms.h_t),
-                h_t_given_x=float(terms.h_t_given_x),
-                n_x=n_x,
-                n_o=n_x,
-                n_mc=n_mc,
-                status=Status.NOT_CERTIFIED,
-                seconds=time.perf_counter() - started,
-            )
+        found = Values(
+            mi=float(terms.h_t - terms.h_t_given_x),
+            stderr=float(np.hypot(terms.h_t_stderr, terms.h_t_given_x_stderr)),
+            h_t=float(terms.h_t),
+            h_t_given_x=float(terms.h_t_given_x),
+            n_x=n_x,
+            n_o=n_x,
+            n_mc=n_mc,
+            status=Status.NOT_CERTIFIED,
         )
-    return found
+        return {"x": found}

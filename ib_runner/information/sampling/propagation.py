@@ -8,10 +8,12 @@ from dataclasses import dataclass
 
 import numba
 import numpy as np
+import torch
 from torch import Tensor, nn
 
 from ib_runner.information.sampling.normal_numbers import fill_normals, seed_lanes, stream
 from ib_runner.networks.noise import GaussianNoise, NoNoise
+from ib_runner.networks.plain_chain import Stage, plain_chain
 from ib_runner.vector_math import tanh
 
 #: draws that are propagated together: 16 rows of them fit the first cache
@@ -57,50 +59,49 @@ class PlainNetwork:
 
 
 def _activation_code(module: nn.Module) -> tuple[int, float] | None:
+    """Code and slope of an activation, None for slopes that max(x, slope·x) is not."""
     if type(module) is nn.Tanh:
         return _TANH, 0.0
-    if type(module) is nn.ReLU:
-        return _LEAKY, 0.0
-    if type(module) is nn.LeakyReLU and 0 <= module.negative_slope <= 1:
-        return _LEAKY, module.negative_slope
     if type(module) is nn.Identity:
         return _IDENTITY, 1.0
-    return None
+    slope = float(getattr(module, "negative_slope", 0.0))
+    return (_LEAKY, slope) if 0.0 <= slope <= 1.0 else None
 
 
 def plain_network(network: nn.Module, x: Tensor) -> PlainNetwork | None:
     """``network`` for the fused kernel, or None where only a true forward pass will do.
 
-    Plain is: an ``nn.Sequential`` of (Linear, activation, channel) triples on the CPU in float32
-    with Gaussian or no noise, no hooks on any module, rows of inputs ``x`` [n, d]. What comes
-    behind the last channel does not matter.
+    What the kernel takes: a plain chain on the CPU in float32 whose hidden layers all have a
+    channel, with Gaussian or no noise; rows of inputs ``x`` [n, d].
     """
-    if not isinstance(network, nn.Sequential) or type(network).forward is not nn.Sequential.forward:
+    chain = plain_chain(network) if x.ndim == 2 else None
+    stages = chain.hidden if chain is not None else None
+    if stages is None or not all(map(_fits, stages)):
         return None
-    if x.ndim != 2 or any(m._forward_hooks or m._forward_pre_hooks for m in network.modules()):
+    codes = [_activation_code(stage.activation) for stage in stages]
+    if None in codes:
         return None
-    modules = list(network)
-    hidden = []
-    while len(modules) >= 3 and type(modules[2]) in (GaussianNoise, NoNoise):
-        linear, activation, channel = modules[:3]
-        code = _activation_code(activation)
-        if type(linear) is not nn.Linear or linear.bias is None or code is None:
-            return None
-        if linear.weight.device.type != "cpu" or str(linear.weight.dtype) != "torch.float32":
-            return None
-        hidden.append((linear, *code, channel.beta))
-        modules = modules[3:]
-    if not hidden or any(isinstance(m, GaussianNoise | NoNoise) for m in modules):
-        return None
-    linears = [row[0] for row in hidden]
+    linears = [stage.linear for stage in stages]
     return PlainNetwork(
         widths=np.array([linears[0].in_features] + [m.out_features for m in linears], np.int64),
         weights=np.concatenate([m.weight.detach().numpy().ravel() for m in linears]),
-        biases=np.concatenate([m.bias.detach().numpy() for m in linears]),
-        activations=np.array([row[1] for row in hidden], np.int64),
-        slopes=np.array([row[2] for row in hidden], np.float32),
-        betas=np.array([row[3] for row in hidden], np.float32),
+        biases=np.concatenate([_bias(m) for m in linears]),
+        activations=np.array([code for code, _ in codes], np.int64),
+        slopes=np.array([slope for _, slope in codes], np.float32),
+        betas=np.array([stage.channel.beta for stage in stages], np.float32),
     )
+
+
+def _fits(stage: Stage) -> bool:
+    weight = stage.linear.weight
+    known = type(stage.channel) in (GaussianNoise, NoNoise)
+    return known and weight.device.type == "cpu" and weight.dtype == torch.float32
+
+
+def _bias(linear: nn.Linear) -> np.ndarray:
+    if linear.bias is None:
+        return np.zeros(linear.out_features, np.float32)
+    return linear.bias.detach().numpy()
 
 
 @numba.njit(inline="always", fastmath=True, error_model="numpy")

@@ -96,7 +96,7 @@ class Sampler:
             p.slopes,
             p.betas,
             self.seed,
-            purpose,
+            int(purpose),
             s,
         )
         return {k: s[:, starts[k - 1] : starts[k], :n] for k in keep}
@@ -110,7 +110,7 @@ class Sampler:
         out = {k: np.empty((len(inputs), len(some), n), self.kind) for k, some in units.items()}
         with torch.random.fork_rng(devices=[]), one_thread():
             for first in range(0, len(inputs), _GROUP):
-                torch.manual_seed(int(stream(self.seed, purpose, first)) % 2**63)
+                torch.manual_seed(int(stream(self.seed, int(purpose), first)) % 2**63)
                 some = torch.from_numpy(inputs[first : first + _GROUP])
                 batch = self.x[some].repeat_interleave(n, 0)
                 hidden = self._pass(batch, max(units))
@@ -125,7 +125,7 @@ class Sampler:
         per_pass = max(1, _PASS_VALUES // (2 * sum(layer.dim for layer in self.layers)))
         with torch.random.fork_rng(devices=[]), one_thread():
             for group in range(first - first % _GROUP, last, _GROUP):
-                torch.manual_seed(int(stream(self.seed, purpose, group)) % 2**63)
+                torch.manual_seed(int(stream(self.seed, int(purpose), group)) % 2**63)
                 inputs = self.x[group : group + _GROUP]
                 begin, end = max(group, first), min(group + _GROUP, last)
                 step = max(1, per_pass // len(inputs))

@@ -1,0 +1,71 @@
+"""Plain chains: Linear, activation, noise channel, one after another, and nothing else.
+
+Compiled kernels train and sample such networks; every other network takes PyTorch's own passes.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from torch import nn
+
+from ib_runner.networks.altered import is_altered
+from ib_runner.networks.noise import DropoutNoise, GaussianNoise, NoiseChannel, NoNoise
+
+ACTIVATIONS = (nn.Identity, nn.Tanh, nn.ReLU, nn.LeakyReLU)
+CHANNELS = (NoNoise, GaussianNoise, DropoutNoise)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A linear layer with what follows it: an activation, and a noise channel or None."""
+
+    linear: nn.Linear
+    activation: nn.Module
+    channel: NoiseChannel | None
+
+
+@dataclass(frozen=True)
+class PlainChain:
+    """The plain ``stages`` that a network begins with, and the modules behind them: ``rest``."""
+
+    stages: list[Stage]
+    rest: list[nn.Module]
+
+    @property
+    def hidden(self) -> list[Stage] | None:
+        """The stages up to the last noise channel, if every one has its own; None otherwise."""
+        channels = [stage.channel is not None for stage in self.stages]
+        n_hidden = sum(channels)
+        behind = any(isinstance(m, NoiseChannel) for one in self.rest for m in one.modules())
+        if behind or n_hidden == 0 or not all(channels[:n_hidden]):
+            return None
+        return self.stages[:n_hidden]
+
+
+def plain_chain(network: nn.Module) -> PlainChain | None:
+    """``network`` as a plain chain; None unless it is an ``nn.Sequential`` whose modules do
+    nothing but what their types say: no hooks, no forward of their own.
+    """
+    if not isinstance(network, nn.Sequential) or type(network).forward is not nn.Sequential.forward:
+        return None
+    if is_altered(network):
+        return None
+    modules = list(network)
+    stages: list[Stage] = []
+    while modules and type(modules[0]) is nn.Linear:
+        linear = modules.pop(0)
+        activation = _next(modules, _is_activation) or nn.Identity()
+        stages.append(Stage(linear, activation, _next(modules, _is_channel)))
+    return PlainChain(stages, modules)
+
+
+def _next(modules: list[nn.Module], wanted: Callable[[nn.Module], bool]) -> nn.Module | None:
+    return modules.pop(0) if modules and wanted(modules[0]) else None
+
+
+def _is_activation(module: nn.Module) -> bool:
+    return type(module) in ACTIVATIONS
+
+
+def _is_channel(module: nn.Module) -> bool:
+    return type(module) in CHANNELS
