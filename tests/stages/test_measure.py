@@ -11,7 +11,7 @@ from tiny_run import EPOCHS, assert_same_tables, tables_of, train_tiny
 
 from ib_runner import cli
 from ib_runner.errors import RunInUseError, UsageError
-from ib_runner.information.interval import coupled
+from ib_runner.information.methods.coupled import Coupled
 from ib_runner.measurements.binned_entropy import BinnedEntropy
 from ib_runner.runs.folder import Run
 from ib_runner.runs.lock import is_held
@@ -87,15 +87,15 @@ def test_no_scheduler_answers(run, capsys, monkeypatch):
     assert "measure.scheduler=tcp://127.0.0.1:9: no Dask scheduler answers" in err
 
 
-def broken_estimates(task, layer=2, estimates=coupled.estimates):
+def broken_estimates(self, task, layer=2, estimates=Coupled.estimates):
     if layer in [one.number for one in task.layers]:
         raise FloatingPointError(f"no root\nfor {task.settings.n_x}")
-    return estimates(task)
+    return estimates(self, task)
 
 
 def test_a_layer_that_fails_is_a_row_and_stops_no_other(run, expected, capsys, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr(coupled, "estimates", broken_estimates)
+        patch.setattr(Coupled, "estimates", broken_estimates)
         status, err = measure(run, capsys)
     assert status == 1
     assert (
@@ -123,7 +123,7 @@ def test_a_layer_that_fails_is_a_row_and_stops_no_other(run, expected, capsys, m
 def test_what_fails_leaves_earlier_rows(run, expected, capsys, monkeypatch):
     assert measure(run, capsys)[0] == 0
     with monkeypatch.context() as patch:
-        patch.setattr(coupled, "estimates", broken_estimates)
+        patch.setattr(Coupled, "estimates", broken_estimates)
         assert measure(run, capsys)[0] == 1
     assert_same_tables(tables_of(run), expected)
 
@@ -161,7 +161,7 @@ def test_a_measurement_that_fails_at_an_epoch(run, expected, capsys, monkeypatch
 def test_a_summary_waits_for_the_points_that_failed(run, capsys, monkeypatch):
     words = ["measure.measurements=[mutual_information,guarantee]"]
     with monkeypatch.context() as patch:
-        patch.setattr(coupled, "estimates", broken_estimates)
+        patch.setattr(Coupled, "estimates", broken_estimates)
         status, err = measure(run, capsys, *words)
     assert status == 1
     assert "guarantee left as it is" in err
