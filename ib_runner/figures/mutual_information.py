@@ -21,11 +21,14 @@ EXACT = {"color": "black", "linewidth": 0.8, "linestyle": (0, (4, 2)), "zorder":
 PAIRWISE = {"linewidth": 0.8, "linestyle": "-.", "zorder": 3}
 ENTROPY = {"color": GREY, "linewidth": 0.8, "linestyle": ":", "zorder": 1}
 
-VACUOUS = str(Status.VACUOUS.value)
+VACUOUS, IMPOSSIBLE = str(Status.VACUOUS.value), str(Status.IMPOSSIBLE.value)
+#: about values outside [0, H]
+RING = {"linestyle": "none", "marker": "o", "markersize": 9, "fillstyle": "none"}
 
 
 class MutualInformation:
-    """A line and a band (the interval) for each layer; crosses are the paper's estimator.
+    """A line and a band (the interval) for each layer; crosses are the paper's estimator,
+    with a ring where the value lies outside [0, H].
 
     Where they were measured: quadrature as a dashed line, the pairwise bounds as dotted ones.
     """
@@ -79,6 +82,9 @@ def _draw_other_methods(axes: Axes, table: pd.DataFrame, context: Context) -> li
         for (layer, _), one in rows.groupby(["layer", "method"]):
             values = convert(one["mi"], context.unit)
             axes.plot(one["epoch"], values, **{"color": layer_line(layer)["color"], **style})
+            cannot_be = one[one["status"] == IMPOSSIBLE]
+            values = convert(cannot_be["mi"], context.unit)
+            axes.plot(cannot_be["epoch"], values, **{"color": layer_line(layer)["color"], **RING})
         if len(rows):
             handles.append(Line2D([], [], label=label, **{"color": GREY, **style}))
     return handles

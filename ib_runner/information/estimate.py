@@ -1,11 +1,15 @@
 """What an estimator answers: a value with its error, its certified interval and a status."""
 
+import math
 from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
-#: a lower bound this close to H proves that the layer tells all inputs (or labels) apart
+#: a lower bound this close to H proves that the layer tells all inputs (or labels) apart: nats,
+#: and as a share of H where that is less
 SATURATED = 0.01
+#: nats by which a value may leave [0, H] before it says more about the estimator than the layer
+_ROOM = 0.01
 
 
 class Status(Enum):
@@ -18,11 +22,17 @@ class Status(Enum):
     )
     SATURATED = (
         "saturated",
-        "The lower bound reaches H within 0.01 nats: the layer tells all inputs (or labels) apart.",
+        "The lower bound reaches H within 0.01 nats and 1 % of H: the layer tells all inputs (or "
+        "labels) apart.",
     )
     NOT_CERTIFIED = (
         "not_certified",
         "No interval that means anything: the method gives none, or none but [lower, H] was found.",
+    )
+    IMPOSSIBLE = (
+        "impossible",
+        "The value lies outside [0, H] by more than 0.01 nats, where no mutual information can be: "
+        "the estimator's error is at least that large.",
     )
     VACUOUS = (
         "vacuous",
@@ -46,9 +56,21 @@ class Status(Enum):
     @classmethod
     def of(cls, lower: float, upper: float, highest: float, target_width: float) -> "Status":
         """The status of a certified interval, ``highest`` being H(X) or H(Y); all in nats."""
-        if lower >= highest - SATURATED:
+        if not lower <= upper:  # NaN, too
+            return cls.FAILED
+        if cls.tells_apart(lower, highest):
             return cls.SATURATED
         return cls.WIDTH_NOT_REACHED if upper - lower > target_width else cls.OK
+
+    @classmethod
+    def of_value(cls, mi: float, highest: float) -> "Status":
+        """The status of a value without an interval: is it one that can be?"""
+        return cls.NOT_CERTIFIED if -_ROOM <= mi <= highest + _ROOM else cls.IMPOSSIBLE
+
+    @staticmethod
+    def tells_apart(lower: float, highest: float) -> bool:
+        """Whether the ``lower`` bound has reached H = ``highest`` > 0, nats."""
+        return highest > 0 and lower >= highest - min(SATURATED, SATURATED * highest)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +87,12 @@ class Values:
     n_o: int | None = None
     n_mc: int | None = None
     status: Status
+
+    @property
+    def finite(self) -> bool:
+        """Whether no value is NaN or infinite."""
+        numbers = [value for value in vars(self).values() if isinstance(value, float | int)]
+        return all(map(math.isfinite, numbers))
 
 
 class Described(Protocol):
@@ -103,11 +131,18 @@ class Estimate:
     status: Status
     seconds: float = 0.0
 
+    def __post_init__(self):
+        values = (self.mi, self.stderr, self.lower, self.upper, self.h_t, self.h_t_given_x)
+        if not all(value is None or math.isfinite(value) for value in values):
+            raise ValueError(f"layer {self.layer}, {self.method}: a value is not finite: {values}")
+
     @classmethod
     def of(
         cls, layer: Described, target: str, method: str, values: Values, seconds: float = 0.0
     ) -> "Estimate":
-        """``values`` of ``layer`` as a row."""
+        """``values`` of ``layer`` as a row; ``failed`` and empty where one is not finite."""
+        if not values.finite:
+            values = Values(status=Status.FAILED)
         return cls(
             layer=layer.number,
             dim=layer.dim,

@@ -1,6 +1,7 @@
 """X and Y as random variables: which of the N equally likely inputs share a value."""
 
 import numpy as np
+import torch
 from torch import Tensor
 
 
@@ -12,7 +13,10 @@ class Labels:
     """
 
     def __init__(self, values: Tensor):
-        rows = values.detach().cpu().numpy().reshape(len(values), -1)
+        values = values.detach().cpu()
+        if values.dtype in (torch.bfloat16, torch.float16):  # numpy has no bfloat16
+            values = values.float()
+        rows = values.reshape(len(values), -1).numpy()
         _, classes, counts = np.unique(rows, axis=0, return_inverse=True, return_counts=True)
         self.classes = classes.reshape(-1).astype(np.int64)
         self.number = len(counts)

@@ -7,13 +7,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ib_runner.errors import raise_interruption_behind
+from ib_runner.errors import UnmeasurableError, raise_interruption_behind
 from ib_runner.information.estimate import Estimate, Status, Values
 from ib_runner.information.labels import Labels
 from ib_runner.information.methods.base import Method
 from ib_runner.information.methods.registry import METHODS
 from ib_runner.information.sampling.sampler import Layer, Sampler
 from ib_runner.information.task import Settings, Task
+from ib_runner.networks.inputs import as_inputs
 
 
 def mutual_information(
@@ -100,10 +101,12 @@ def _task(
     settings: dict[str, Any],
 ) -> tuple[Task, list[Layer]]:
     """The task for the noisy ones of the chosen layers, and these."""
-    if y is not None and len(y) != len(x):
-        raise ValueError(f"{len(y)} labels for {len(x)} inputs")
     means, asked = _method(method), Settings(**settings)
     sampler = Sampler(network, x, seed)
+    if y is not None:
+        y = as_inputs(y, "y")
+        if len(y) != len(sampler):
+            raise UnmeasurableError(f"{len(y)} labels for {len(sampler)} inputs")
     chosen = _chosen_layers(sampler, layers, method)
     labels = Labels(y) if y is not None and means.labels else None
     noisy = [layer for layer in chosen if layer.beta > 0]

@@ -5,13 +5,12 @@ Layer 1 of any network, every layer without noise below, and all layers of linea
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from ib_runner.information.exact.linear_network import gaussian_layer, whitened
 from ib_runner.information.sampling.sampler import Layer, Sampler
-from ib_runner.networks.hidden import hidden_layers
-from ib_runner.networks.inputs import in_double
 
 #: layers with more units are left to the certified lower bound: their pairs take minutes
 MOST_UNITS = 1024
@@ -28,11 +27,6 @@ class Gaussians:
     means: Tensor
     covariance: Tensor
 
-    @property
-    def in_unit_noise(self) -> Tensor:
-        """Points m(x) [N, d] for which m(x) + N(0, I) has the same information about x."""
-        return whitened(self.means, self.covariance)
-
 
 def is_gaussian(sampler: Sampler, layer: Layer) -> bool:
     """Whether T of ``layer`` given x is such a Gaussian, of not too many units."""
@@ -41,10 +35,27 @@ def is_gaussian(sampler: Sampler, layer: Layer) -> bool:
 
 
 def gaussians(sampler: Sampler, layer: Layer) -> Gaussians:
-    """The Gaussians of a layer for which :func:`is_gaussian` holds, in float64."""
+    """The Gaussians of a layer for which :func:`is_gaussian` holds.
+
+    The means of exact layers are S as the network computes it; others are computed in float64.
+    """
     if not layer.exact:
         return Gaussians(*gaussian_layer(sampler.network, sampler.x, layer.number))
-    network, x = in_double(sampler.network, sampler.x)
-    hidden = hidden_layers(network, x, noise=False, last=layer.number)
-    noise = layer.beta**2 * torch.eye(layer.dim, dtype=torch.float64)
-    return Gaussians(hidden[-1].s.double().reshape(len(x), -1), noise)
+    means = torch.from_numpy(sampler.exact_s(layer.number).astype(np.float64))
+    return Gaussians(means, layer.beta**2 * torch.eye(layer.dim, dtype=torch.float64))
+
+
+def rounding(sampler: Sampler, layer: Layer) -> float:
+    """What float32 may do to I(X;T) against the Gaussians of :func:`gaussians`, in nats.
+
+    Nothing in exact layers, whose means are the network's own.
+    """
+    return 0.0 if layer.exact else sampler.rounding(layer)
+
+
+def in_unit_noise(sampler: Sampler, layer: Layer) -> tuple[Tensor, float]:
+    """Points m(x) [N, d] and σ for which m(x) + N(0, σ²·I) has the layer's I(X;T)."""
+    found = gaussians(sampler, layer)
+    if layer.exact:
+        return found.means, layer.beta
+    return whitened(found.means, found.covariance), 1.0

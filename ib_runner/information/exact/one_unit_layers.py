@@ -62,7 +62,8 @@ def line(sampler: Sampler, layer: Layer, panel: float = PANEL) -> Line:
     """
     if is_gaussian(sampler, layer):
         found = gaussians(sampler, layer)
-        return Line(found.means[:, 0].numpy(), float(found.covariance.sqrt()), None)
+        beta = layer.beta if layer.exact else float(found.covariance.sqrt())
+        return Line(found.means[:, 0].numpy(), beta, None)
     below = _preactivation(sampler, layer, panel)
     if below.beta < _NOTHING * layer.beta:
         return Line(sampler.plain.activate(layer.number, below.centres), layer.beta, below.weights)

@@ -11,6 +11,7 @@ thinned out. What would take longer than some minutes is refused before it begin
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from scipy.special import xlogy
@@ -19,6 +20,7 @@ from ib_runner.information.exact.crowded_centres import N_POINTS, Cells, n_cells
 
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(20)
 _REACH = 13.0
+_NORMAL_ENTROPY = 0.5 * float(np.log(2 * np.pi * np.e))
 _TOLERANCE = 1e-10
 _MOST_HALVINGS = 8
 _PANELS_AT_ONCE = 16
@@ -57,7 +59,7 @@ def mutual_information(
     """
     if weights is None:
         total = mixture_entropy(centres, beta)
-        return Integral(total.value - 0.5 * float(np.log(2 * np.pi * np.e * beta**2)), total.error)
+        return Integral(total.value - _NORMAL_ENTROPY - float(np.log(beta)), total.error)
     total = mixture_entropy(centres, beta, weights.mean(axis=0))
     given = mixture_entropies(centres, beta, weights)
     return Integral(
@@ -94,16 +96,40 @@ def mixture_entropies(centres: np.ndarray, beta: float, weights: np.ndarray) -> 
             raise ValueError(f"the weights sum to {total}, not to 1")
     order = np.argsort(centres)
     order = order[abs(mass).max(axis=0)[order] > _LIGHTEST]
-    units, mass = thinned(centres[order] / beta, mass[:, order])
-    near = _most_within(units, 2 * _REACH + _PANELS_AT_ONCE)
+    clusters = [
+        Cluster(*thinned(cluster.units, cluster.mass))
+        for cluster in _clusters(centres[order], beta, mass[:, order])
+    ]
+    near = max(_most_within(one.units, 2 * _REACH + _PANELS_AT_ONCE) for one in clusters)
     # of panels of width 1 and their halves
-    n_nodes = 3 * len(_NODES) * _n_panels(units, 1.0)
+    n_nodes = 3 * len(_NODES) * sum(_n_panels(one.units, 1.0) for one in clusters)
     _refuse_long(n_nodes * near * (1.0 + _WORK_OF_A_PRODUCT * len(mass)))
     found = []
     for first in range(0, len(mass), _MIXTURES_AT_ONCE):
-        values, errors = _converged(units, mass[first : first + _MIXTURES_AT_ONCE])
+        rows = slice(first, first + _MIXTURES_AT_ONCE)
+        values, errors = _converged([Cluster(one.units, one.mass[rows]) for one in clusters])
         found += map(Integral, (values + np.log(beta)).tolist(), errors.tolist())
     return found
+
+
+class Cluster(NamedTuple):
+    """Centres [m] in units of beta from the first of them, ascending, and their mass [k, m]."""
+
+    units: np.ndarray
+    mass: np.ndarray
+
+
+def _clusters(centres: np.ndarray, beta: float, mass: np.ndarray) -> list[Cluster]:
+    """Sorted ``centres`` cut where their noises don't meet, each part about its own first centre.
+
+    So that no coordinate is large against beta, however far from the origin, or apart, they are.
+    """
+    cuts = np.flatnonzero(np.diff(centres) > 2 * _REACH * beta) + 1
+    starts, stops = [0, *cuts.tolist()], [*cuts.tolist(), len(centres)]
+    return [
+        Cluster((centres[i:j] - centres[i]) / beta, mass[:, i:j])
+        for i, j in zip(starts, stops, strict=True)
+    ]
 
 
 def mixture_density(
@@ -254,27 +280,33 @@ def _nodes(edges: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return edges[:-1, None] + half * (1.0 + _NODES), half * _WEIGHTS
 
 
-def _converged(units: np.ndarray, mass: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Entropies and errors [k] of the mixtures of N(units, 1), sorted, with ``mass`` [k, m]."""
-    coarse = _entropies_in_units(units, mass, 1.0)
+def _converged(clusters: Sequence[Cluster]) -> tuple[np.ndarray, np.ndarray]:
+    """Entropies and errors [k] of the mixtures of N(units, 1) in all ``clusters`` together."""
+    alone = [one.mass[:, 0] for one in clusters if len(one.units) == 1]
+    together = [one for one in clusters if len(one.units) > 1]
+    # −∫ wφ·ln(wφ) of a centre that meets no other
+    total = sum((w * _NORMAL_ENTROPY - xlogy(w, w) for w in alone), np.zeros(1))
+    coarse = _entropies_in_units(together, 1.0)
     for halvings in range(1, _MOST_HALVINGS):
-        fine = _entropies_in_units(units, mass, 0.5**halvings)
+        fine = _entropies_in_units(together, 0.5**halvings)
         moved = abs(fine - coarse)
         if (moved <= _TOLERANCE).all():
             # what rounding adds when so many terms are summed stays below 1e-12
-            return fine, moved + 1e-12
+            return total + fine, moved + np.zeros_like(total) + 1e-12
         coarse = fine
-    raise ArithmeticError(f"quadrature did not converge for {len(units)} centres")
+    n = sum(len(one.units) for one in together)
+    raise ArithmeticError(f"quadrature did not converge for {n} centres")
 
 
-def _entropies_in_units(units: np.ndarray, mass: np.ndarray, width: float) -> np.ndarray:
-    """−∫ p·ln p [k] for the mixtures of N(units, 1), sorted, with panels of ``width``."""
-    total = np.zeros(len(mass))
-    for edges in _spans(units, width):
-        for first in range(0, len(edges) - 1, _PANELS_AT_ONCE):
-            t, dt = _nodes(edges[first : first + _PANELS_AT_ONCE + 1])
-            p = _densities(t.ravel(), units, mass)
-            total -= dt.ravel() @ xlogy(p, p)
+def _entropies_in_units(clusters: Sequence[Cluster], width: float) -> np.ndarray:
+    """−∫ p·ln p [k] for the mixtures of N(units, 1) in ``clusters``, with panels of ``width``."""
+    total = np.zeros(1)
+    for units, mass in clusters:
+        for edges in _spans(units, width):
+            for first in range(0, len(edges) - 1, _PANELS_AT_ONCE):
+                t, dt = _nodes(edges[first : first + _PANELS_AT_ONCE + 1])
+                p = _densities(t.ravel(), units, mass)
+                total = total - dt.ravel() @ xlogy(p, p)
     return total
 
 

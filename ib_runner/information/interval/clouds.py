@@ -32,7 +32,10 @@ _GROUP = 16
 def in_noise_units(s: np.ndarray, centres: np.ndarray, layer: Layer) -> np.ndarray:
     """Draws ``s`` [n, d, m] about their input's centre; one draw where all are the same."""
     s = s[:, :, :1] if layer.exact else s
-    moved = (s - centres[:, :, None]) / s.dtype.type(unit(layer.beta))
+    length = s.dtype.type(unit(layer.beta))
+    if not 1e-30 < length < 1e30:  # float32 has no such number
+        s, length = s.astype(np.float64), unit(layer.beta)
+    moved = (s - centres[:, :, None]) / length
     return np.ascontiguousarray(moved, dtype=np.float32)
 
 
@@ -136,22 +139,22 @@ def sums_at(
 ) -> MixtureSums:
     """q(t|x), its sum over the class and over all inputs, at the points of ``blocks``."""
     return mixture_sums(
-        points.t, owners_of(blocks), _origin(layer, densities), densities.mixtures, classes
+        points.t,
+        owners_of(blocks),
+        densities.centres,
+        densities.mixtures,
+        classes,
+        unit(layer.beta),
     )
 
 
 def evaluations_at(layer: Layer, points: Points, densities: Densities) -> int:
     """How many components ``sums_at`` would evaluate at ``points`` of all inputs."""
     owners = np.arange(len(points.t))
-    return own_densities(points.t, owners, _origin(layer, densities), densities.mixtures)[1]
+    length = unit(layer.beta)
+    return own_densities(points.t, owners, densities.centres, densities.mixtures, length)[1]
 
 
 def owners_of(blocks: Sequence[tuple[int, int]]) -> np.ndarray:
     """The inputs of ``blocks``, by number."""
     return np.concatenate([np.arange(*block) for block in blocks])
-
-
-def _origin(layer: Layer, densities: Densities) -> np.ndarray:
-    """The inputs' centres in noise units, about their mean."""
-    centres = densities.centres.astype(np.float64)
-    return (centres - centres.mean(0)) / unit(layer.beta)

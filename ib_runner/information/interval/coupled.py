@@ -178,7 +178,8 @@ def _conditional_entropy(layer: Layer, points: Points, sums: MixtureSums) -> flo
     if layer.exact:
         return layer.noise_entropy
     middle = float(np.mean(points.log2_own_cloud + sums.own)) / 2
-    return layer.dim / 2 * float(np.log(2 * np.pi * layer.beta**2)) - middle * LN2
+    peak = layer.dim * (0.5 * float(np.log(2 * np.pi)) + float(np.log(layer.beta)))
+    return peak - middle * LN2
 
 
 def _entropies(target: str, found: Interval, h_t_given_x: float) -> dict[str, float]:

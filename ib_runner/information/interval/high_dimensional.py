@@ -32,6 +32,8 @@ from ib_runner.information.task import Task, nothing_certified
 MANY_UNITS = 16
 #: q looks at so many units at most, those that differ most between inputs
 _UNITS = 1024
+#: the largest coordinate, in the guesses' units
+_MOST_LENGTHS = 1e6
 #: draws behind a cloud's mean
 N_O = 4
 #: points in all, where there are few inputs; inputs with points; those that choose q's variance
@@ -46,10 +48,14 @@ _DELTA = 1e-3
 
 
 class _Guess:
-    """q(·|x) of all inputs for one layer: ``means`` [N, units] at ``units``, about an origin."""
+    """q(·|x) of all inputs for one layer: ``means`` [N, units] at ``units``, about an origin.
+
+    In units of ``length``: β, or more where float32 could not hold the squares.
+    """
 
     def __init__(self, layer: Layer, units: np.ndarray, origin: np.ndarray):
         self.layer = layer
+        self.length = layer.beta
         self.units = units
         self.origin = origin
         self.means = np.empty((0, len(units)), np.float32)
@@ -103,7 +109,7 @@ def lower_bound_terms(
     chosen: dict[int, float] = {}
     for k, guess in guesses.items():
         owners = np.repeat(some, n_mc)
-        variances = guess.layer.beta**2 * 2.0 ** np.arange(8)
+        variances = 2.0 ** np.arange(8)
         found = [guess.terms(pilot[k], owners, targets, v)["x"].sum() for v in variances]
         chosen[k] = variances[int(np.argmax(found))]
     del pilot
@@ -124,14 +130,16 @@ def _guesses(sampler: Sampler, layers: list[Layer]) -> dict[int, _Guess]:
     for first in range(0, n, step):
         draws = sampler.draw(first, min(first + step, n), N_O, Stream.MEANS, keep)
         for layer in layers:
-            k, means = layer.number, draws[layer.number].mean(2)
+            k, means = layer.number, draws[layer.number].mean(2, dtype=np.float64)
             if k not in guesses:
                 units = np.sort(np.argsort(means.var(0))[-_UNITS:])
                 guesses[k] = _Guess(layer, units, means[:, units].mean(0))
             guess = guesses[k]
-            parts[k].append((means[:, guess.units] - guess.origin).astype(np.float32))
+            parts[k].append((means[:, guess.units] - guess.origin).astype(np.float64))
     for k, guess in guesses.items():
-        guess.means = np.concatenate(parts.pop(k))
+        means = np.concatenate(parts.pop(k))
+        guess.length = max(guess.layer.beta, float(np.abs(means).max()) / _MOST_LENGTHS)
+        guess.means = (means / guess.length).astype(np.float32)
     return guesses
 
 
@@ -149,8 +157,8 @@ def _fresh_points(
     for k, guess in guesses.items():
         z = np.empty((len(inputs), len(guess.units), n_mc + n_mc % 2), np.float32)
         normals(sampler.seed, noise.of_layer(k), 0, z)
-        t = (s.pop(k) - guess.origin[:, None]).astype(np.float32)
-        t += np.float32(guess.layer.beta) * z[:, :, :n_mc]
+        t = ((s.pop(k) - guess.origin[:, None]) / guess.length).astype(np.float32)
+        t += np.float32(guess.layer.beta / guess.length) * z[:, :, :n_mc]
         found[k] = t.transpose(0, 2, 1).reshape(-1, len(guess.units))
     return found
 

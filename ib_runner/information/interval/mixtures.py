@@ -14,6 +14,8 @@ from ib_runner.information.interval.mixture_fit import fit_gaussian_mixtures, re
 #: what pruning may leave out of a sum, relative to the own term
 PRUNED = 1e-4
 LN2 = float(np.log(2.0))
+#: points of own density 2^−2000 lie where no cloud's are
+_FAR = 2000.0
 
 
 def unit(beta: float) -> float:
@@ -76,30 +78,68 @@ def mixture_sums(
     centres: np.ndarray,
     mixtures: Mixtures,
     classes: np.ndarray,
+    length: float = 1.0,
 ) -> MixtureSums:
     """Sums of all N mixtures at ``points`` [n, d, m] drawn by the inputs ``owners`` [n].
 
-    Points and mixtures are relative to the input's row of ``centres`` [N, d], everything in noise
-    units; ``classes`` [N] are integers. Each sum lacks at most the share ``PRUNED``.
+    Points and mixtures are relative to the input's row of ``centres`` [N, d], in noise units; the
+    centres in units of which ``length`` is one noise unit. ``classes`` [N] are integers. Each sum
+    lacks at most the share ``PRUNED``.
     """
     n, _, m = points.shape
     own, same, total = (np.empty((n, m)) for _ in range(3))
-    evaluations = _add(points, owners, centres, mixtures, classes, own, same, total, False)
+    places = _places(centres, length, mixtures.boxes)
+    evaluations = _add(points, owners, places, mixtures, classes, own, same, total, False)
     return MixtureSums(own, same, total, evaluations)
 
 
 def own_densities(
-    points: np.ndarray, owners: np.ndarray, centres: np.ndarray, mixtures: Mixtures
+    points: np.ndarray,
+    owners: np.ndarray,
+    centres: np.ndarray,
+    mixtures: Mixtures,
+    length: float = 1.0,
 ) -> tuple[np.ndarray, int]:
     """The ``own`` of :func:`mixture_sums`, and how many evaluations all of its sums would take."""
     n, _, m = points.shape
     own, unused = np.empty((n, m)), np.empty((n, m))
-    evaluations = _add(points, owners, centres, mixtures, owners, own, unused, unused, True)
+    places = _places(centres, length, mixtures.boxes)
+    evaluations = _add(points, owners, places, mixtures, owners, own, unused, unused, True)
     return own, evaluations
 
 
-def _add(points, owners, centres, mixtures, classes, own, same, total, count_only) -> int:
-    centres = np.ascontiguousarray(centres, dtype=np.float64)
+@dataclass(frozen=True)
+class _Places:
+    """``centres`` [N, d] in noise units; ``moved``: wide gaps between them were made narrower."""
+
+    centres: np.ndarray
+    moved: bool
+
+
+def _places(centres: np.ndarray, length: float, boxes: np.ndarray) -> _Places:
+    """``centres`` [N, d] in noise units, no farther apart along an axis than matters.
+
+    With R the farthest that a component's mean lies from its centre, plus √(4000·w) for its width
+    w: inputs that a gap of 2R divides have densities below 2^−4000 where the other's own one is
+    above 2^−2000, and so they have if the gap is wider. Gaps are taken as 2R at most; coordinates
+    are sums of them, so that no digit is lost to the distance from the origin or between groups.
+    """
+    centres = np.asarray(centres, dtype=np.float64)
+    boxes = boxes.astype(np.float64)
+    found, moved = np.zeros(centres.shape), False
+    for axis in range(centres.shape[1]):
+        order = np.argsort(centres[:, axis], kind="stable")
+        with np.errstate(over="ignore"):  # a gap of more than 1e308 is a wide one
+            gaps = np.diff(centres[order, axis]) / length
+        reach = np.abs(boxes[:, :2, axis]).max() + np.sqrt(2.0 * _FAR * boxes[:, 2, axis].max())
+        moved = moved or bool((gaps > 2.0 * reach).any())
+        at = np.concatenate([[0.0], np.cumsum(np.minimum(gaps, 2.0 * reach))])
+        found[order, axis] = at - at.mean()
+    return _Places(found, moved)
+
+
+def _add(points, owners, places, mixtures, classes, own, same, total, count_only) -> int:
+    centres = places.centres
     low = np.ascontiguousarray((mixtures.boxes[:, 0] + centres).T, dtype=np.float32)
     high = np.ascontiguousarray((mixtures.boxes[:, 1] + centres).T, dtype=np.float32)
     slack = np.float32(1e-6 * max(np.abs(low).max(), np.abs(high).max(), 1.0))
@@ -122,4 +162,6 @@ def _add(points, owners, centres, mixtures, classes, own, same, total, count_onl
         evaluations,
         count_only,
     )
+    if places.moved:  # what lies that far out may lie near others: nothing is known of its sums
+        own[own < -_FAR] = np.nan
     return int(evaluations.sum())

@@ -126,12 +126,12 @@ def _of_layer(
     clouds = [in_noise_units(a, c, layer) for (a, _), c in zip(draws, centres, strict=True)]
     fitted_to = [in_noise_units(b, c, layer) for (_, b), c in zip(draws, centres, strict=True)]
     own, points = _own(sampler, layer, plan, clouds)
-    origin = np.concatenate(centres) / unit(layer.beta)
+    origin, length = np.concatenate(centres), unit(layer.beta)
 
     def fitted(n_o: int, components: int) -> float:
         clouds = np.ascontiguousarray(np.concatenate(fitted_to)[:, :, :n_o])
         mixtures = fit(clouds, components)
-        found, _ = own_densities(points.t, np.arange(len(clouds)), origin, mixtures)
+        found, _ = own_densities(points.t, np.arange(len(clouds)), origin, mixtures, length)
         return float(found.mean()) * LN2
 
     sizes_o = [1] if layer.exact else plan.sizes_o

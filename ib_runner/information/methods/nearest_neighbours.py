@@ -18,6 +18,7 @@ from torch import Tensor
 
 from ib_runner.information.estimate import Status, Values
 from ib_runner.information.methods.base import Method
+from ib_runner.information.sampling.coordinates import about_origin
 from ib_runner.information.sampling.normal_numbers import normals
 from ib_runner.information.sampling.sampler import Layer, Sampler
 from ib_runner.information.sampling.streams import Stream
@@ -67,18 +68,35 @@ def neighbour_information(
 
 
 def noisy_samples(sampler: Sampler, layer: Layer, n_x: int) -> np.ndarray:
-    """``n_x`` draws of T for every input: [N, n_x, d] float64."""
+    """``n_x`` draws of T for every input, about a common origin: [N, n_x, d] float64.
+
+    Raises ``ArithmeticError`` where the noise is too small to be told from rounding.
+    """
     n = len(sampler)
-    t = np.empty((n, n_x, layer.dim))
+    s_of_all = np.empty((n, n_x, layer.dim), sampler.kind)
+    z_of_all = np.empty((n, n_x, layer.dim), np.float32)
     for first in range(0, n, _BLOCK):
         last = min(first + _BLOCK, n)
         s = sampler.draw(first, last, n_x, Stream.NEIGHBOURS_S, [layer.number])[layer.number]
         z = np.empty((last - first, layer.dim, n_x + n_x % 2), np.float32)
         normals(sampler.seed, Stream.NEIGHBOURS_Z.of_layer(layer.number), first, z)
-        # float64 from here on: samples of one input differ by little of their value
-        noisy = s.astype(np.float64) + layer.beta * z[:, :, :n_x].astype(np.float64)
-        t[first:last] = noisy.transpose(0, 2, 1)
-    return t
+        s_of_all[first:last] = s.transpose(0, 2, 1)
+        z_of_all[first:last] = z[:, :, :n_x].transpose(0, 2, 1)
+    # float64 from here on: samples of one input differ by little of their value
+    return about_origin(s_of_all, layer) + layer.beta * z_of_all.astype(np.float64)
+
+
+def draws(task: Task) -> int:
+    """Draws per input: those asked for as far as the budget pays for their distances; 0 if for
+    fewer than the neighbours that are looked for.
+
+    A tree finds neighbours without most of the distances; the budget is held against all.
+    """
+    n, settings = len(task.sampler), task.settings
+    n_x = max(settings.n_x or N_X, K + 1)
+    if settings.budget is not None:
+        n_x = min(n_x, int(math.sqrt(settings.budget / (n * (n + 1)))))
+    return n_x if n_x > K else 0
 
 
 class NearestNeighbours(Method):
@@ -90,7 +108,9 @@ class NearestNeighbours(Method):
     name = "nearest_neighbours"
 
     def values(self, task: Task, layer: Layer, prepared: object) -> dict[str, Values]:
-        n_x = max(task.settings.n_x or N_X, K + 1)
+        n_x = draws(task)
+        if n_x == 0:
+            return {"x": Values(status=Status.NOT_CERTIFIED)}
         t = noisy_samples(task.sampler, layer, n_x)
         h_t, variance = _mean_and_variance(t.reshape(-1, layer.dim), K)
         h_t_given_x = layer.noise_entropy
@@ -98,12 +118,13 @@ class NearestNeighbours(Method):
             of_inputs = np.array([_mean_and_variance(points, K) for points in t])
             h_t_given_x = float(of_inputs[:, 0].mean())
             variance += of_inputs[:, 1].mean() / len(t)
+        mi, stderr = h_t - h_t_given_x, math.sqrt(variance)
         found = Values(
-            mi=h_t - h_t_given_x,
-            stderr=math.sqrt(variance),
+            mi=mi,
+            stderr=stderr,
             h_t=h_t,
             h_t_given_x=h_t_given_x,
             n_x=n_x,
-            status=Status.NOT_CERTIFIED,
+            status=Status.of_value(mi, task.inputs.entropy),
         )
         return {"x": found}

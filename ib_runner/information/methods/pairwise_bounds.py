@@ -15,7 +15,7 @@ import math
 import torch
 from torch import Tensor
 
-from ib_runner.information.estimate import SATURATED, Status, Values
+from ib_runner.information.estimate import Status, Values
 from ib_runner.information.exact import gaussian_layers
 from ib_runner.information.methods.base import Method
 from ib_runner.information.sampling.sampler import Layer, Sampler
@@ -35,17 +35,19 @@ def pairwise_bounds(centres: Tensor, beta: float) -> tuple[float, float]:
         raise ValueError(f"centres of shape {tuple(centres.shape)}: [N, d], finite, is needed")
     if not 0.0 < beta < math.inf:
         raise ValueError(f"beta = {beta}: a positive standard deviation is needed")
-    units = centres.detach().to("cpu", torch.float64) / beta
+    centres = centres.detach().to("cpu", torch.float64)
     lower, upper = 0.0, 0.0
-    rows = max(1, _PAIRS_AT_ONCE // len(units))
-    for own in units.split(rows):
+    rows = max(1, _PAIRS_AT_ONCE // len(centres))
+    for own in centres.split(rows):
         # differences, not a matrix product: clusters are tight and far from the origin
-        kernel = torch.cdist(own, units, compute_mode="donot_use_mm_for_euclid_dist")
-        kernel.square_().mul_(-1.0 / 8.0).exp_()
+        kernel = torch.cdist(own, centres, compute_mode="donot_use_mm_for_euclid_dist")
+        kernel.div_(beta).square_().mul_(-1.0 / 8.0).exp_()
         # every sum holds the component's own 1: nothing underflows
         lower -= float(kernel.sum(1).log().sum())
         upper -= float(kernel.square_().square_().sum(1).log().sum())
-    return tuple(max(0.0, math.log(len(units)) + total / len(units)) for total in (lower, upper))
+    return tuple(
+        max(0.0, math.log(len(centres)) + total / len(centres)) for total in (lower, upper)
+    )
 
 
 class _Pairwise(Method):
@@ -56,9 +58,10 @@ class _Pairwise(Method):
 
     def bounds(self, task: Task, layer: Layer) -> tuple[float, float]:
         """Lower and upper bound, at most H(X), nats."""
-        points = gaussian_layers.gaussians(task.sampler, layer).in_unit_noise
-        lower, upper = (min(one, task.inputs.entropy) for one in pairwise_bounds(points, 1.0))
-        return lower, upper
+        lower, upper = pairwise_bounds(*gaussian_layers.in_unit_noise(task.sampler, layer))
+        moved = gaussian_layers.rounding(task.sampler, layer)
+        highest = task.inputs.entropy
+        return min(max(lower - moved, 0.0), highest), min(upper + moved, highest)
 
 
 class PairwiseLower(_Pairwise):
@@ -82,7 +85,7 @@ class PairwiseUpper(_Pairwise):
 
 
 def _values(mi: float, interval: tuple[float, float], highest: float) -> Values:
-    saturated = interval[0] >= highest - SATURATED
+    saturated = Status.tells_apart(interval[0], highest)
     return Values(
         mi=mi,
         stderr=0.0,

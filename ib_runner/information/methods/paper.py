@@ -13,9 +13,11 @@ import torch
 
 from ib_runner.information.density.mixture_density import log_mixture_density
 from ib_runner.information.estimate import Status, Values
+from ib_runner.information.interval.clouds import in_noise_units
 from ib_runner.information.interval.kernels import own_cloud_densities
 from ib_runner.information.interval.mixtures import LN2, unit
 from ib_runner.information.methods.base import Method
+from ib_runner.information.sampling.coordinates import about_origin
 from ib_runner.information.sampling.normal_numbers import normals
 from ib_runner.information.sampling.sampler import Layer, Sampler
 from ib_runner.information.sampling.streams import Stream
@@ -59,31 +61,47 @@ def entropies(sampler: Sampler, layer: Layer, n_x: int, n_mc: int) -> Entropies:
     n_x = 1 if layer.exact else n_x
     rng = np.random.default_rng([sampler.seed, layer.number])
     centres = np.empty((n, n_x, dim), sampler.kind)
-    points = np.empty((n, n_mc, dim), sampler.kind)
+    offsets = np.empty((n, n_mc, dim), np.float32)
     own = np.empty((n, n_mc))
     for first in range(0, n, _BLOCK):
         last = min(first + _BLOCK, n)
         s = sampler.draw(first, last, n_x, Stream.PAPER_CLOUD, [layer.number])[layer.number]
-        scale = unit(layer.beta)
-        centre = s[:, :, :1].copy()
-        cloud = np.ascontiguousarray((s - centre) / s.dtype.type(scale), dtype=np.float32)
+        cloud = in_noise_units(s, s[:, :, 0], layer)
         t, origin = _points(sampler, layer, first, cloud, n_mc, Stream.PAPER_OWN_POINTS, rng)
         reference = -np.square(t - origin).sum(1)
         own_cloud_densities(t, reference, cloud, own[first:last])
         t, _ = _points(sampler, layer, first, cloud, n_mc, Stream.PAPER_POINTS, rng)
-        points[first:last] = (t * s.dtype.type(scale) + centre).transpose(0, 2, 1)
+        offsets[first:last] = t.transpose(0, 2, 1)
         centres[first:last] = s.transpose(0, 2, 1)
+    centres = about_origin(centres, layer)
+    points = centres[:, :1] + offsets * centres.dtype.type(unit(layer.beta))
     log_density = log_mixture_density(
         torch.from_numpy(points.reshape(-1, dim)),
         torch.from_numpy(centres.reshape(-1, dim)),
         layer.beta,
     )
     h_t = -log_density.numpy().reshape(n, n_mc)
-    peak = dim / 2 * np.log(2 * np.pi * layer.beta**2)
+    peak = layer.noise_entropy - dim / 2
     h_own = peak - own * LN2
     if layer.exact:
         return Entropies(h_t.mean(), _stderr(h_t), layer.noise_entropy, 0.0)
     return Entropies(h_t.mean(), _stderr(h_t), h_own.mean(), _stderr(h_own))
+
+
+def sizes(task: Task, layer: Layer) -> tuple[int, int]:
+    """n_x and n_mc: those asked for as far as the budget pays for them, (0, 0) if for none.
+
+    A point costs n_x kernels for its own cloud and n_x for every input, the cheaper the fewer of
+    these lie near; the budget is held against all.
+    """
+    n, settings = len(task.sampler), task.settings
+    n_x, n_mc = 1 if layer.exact else settings.n_x or N_X, settings.n_mc or N_MC
+    if settings.budget is None:
+        return n_x, n_mc
+    pairs = int(settings.budget / (n * (n + 1)))  # of draws and points, per input
+    n_mc = max(1, min(n_mc, pairs // n_x))
+    n_x = min(n_x, pairs // n_mc)
+    return (n_x, n_mc) if n_x >= (1 if layer.exact else 2) else (0, 0)
 
 
 class Paper(Method):
@@ -92,16 +110,20 @@ class Paper(Method):
     name = "paper"
 
     def values(self, task: Task, layer: Layer, prepared: object) -> dict[str, Values]:
-        n_x, n_mc = task.settings.n_x or N_X, task.settings.n_mc or N_MC
+        n_x, n_mc = sizes(task, layer)
+        if n_x == 0:
+            return {"x": Values(status=Status.NOT_CERTIFIED)}
         terms = entropies(task.sampler, layer, n_x, n_mc)
+        mi = float(terms.h_t - terms.h_t_given_x)
+        stderr = float(np.hypot(terms.h_t_stderr, terms.h_t_given_x_stderr))
         found = Values(
-            mi=float(terms.h_t - terms.h_t_given_x),
-            stderr=float(np.hypot(terms.h_t_stderr, terms.h_t_given_x_stderr)),
+            mi=mi,
+            stderr=stderr,
             h_t=float(terms.h_t),
             h_t_given_x=float(terms.h_t_given_x),
             n_x=n_x,
             n_o=n_x,
             n_mc=n_mc,
-            status=Status.NOT_CERTIFIED,
+            status=Status.of_value(mi, task.inputs.entropy),
         )
         return {"x": found}

@@ -1,8 +1,12 @@
-"""I(X;T) of layers of one unit by quadrature; the intervals are the integrals' numerical error."""
+"""I(X;T) of layers of one unit by quadrature.
+
+The intervals are the integrals' numerical error, and what the network's roundings may do.
+"""
 
 import numpy as np
 
 from ib_runner.information.estimate import Status, Values
+from ib_runner.information.exact.gaussian_layers import rounding
 from ib_runner.information.exact.one_unit_layers import NEEDS, PANEL, Line, is_line, line
 from ib_runner.information.exact.quadrature import Integral
 from ib_runner.information.labels import Labels
@@ -32,6 +36,7 @@ class Quadrature(Method):
             error = h_t.error + given.error
             if fine.weights is not None:
                 error += abs(value - (rough.value - roughly_given.value))
+            error += rounding(task.sampler, layer)
             bounds = np.clip([value - error, value + error], 0.0, of.entropy)
             found[target] = Values(
                 mi=float(np.clip(value, *bounds)),
@@ -48,7 +53,7 @@ class Quadrature(Method):
 def _conditional(given_x: Line, of: Labels) -> Integral:
     """h(T|label), the mean over ``of``'s classes."""
     if given_x.weights is None and of.sizes.max() == 1:
-        return Integral(0.5 * float(np.log(2 * np.pi * np.e * given_x.beta**2)), 0.0)
+        return Integral(0.5 * float(np.log(2 * np.pi * np.e)) + float(np.log(given_x.beta)), 0.0)
     shares = np.bincount(of.classes) / len(of.classes)
     parts = given_x.entropies([np.flatnonzero(of.classes == c) for c in range(len(shares))])
     value = sum(share * part.value for share, part in zip(shares, parts, strict=True))

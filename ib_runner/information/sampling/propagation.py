@@ -19,6 +19,8 @@ from ib_runner.vector_math import tanh
 #: draws that are propagated together: 16 rows of them fit the first cache
 DRAWS = 256
 _IDENTITY, _TANH, _LEAKY = 0, 1, 2
+#: float32's unit of rounding, the kernel's error in tanh, and roundings that matter, in β
+_UNIT, _TANH_ERROR, _MOST_ROUNDING = 2.0**-24, 3e-7, 0.05
 _f = np.float32
 
 
@@ -50,6 +52,38 @@ class PlainNetwork:
         weights = self.weights[first_weight : first_weight + sizes[layer - 1]]
         biases = self.biases[first_bias : first_bias + self.widths[layer]]
         return weights.reshape(self.widths[layer], -1).astype(float), biases.astype(float)
+
+    def rounding(self, layer: int, exact: int, size: np.ndarray) -> float:
+        """What float32 may do to I(X;T) of ``layer`` against the exact chain, at most, in nats.
+
+        T = S + Z with S moved by δ: dI/dε of S + εδ is −E[δ·∇ln p(T)] + E[δ·∇ln p(T|X)], and the
+        mean square of such a score is at most d/β². So |ΔI| ≤ 2·√d·√(E‖δ‖²)/β. ``exact``: the
+        last layer without noise below, whose S is the network's own, at most ``size`` [units].
+        """
+        moved = np.zeros_like(size)
+        for number in range(exact + 1, layer + 1):
+            weights, bias = (np.abs(values) for values in self.affine(number))
+            t = size + self.betas[number - 2]
+            terms = weights @ t + bias
+            moved = weights @ (moved + _UNIT * t) + _UNIT * (len(t) + 2) * terms
+            moved += _TANH_ERROR if self.activations[number - 1] == _TANH else _UNIT * terms
+            size = np.minimum(terms, 1.0) if self.activations[number - 1] == _TANH else terms
+        beta = float(self.betas[layer - 1])
+        return 2.0 * float(np.sqrt(len(size)) * np.linalg.norm(moved)) / beta
+
+    def resolves_its_noise(self, exact: int, size: np.ndarray) -> bool:
+        """Whether one rounding of S in float32 is little against the noise of every layer above
+        the last ``exact`` one, of units of ``size``; if not, the order of the sums would matter.
+        """
+        for number in range(exact + 1, len(self.betas) + 1):
+            weights, bias = (np.abs(values) for values in self.affine(number))
+            size = weights @ (size + self.betas[number - 2]) + bias
+            beta = self.betas[number - 1]
+            if beta > 0 and not _UNIT * size.max() <= _MOST_ROUNDING * beta:
+                return False
+            if self.activations[number - 1] == _TANH:
+                size = np.minimum(size, 1.0)
+        return True
 
     def activate(self, layer: int, values: np.ndarray) -> np.ndarray:
         """The activation of ``layer`` (from 1), in the precision of ``values``."""

@@ -4,6 +4,7 @@ The sampling of Section 3.1 (eq. (1)). Two ways to the same distribution: plain 
 one fused kernel, any other module through true forward passes with its noise channels on.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +20,8 @@ from ib_runner.networks.preconditions import measurable
 
 #: float32 numbers that one forward pass may produce in all layers together
 _PASS_VALUES = 2**24
+#: inputs in one pass without noise; the most numbers of an exact layer that are kept
+_EXACT_ROWS, _EXACT_VALUES = 4096, 2**26
 #: inputs that share a generator in true forward passes
 _GROUP = 16
 
@@ -38,7 +41,7 @@ class Layer:
     @property
     def noise_entropy(self) -> float:
         """h(Z) = (d/2) ln(2πeβ²), nats."""
-        return self.dim / 2 * float(np.log(2 * np.pi * np.e * self.beta**2))
+        return self.dim * (0.5 * math.log(2 * math.pi * math.e) + math.log(self.beta))
 
 
 class Sampler:
@@ -59,6 +62,7 @@ class Sampler:
         #: a float64 network's draws stay float64: about its centre a cloud may be narrow
         self.kind = np.float64 if found.precision == torch.float64 else np.float32
         self.layers = []
+        self._exact: dict[int, np.ndarray] = {}
         exact = True
         for k, (channel, shape) in enumerate(zip(found.channels, found.shapes, strict=True)):
             beta = float(channel.beta) if isinstance(channel, GaussianNoise) else 0.0
@@ -66,11 +70,47 @@ class Sampler:
             exact = exact and (beta == 0.0 and isinstance(channel, GaussianNoise | NoNoise))
         #: the weights of a network of linear layers, activations and noise; None for others
         self.plain = plain_network(self.network, self.x)
+        if self.plain is not None and not self.plain.resolves_its_noise(*self._last_exact()):
+            self.plain = None
         if self.plain is not None:
             self._rows = self.x.numpy().astype(np.float32)
 
     def __len__(self) -> int:
         return len(self.x)
+
+    def exact_s(self, number: int) -> np.ndarray | None:
+        """S of an exact layer as the network computes it, roundings included: [N, dim].
+
+        One function of the input for all methods. None for a layer that is not exact, or too large
+        to be kept.
+        """
+        layer = self.layers[number - 1]
+        if not layer.exact or len(self) * layer.dim > _EXACT_VALUES:
+            return None
+        if number not in self._exact:
+            with one_thread():
+                parts = [self._exact_rows(rows, number) for rows in self.x.split(_EXACT_ROWS)]
+            self._exact[number] = np.concatenate(parts).astype(self.kind, copy=False)
+        return self._exact[number]
+
+    def _exact_rows(self, x: Tensor, number: int) -> np.ndarray:
+        batch = x if len(x) > 1 else x.repeat_interleave(2, 0)  # as squeeze() needs it
+        hidden = hidden_layers(
+            self.network, batch, noise=False, last=number, expected=self._channels
+        )
+        return hidden[-1].s[: len(x)].reshape(len(x), -1).numpy()
+
+    def rounding(self, layer: Layer) -> float:
+        """What float32 may do to I(X;T) of a plain network's ``layer``, at most, in nats."""
+        return self.plain.rounding(layer.number, *self._last_exact())
+
+    def _last_exact(self) -> tuple[int, np.ndarray]:
+        """The last exact layer of a plain network, and the largest |S| of each of its units."""
+        number = max(layer.number for layer in self.layers if layer.exact)
+        s = self.exact_s(number)
+        if s is None:
+            s = self._exact_rows(self.x, number)
+        return number, np.abs(s).max(0).astype(np.float64)
 
     def linear_up_to(self, layer: Layer) -> bool:
         """Whether S of ``layer`` is an affine function of the input and the noise below."""
@@ -79,8 +119,17 @@ class Sampler:
     def draw(self, first: int, last: int, n: int, purpose: int, keep: list[int]) -> dict:
         """``n`` draws for inputs ``first`` … ``last`` − 1: {layer: ``kind`` [inputs, dim, n]}.
 
-        ``keep`` lists the layers wanted, by number.
+        ``keep`` lists the layers wanted, by number. All draws of an exact layer are one.
         """
+        exact = {k: s for k in keep if (s := self.exact_s(k)) is not None}
+        found = {
+            k: np.broadcast_to(s[first:last, :, None], (last - first, s.shape[1], n))
+            for k, s in exact.items()
+        }
+        noisy = [k for k in keep if k not in exact]
+        return {**found, **self._noisy(first, last, n, purpose, noisy)} if noisy else found
+
+    def _noisy(self, first: int, last: int, n: int, purpose: int, keep: list[int]) -> dict:
         if self.plain is None:
             return self._forward_passes(first, last, n, purpose, keep)
         p = self.plain
@@ -115,6 +164,10 @@ class Sampler:
                 batch = self.x[some].repeat_interleave(n, 0)
                 hidden = self._pass(batch, max(units))
                 for k, wanted in units.items():
+                    exact = self.exact_s(k)
+                    if exact is not None:
+                        out[k][first : first + len(some)] = exact[some][:, wanted, None]
+                        continue
                     s = hidden[k - 1].reshape(len(some), n, -1)[:, :, wanted]
                     out[k][first : first + len(some)] = s.transpose(1, 2).numpy()
         return out

@@ -1,0 +1,24 @@
+"""Coordinates of S in which the noise can be told apart from rounding."""
+
+import numpy as np
+
+from ib_runner.information.sampling.sampler import Layer
+
+#: what rounding may move a coordinate by, in β
+_MOST_ROUNDING = 1e-3
+
+
+def about_origin(s: np.ndarray, layer: Layer) -> np.ndarray:
+    """``s`` [n, draws, d] less its first row, in the least precision that resolves the noise.
+
+    Raises ``ArithmeticError`` where float64 does not.
+    """
+    origin = s[0, 0]
+    far = float(np.abs(s.astype(np.float64) - origin).max())
+    for kind in (s.dtype.type, np.float64):
+        if far * np.finfo(kind).eps <= _MOST_ROUNDING * layer.beta:
+            return s.astype(kind) - origin.astype(kind)
+    raise ArithmeticError(
+        f"layer {layer.number}: values lie {far:.2g} apart and the noise is {layer.beta:.2g}, "
+        "which float64 does not resolve: method coupled does without such coordinates"
+    )
