@@ -12,12 +12,10 @@ import threading
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from importlib import resources
 
 from ib_runner.config.suggest import near_miss
 from ib_runner.errors import IbRunError, Interrupted, UsageError, interruption_behind
-
-STAGES = ("train", "measure", "plot", "check", "all", "list", "thin")
+from ib_runner.stages.stage import stages
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -82,21 +80,20 @@ def _dispatch(argv: list[str]) -> int:
     if argv[0] in ("-sc", "--shell-completion"):
         from ib_runner.commands.completion import complete
 
-        return complete(argv[1:], STAGES)
-    stage = argv[0]
-    if stage not in STAGES:
+        return complete(argv[1:], list(stages()))
+    known = stages()
+    if argv[0] not in known:
         raise UsageError(
-            f"{stage}: the first word is one of the stages {', '.join(STAGES)}."
-            f"{near_miss(stage, STAGES)}"
+            f"{argv[0]}: the first word is one of the stages {', '.join(known)}."
+            f"{near_miss(argv[0], known)}"
         )
     from ib_runner.commands.arguments import parse_command
-    from ib_runner.commands.execute import execute
+    from ib_runner.commands.run import run
 
-    return execute(parse_command(stage, argv[1:]))
+    return run(parse_command(known[argv[0]], argv[1:]))
 
 
 def _help() -> str:
-    from omegaconf import OmegaConf
+    from ib_runner.commands.help import help_page
 
-    page = resources.files("ib_runner.conf").joinpath("hydra/help/stages.yaml")
-    return OmegaConf.create(page.read_text(encoding="utf-8")).header.rstrip()
+    return help_page()

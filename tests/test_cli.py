@@ -13,6 +13,7 @@ from ib_runner.config.validate import validate
 from ib_runner.errors import IbRunError, UsageError
 from ib_runner.runs.folder import Run
 from ib_runner.runs.lock import hold
+from ib_runner.stages.stage import stages
 
 
 @pytest.fixture
@@ -30,14 +31,14 @@ def asked(tmp_path, monkeypatch):
 
         return stage
 
-    for verb in ("train", "measure", "plot", "check"):
-        monkeypatch.setattr(f"ib_runner.stages.{verb}.{verb}", note(verb))
+    for verb in ("train", "plot", "check"):
+        monkeypatch.setattr(f"ib_runner.stages.{verb}_run.{verb}", note(verb))
 
     def measure_runs(configs):
         notes.extend(("measure", config, run.path) for run, config in configs.items())
         return {}
 
-    monkeypatch.setattr("ib_runner.stages.measure.measure_runs", measure_runs)
+    monkeypatch.setattr("ib_runner.stages.measure_runs.measure_runs", measure_runs)
     return notes
 
 
@@ -176,9 +177,11 @@ def test_runs_that_exist_need_no_place_for_new_ones(asked, capsys):
     )
     assert run_cli(capsys, "measure", f"run={path}")[0] == 0
     config = Run(path).config
-    validate(config, "train", new=False)
+    validate(config)
+    train = stages()["train"]
+    train.validate(config, new=False)
     with pytest.raises(UsageError, match="output_root=/dev/null/x"):
-        validate(config, "train")
+        train.validate(config, new=True)
 
 
 def test_some_of_the_epochs_to_be_measured_will_do(asked, capsys):
@@ -191,10 +194,11 @@ def test_a_network_of_ones_own_has_activations_and_layers_of_its_own(asked, caps
     config = Run(asked[-1][2]).config
     config.network = {"_target_": "my_networks.Mine", "activation": "softsign"}
     config.measurement.binned_entropy.layers = [9]
-    validate(config, "measure")
+    validate(config)
+    stages()["measure"].validate(config, new=False)
     config.measurement.binned_entropy.activation = "softsine"
     with pytest.raises(UsageError, match="activation=softsine"):
-        validate(config, "measure")
+        validate(config)
 
 
 def test_resuming(asked, capsys):
@@ -347,7 +351,7 @@ def test_one_failure_does_not_stop_the_sweep(asked, capsys, monkeypatch):
             raise IbRunError("the loss is no number")
         run.update(state="complete")
 
-    monkeypatch.setattr("ib_runner.stages.train.train", train)
+    monkeypatch.setattr("ib_runner.stages.train_run.train", train)
     status, out, err = run_cli(capsys, "train", "-m", "seed=0,1,2")
     assert status == 1
     assert "1 of 3 failed" in err
@@ -374,7 +378,7 @@ def test_dry_run_makes_nothing(words, asked, capsys, tmp_path):
 
 def test_dry_run_times_configurations_that_differ_in_their_seed_once(asked, capsys, monkeypatch):
     timed = []
-    monkeypatch.setattr("ib_runner.commands.timing._fastest", lambda *a: timed.append(a) or 0.5)
+    monkeypatch.setattr("ib_runner.stages.timing._fastest", lambda *a: timed.append(a) or 0.5)
     words = ["train", "-m", "seed=0,1", "trainer.epochs=2", "--dry-run"]
     status, out, _ = run_cli(capsys, *words, "network.widths=[7],[6]")
     assert status == 0
@@ -388,7 +392,7 @@ def test_a_failure_while_running_is_status_1(asked, capsys, monkeypatch):
     def broken(config, run):
         raise RuntimeError("no more of this")
 
-    monkeypatch.setattr("ib_runner.stages.train.train", broken)
+    monkeypatch.setattr("ib_runner.stages.train_run.train", broken)
     status, _, err = run_cli(capsys, "train")
     assert status == 1
     assert "no more of this" in err
@@ -402,7 +406,7 @@ def test_interruptions(number, status, asked, capsys, monkeypatch):
     def interrupted(config, run):
         os.kill(os.getpid(), number)
 
-    monkeypatch.setattr("ib_runner.stages.train.train", interrupted)
+    monkeypatch.setattr("ib_runner.stages.train_run.train", interrupted)
     # a shell starts background jobs with SIGINT ignored, and we inherit that
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
@@ -418,7 +422,7 @@ def test_an_interruption_that_a_library_hides(asked, capsys, monkeypatch):
         finally:
             raise ValueError("half of it is gone")
 
-    monkeypatch.setattr("ib_runner.stages.train.train", hiding)
+    monkeypatch.setattr("ib_runner.stages.train_run.train", hiding)
     status, _, err = run_cli(capsys, "train")
     assert status == 143
     assert "terminated" in err

@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 
 from ib_runner import cli
-from ib_runner.build import build_figures, build_measurements, for_runs
+from ib_runner.config.builder import Builder, for_runs
 from ib_runner.config.compose import compose, open_hydra, settings
 from ib_runner.config.validate import validate
 from ib_runner.runs.folder import Run
+from ib_runner.stages.stage import stages
 
 EXPERIMENTS = sorted(path.stem for path in (Path(__file__).parents[1] / "conf/exp").glob("*.yaml"))
 
@@ -17,10 +18,12 @@ EXPERIMENTS = sorted(path.stem for path in (Path(__file__).parents[1] / "conf/ex
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_it_composes_and_measures_what_its_figures_need(name):
     config = settings(compose(open_hydra(), "all", [f"+exp={name}"]))
-    validate(config, "all")
+    validate(config)
+    stages()["all"].validate(config, new=True)
+    builder = Builder(config)
     assert config.experiment == name
-    written = {one.table for one in build_measurements(config).values()} | {"training"}
-    for figure, one in build_figures(config).items():
+    written = {one.table for one in builder.measurements().values()} | {"training"}
+    for figure, one in builder.figures().items():
         assert set(one.tables_needed) <= written, figure
 
 
@@ -50,7 +53,7 @@ def test_two_epochs_from_start_to_end(words, tmp_path, monkeypatch, capsys):
     run, err = run_whole(capsys, *words)
     assert "left out for want of tables" not in err
     drawn = {path.stem for path in (run.path / "figures").glob("*.png")}
-    assert drawn == set(for_runs(build_figures(run.config)))
+    assert drawn == set(for_runs(run.builder().figures()))
     if words[0] == "+exp=spiral_deterministic":
         table = run.table("mutual_information")
         assert set(zip(table.method, table.status, strict=True)) >= {

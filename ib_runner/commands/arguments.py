@@ -10,20 +10,21 @@ from hydra.errors import HydraException
 
 from ib_runner.config.rules import PLAIN
 from ib_runner.errors import UsageError
+from ib_runner.stages.stage import Stage, stages
 
 
 @dataclass
 class Command:
     """What was asked for, taken apart."""
 
-    stage: str
+    stage: Stage
     run: str | None
     dry_run: bool
     flags: argparse.Namespace  # Hydra's
     overrides: list[str]
 
 
-def parse_command(stage: str, words: Sequence[str]) -> Command:
+def parse_command(stage: Stage, words: Sequence[str]) -> Command:
     """Take ``run=`` and ``--dry-run`` out of ``words``; the rest is Hydra's.
 
     ``run=`` is taken verbatim: such paths hold characters that Hydra's grammar rejects.
@@ -33,9 +34,10 @@ def parse_command(stage: str, words: Sequence[str]) -> Command:
         raise UsageError(f"run={' run='.join(runs)}: needs one path.")
     rest = [word for word in words if not word.startswith("run=") and word != "--dry-run"]
     flags = _parse_flags(rest)
-    if flags.multirun and stage not in ("train", "all"):
+    if flags.multirun and not stage.makes_runs:
+        makers = " and ".join(name for name, one in stages().items() if one.makes_runs)
         raise UsageError(
-            f"-m: sweeps are for train and all; `ib-run {stage} run=SWEEP` works on all its runs."
+            f"-m: sweeps are for {makers}; `ib-run {stage.name} run=SWEEP` works on all its runs."
         )
     _check_output_root(flags.overrides)
     return Command(

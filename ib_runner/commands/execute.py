@@ -1,144 +1,111 @@
-"""From a command line taken apart to the stage that does the work."""
+"""A plan carried out: the work on each run, what a sweep adds to it, what the user reads."""
 
-import logging
-import os
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from pathlib import Path
 
 from hydra._internal.hydra import Hydra
-from omegaconf import DictConfig
+from omegaconf import OmegaConf
 
-from ib_runner.commands.arguments import Command
-from ib_runner.commands.report import finish_sweep, report_findings, say_path
-from ib_runner.commands.targets import given, given_targets, trust_own
-from ib_runner.config.compose import compose, open_hydra, settings, with_experiment
-from ib_runner.config.saved import compose_saved
-from ib_runner.config.validate import validate
-from ib_runner.errors import UsageError
-
-if TYPE_CHECKING:  # they import torch, which takes seconds
-    from ib_runner.runs.find import Found
-    from ib_runner.runs.folder import Run
-
-MAKES_RUNS = ("train", "all")
+from ib_runner.commands.launch import check_launcher, launch
+from ib_runner.commands.plan import Plan
+from ib_runner.commands.resume import new_folder, open_or_create
+from ib_runner.errors import IbRunError
+from ib_runner.runs.find import open_found
+from ib_runner.runs.lock import hold
+from ib_runner.runs.log import logger
+from ib_runner.runs.sweep import read_sweep, write_sweep
+from ib_runner.stages.sweep import SweepOfRuns
 
 
-def execute(command: Command) -> int:
-    """Do what ``command`` asks for; returns the exit status."""
-    here = os.getcwd()
-    if here not in sys.path:
-        sys.path.append(here)  # for targets in the user's own package
-    logging.getLogger("hydra").setLevel(logging.CRITICAL)  # it logs what it also raises
-    hydra = open_hydra(command.flags.config_dir)
-    flags = command.flags
-    if flags.help or flags.hydra_help or flags.cfg or flags.info:
-        from ib_runner.commands.show import show
-
-        return show(hydra, command)
-    if command.stage == "list":
-        return _list(hydra, command)
-    if command.stage == "thin":
-        from ib_runner.commands.thin import thin_runs
-
-        return thin_runs(hydra, command)
-
-    from ib_runner.runs.log import log_to_terminal
-
-    log_to_terminal()
-    if flags.multirun:
-        from ib_runner.commands.sweep import sweep
-
-        return sweep(hydra, command)
-    if command.run is None and command.stage in MAKES_RUNS:
-        return _new_run(hydra, command)
-    return _on_runs(hydra, command)
+def execute(hydra: Hydra, plan: Plan) -> int:
+    """Do what ``plan`` says; returns the exit status."""
+    if plan.sweep is not None:
+        return _launch(hydra, plan)
+    if plan.is_sweep:
+        return _on_sweep(plan)
+    return _on_run(plan)
 
 
-def _new_run(hydra: Hydra, command: Command) -> int:
-    from ib_runner.build import try_out
+def _on_run(plan: Plan) -> int:
+    stage, (job,) = plan.stage, plan.jobs
+    path = plan.folder or new_folder(job.config)
+    run = open_or_create(stage, job.config, path) if stage.makes_runs else job.run
+    stage.work(job.config, run)
+    for step in stage.steps:
+        step.report(job.config, run)
+    if stage.says_path:
+        _say(path)
+    return 0
 
-    stage = command.stage
-    config = settings(compose(hydra, stage, with_experiment(stage, command.overrides)))
-    validate(config, stage)
-    allow_targets = trust_own(config)
-    try_out(config, allow_targets)
-    if command.dry_run:
-        from ib_runner.commands.estimate import estimate_run
 
-        print(estimate_run(stage, config, None))
+def _on_sweep(plan: Plan) -> int:
+    """One failure does not stop the others."""
+    configs = {job.run: job.config for job in plan.jobs}
+    failed = {run.path.name: str(error) for run, error in plan.stage.work_on_all(configs).items()}
+    return _finish(plan, plan.folder, failed)
+
+
+def _launch(hydra: Hydra, plan: Plan) -> int:
+    """``-m``: the sweep is written down, then its jobs are handed to Hydra's launcher."""
+    sweep = plan.sweep
+    check_launcher(hydra, plan)
+    path = plan.folder or _new_sweep_folder(plan)
+    logger.info("sweep %s: %d jobs, %d done", path, len(plan.jobs), sum(j.done for j in plan.jobs))
+    with hold(path):
+        if plan.folder is not None:  # jobs that another process has added meanwhile
+            sweep.jobs = {**read_sweep(path).jobs, **sweep.jobs}
+        write_sweep(path, sweep)
+    return _finish(plan, path, launch(hydra, plan, path))
+
+
+def _new_sweep_folder(plan: Plan) -> Path:
+    """Beside the runs of the experiment; of several experiments, in a place of their own."""
+    config = plan.jobs[0].config
+    if len({job.config.experiment for job in plan.jobs}) > 1:
+        config = OmegaConf.merge(config, {"experiment": "several"})
+    return new_folder(config, "sweep_")
+
+
+def _finish(plan: Plan, path: Path, failed: Mapping[str, str]) -> int:
+    """What the stage does to the runs together, and what ``failed``, job by job; the status."""
+    problems = dict(failed)
+    if not plan.stage.own_keys:
+        problems |= _over_runs(plan, path)
+    if plan.stage.says_path:
+        _say(path)
+    if not problems:
         return 0
-
-    from ib_runner.commands.jobs import new_folder, open_or_create, work
-
-    path = new_folder(config)
-    run = open_or_create(stage, config, path, allow_targets)
-    work(stage, config, run)
-    report_findings(stage, config, run)
-    say_path(path)
-    return 0
+    lines = [f"  {name}: {why}" for name, why in problems.items()]
+    head = f"ib-run: {len(problems)} of {len(plan.jobs)} failed:"
+    print("\n".join([head, *lines]), file=sys.stderr)
+    return 1
 
 
-def _on_runs(hydra: Hydra, command: Command) -> int:
-    """A stage on a run, or on every run of a sweep, that is there already."""
-    from ib_runner.runs.find import find_latest, open_found
-    from ib_runner.runs.log import logger
-
-    stage = command.stage
-    allow_targets = given_targets(hydra, command.overrides)
-    if command.run is None:
-        root = str(given(hydra, command.overrides, "output_root", "outputs"))
-        found = open_found(find_latest(root).path, allow_targets)
-        logger.info("%s: run=%s", stage, found.path)
-    else:
-        found = open_found(command.run, allow_targets)
-    if found.is_sweep and stage in MAKES_RUNS:
-        raise UsageError(f"run={found.path}: a sweep; go on with `ib-run {stage} -m run=…`.")
-    if not found.runs:
-        raise UsageError(f"run={found.path}: the sweep has no runs yet.")
-    configs = []
-    for run in found.runs:
-        configs.append(compose_saved(hydra, stage, run.config, command.overrides, run.path))
-        validate(configs[-1], stage, new=False)
-    if command.dry_run:
-        from ib_runner.commands.estimate import estimate_run, total
-
-        estimates = [
-            estimate_run(stage, config, run)
-            for run, config in zip(found.runs, configs, strict=True)
-        ]
-        print(*estimates, total(estimates), sep="\n")
-        return 0
-    if found.is_sweep:
-        return _on_sweep(stage, found, dict(zip(found.runs, configs, strict=True)), allow_targets)
-
-    from ib_runner.commands.jobs import open_or_create, work
-
-    (run,), (config,) = found.runs, configs
-    if stage in MAKES_RUNS:
-        run = open_or_create(stage, config, run.path, run.allow_targets)
-    work(stage, config, run)
-    report_findings(stage, config, run)
-    if stage != "check":
-        say_path(found.path)
-    return 0
+def _over_runs(plan: Plan, path: Path) -> dict[str, str]:
+    """What the steps add for all runs together; by step, why one failed."""
+    configs = {job.name: job.config for job in plan.jobs}
+    allow_targets = plan.jobs[0].config.allow_targets
+    runs = [run for run in open_found(path, allow_targets).runs if run.path.name in configs]
+    if not runs:
+        return {}
+    sweep = SweepOfRuns(
+        path,
+        tuple(read_sweep(path).keys),
+        tuple(runs),
+        tuple(configs[run.path.name] for run in runs),
+    )
+    problems = {}
+    for step in plan.stage.steps:
+        try:
+            with hold(path):
+                step.over_runs(sweep)
+        except IbRunError as error:
+            problems[f"{step.name} over the runs"] = str(error)
+    return problems
 
 
-def _on_sweep(
-    stage: str, found: "Found", configs: dict["Run", DictConfig], allow_targets: tuple[str, ...]
-) -> int:
-    """A stage on every run of a sweep; one failure does not stop the others."""
-    from ib_runner.commands.jobs import work_on_all
-
-    failed = {run.path.name: str(error) for run, error in work_on_all(stage, configs).items()}
-    by_name = {run.path.name: config for run, config in configs.items()}
-    return finish_sweep(stage, found.path, by_name, failed, allow_targets)
-
-
-def _list(hydra: Hydra, command: Command) -> int:
-    from ib_runner.stages.listing import list_runs
-
-    if command.run is not None:
-        raise UsageError(f"run={command.run}: `list` takes output_root, experiment and state.")
-    config = settings(compose(hydra, "list", command.overrides))
-    print(list_runs(config.output_root, config.experiment, config.state))
-    return 0
+def _say(path: Path) -> None:
+    """The last line on standard output."""
+    sys.stdout.flush()
+    print(path, flush=True)

@@ -10,9 +10,9 @@ from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig
 
 from ib_runner.commands.arguments import Command
+from ib_runner.commands.help import register_stages
 from ib_runner.config.compose import (
     CONF,
-    NOT_COMPOSED,
     VERSION_BASE,
     compose,
     parse,
@@ -25,7 +25,7 @@ from ib_runner.errors import IbRunError, UsageError
 
 def show(opened: Hydra, command: Command) -> int:
     """--help, --cfg, --info and --hydra-help: Hydra's own, on a configuration known to compose."""
-    flags, name, overrides = command.flags, command.stage, list(command.overrides)
+    flags, name, overrides = command.flags, command.stage.name, list(command.overrides)
     if flags.hydra_help:  # Hydra's own page, which has no configuration of ours
         return show_with_hydra(name, ["--hydra-help"])
     for one in parse(opened, overrides):
@@ -34,17 +34,19 @@ def show(opened: Hydra, command: Command) -> int:
                 f"{one.input_line}: what is shown is one job's; "
                 f"give {one.key_or_group} one value, without -m."
             )
-    if command.run is not None and command.stage not in NOT_COMPOSED:
+    if command.run is not None and not command.stage.own_keys:
         from ib_runner.runs.find import open_found
 
         runs = open_found(command.run).runs
         if not runs:
             raise UsageError(f"run={command.run}: the sweep has no runs yet.")
-        compose_saved(opened, command.stage, runs[0].config, overrides, runs[0].path)
-        register(opened, runs[0].config, runs[0].path)
+        saved, path = runs[0].config, runs[0].path
+        compose_saved(opened, name, command.stage.may_change, saved, overrides, path)
+        register(opened, saved, path)
         name = SAVED
     else:
-        overrides = with_experiment(command.stage, overrides)
+        if not command.stage.own_keys:
+            overrides = with_experiment(overrides)
         settings(compose(opened, name, overrides))
     argv = [f"--{word}" for word in ("help", "resolve") if getattr(flags, word)]
     for word in ("cfg", "package", "info", "config_dir"):
@@ -59,6 +61,7 @@ def show_with_hydra(name: str, argv: Sequence[str]) -> int:
     def never(config: DictConfig) -> None:
         raise IbRunError("Hydra was to show something, not to run it.")
 
+    register_stages()
     GlobalHydra.instance().clear()
     # --info prints by logging, on the root's level and with a handler added to it
     root, log = logging.getLogger(), logging.getLogger("hydra")

@@ -16,18 +16,13 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
+from ib_runner.config.differences import LATE_NODES
 from ib_runner.config.explain import explain
 from ib_runner.errors import UsageError
 
 CONF = "pkg://ib_runner.conf"
 VERSION_BASE = "1.3"
 DEFAULT_EXPERIMENT = "+exp=szt_tanh"
-#: stages with a few keys of their own, which no experiment or run decides
-NOT_COMPOSED = ("list", "thin")
-
-#: nodes whose references to other keys stay references, so that an override of ``measure`` or
-#: ``plot`` reaches them from a saved configuration too
-LATE_NODES = ("measurement", "figure", "findings")
 
 
 def open_hydra(config_dir: str | None = None) -> Hydra:
@@ -59,10 +54,10 @@ def compose(
         raise UsageError(explain(error, hydra, name, overrides)) from error
 
 
-def with_experiment(stage: str, overrides: Sequence[str]) -> list[str]:
+def with_experiment(overrides: Sequence[str]) -> list[str]:
     """``ib-run train`` alone is the default experiment."""
     named = any(one.lstrip("+~").startswith("exp=") for one in overrides)
-    return [*overrides] if named or stage in NOT_COMPOSED else [DEFAULT_EXPERIMENT, *overrides]
+    return [*overrides] if named else [DEFAULT_EXPERIMENT, *overrides]
 
 
 def parse(hydra: Hydra, overrides: Sequence[str]) -> list[Override]:
@@ -77,7 +72,8 @@ def parse(hydra: Hydra, overrides: Sequence[str]) -> list[Override]:
 def settings(config: DictConfig) -> DictConfig:
     """``config`` without Hydra's node, resolved but for references inside ``LATE_NODES``.
 
-    Raises ``UsageError`` for a reference that leads nowhere.
+    These stay references, so that an override of ``measure`` or ``plot`` reaches them from a saved
+    configuration too. Raises ``UsageError`` for a reference that leads nowhere.
     """
     own = OmegaConf.masked_copy(config, [key for key in config if key != "hydra"])
     late = {key: OmegaConf.to_container(own[key]) for key in LATE_NODES if key in own}

@@ -1,7 +1,7 @@
 """A stage on a run that exists starts from the configuration saved with the run."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from hydra._internal.hydra import Hydra
@@ -9,26 +9,15 @@ from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 
-from ib_runner.config.compose import LATE_NODES, compose, parse, settings
+from ib_runner.config.compose import compose, parse, settings
+from ib_runner.config.differences import LATE_NODES, changed, leaves
 from ib_runner.config.explain import group_options
-from ib_runner.config.validate import TOP_LEVEL, show
+from ib_runner.config.suggest import show
+from ib_runner.config.validate import TOP_LEVEL
 from ib_runner.errors import DamagedFileError, UsageError
 
-#: what a stage may change, given a run; ``*`` marks what may differ in every stage
-CHANGEABLE = {
-    "*": ("device", "logging", "output_root", "allow_targets", "hydra"),
-    "train": ("trainer.epochs",),
-    "measure": ("measure", "measurement", "noise.beta"),
-    "plot": ("plot", "figure"),
-    "check": ("findings",),
-}
-# at another noise level one may measure, not train
-CHANGEABLE["all"] = tuple(
-    key
-    for stage in ("train", "measure", "plot", "check")
-    for key in CHANGEABLE[stage]
-    if key != "noise.beta"
-)
+#: what may differ from a run's own configuration in every stage
+ALWAYS = ("device", "logging", "output_root", "allow_targets", "hydra")
 #: what may be given another entry of its group
 GROUPS = ("measure", "plot", "findings", "logging")
 SAVED = "saved"
@@ -36,10 +25,15 @@ REFERENCE = re.compile(r"\$\{(oc\.select:\s*)?[A-Za-z_][\w.]*(,\s*\w+)?\}")
 
 
 def compose_saved(
-    hydra: Hydra, stage: str, saved: DictConfig, overrides: Sequence[str], path: object
+    hydra: Hydra,
+    stage: str,
+    may_change: Sequence[str],
+    saved: DictConfig,
+    overrides: Sequence[str],
+    path: object,
 ) -> DictConfig:
-    """The configuration ``saved`` with the run at ``path``, and ``overrides`` of the stage's own
-    groups applied.
+    """The configuration ``saved`` with the run at ``path``, with ``overrides`` applied that concern
+    the keys and nodes that ``stage`` ``may_change``.
 
     Raises ``UsageError`` for any other override that changes something, and ``DamagedFileError``
     where the saved configuration is none of ours.
@@ -49,10 +43,10 @@ def compose_saved(
     for one in parsed:
         _check_kind(hydra, one, path)
     config = settings(compose(hydra, SAVED, overrides))
-    changed = differences(ours, config, changeable(stage))
+    changed = differences(ours, config, may_change)
     if changed:
         key, (before, after) = next(iter(changed.items()))
-        allowed = ", ".join(changeable(stage)[: -len(CHANGEABLE["*"])])
+        allowed = ", ".join(may_change)
         raise UsageError(
             f"{key}={show(after)}: run={path} was made with {key}={show(before)}; on a run that "
             f"exists `{stage}`\nmay change {allowed} and device only. Start a new run to change it."
@@ -64,8 +58,7 @@ def compose_saved(
         )
     if not any(one.key_or_group == "allow_targets" for one in parsed):
         config.allow_targets = []  # a saved configuration cannot vouch for itself
-    if stage in ("measure", "all"):
-        forget_scheduler(config, parsed)
+    forget_scheduler(config, parsed)
     return config
 
 
@@ -113,7 +106,7 @@ def check_saved(saved: DictConfig, path: object) -> None:
     for key in saved:
         if key not in TOP_LEVEL:
             raise DamagedFileError(f"{path}/config.yaml: {key} is no key of a saved configuration.")
-    for key, value in _leaves(OmegaConf.to_container(saved)):
+    for key, value in leaves(OmegaConf.to_container(saved)):
         if (
             isinstance(value, str)
             and "${" in value
@@ -122,30 +115,12 @@ def check_saved(saved: DictConfig, path: object) -> None:
             raise DamagedFileError(f"{path}/config.yaml: {key}={value} is no value.")
 
 
-def changeable(stage: str) -> tuple[str, ...]:
-    """The keys and nodes that may differ from the saved ones."""
-    return CHANGEABLE[stage] + CHANGEABLE["*"]
-
-
 def differences(
-    saved: DictConfig, config: DictConfig, allowed: Sequence[str]
+    saved: DictConfig, config: DictConfig, may_change: Sequence[str]
 ) -> dict[str, tuple[Any, Any]]:
-    """Keys outside ``allowed`` whose values differ: key to (saved value, value now)."""
-    trees = [OmegaConf.to_container(one, resolve=True) for one in (saved, config)]
-    return changed(*trees, allowed)
-
-
-def changed(
-    before: Mapping[str, Any], after: Mapping[str, Any], allowed: Sequence[str]
-) -> dict[str, tuple[Any, Any]]:
-    """Dotted keys outside ``allowed`` whose values differ: key to (value before, value after)."""
-    before, after = dict(_leaves(before)), dict(_leaves(after))
-    return {
-        key: (before.get(key), after.get(key))
-        for key in sorted(before.keys() | after.keys(), key=_own_first)
-        if before.get(key) != after.get(key)
-        and not any(key == one or key.startswith(f"{one}.") for one in allowed)
-    }
+    """Keys that must not differ, and do: key to (saved value, value now)."""
+    before, after = (OmegaConf.to_container(one, resolve=True) for one in (saved, config))
+    return changed(before, after, [*may_change, *ALWAYS])
 
 
 def _check_kind(hydra: Hydra, one: Override, path: object) -> None:
@@ -160,16 +135,3 @@ def _check_kind(hydra: Hydra, one: Override, path: object) -> None:
             f"{one.input_line}: run={path} was made with a {group} of its own;\non a run that "
             f"exists only {', '.join(GROUPS)} take another entry. Start a new run to change it."
         )
-
-
-def _leaves(node: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    if isinstance(node, Mapping) and node:
-        for key, child in node.items():
-            yield from _leaves(child, f"{prefix}.{key}" if prefix else str(key))
-    else:
-        yield prefix, node
-
-
-def _own_first(key: str) -> tuple[bool, str]:
-    """What others refer to, before the nodes that refer to it."""
-    return key.partition(".")[0] in LATE_NODES, key

@@ -1,7 +1,8 @@
-"""What a user may have meant."""
+"""Words for messages: values, choices, and what a user may have meant."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from typing import Any
 
 
 def near_miss(word: str, known: Iterable[str]) -> str:
@@ -19,3 +20,14 @@ def one_of(values: Iterable[object]) -> str:
     """``a, b or c``."""
     words = [str(value) for value in values]
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"
+
+
+def show(value: Any) -> str:
+    """``value`` as it would be written in an override."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list):
+        return f"[{','.join(show(one) for one in value)}]"
+    return str(value)

@@ -9,47 +9,53 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from ib_runner.config.rules import ENTRY, FINDING, NAMED_ENTRY, PLAIN, Rule
-from ib_runner.config.suggest import near_miss
+from ib_runner.config.suggest import near_miss, show
+from ib_runner.config.trust import NAMED, ONE
 from ib_runner.errors import UsageError
 
-#: nodes that hold one entry with a ``_target_``
-COLLABORATORS = ("dataset", "network", "noise", "regularizer", "optimizer", "logging")
 OPTIONAL = ("regularizer", "logging")
-TOP_LEVEL = {key.partition(".")[0] for key in PLAIN} | set(COLLABORATORS)
+TOP_LEVEL = {key.partition(".")[0] for key in PLAIN} | set(ONE)
 
 
-def validate(config: DictConfig, stage: str, new: bool = True) -> None:
-    """Check every value that ``stage`` may need, and their combinations.
+def validate(config: DictConfig) -> None:
+    """Check every value, and the combinations that matter to all stages.
 
-    ``new``: train and all are to make a new run or sweep, in ``output_root``. ``config`` is
-    composed and without Hydra's node. Raises ``UsageError`` naming the key, its value and what is
-    accepted. Keys of a user's own ``_target_`` are left to that target.
+    ``config`` is composed and without Hydra's node. Raises ``UsageError`` naming the key, its value
+    and what is accepted. Keys of a user's own ``_target_`` are left to that target.
     """
     tree = OmegaConf.to_container(config, resolve=True)
     _check_known(tree)
     for key, rule in PLAIN.items():
         _check(key, _get(tree, key), rule)
-    for node in COLLABORATORS:
+    for node in ONE:
         _check_collaborator(node, tree.get(node))
     for name, node in _named_entries(tree):
         _check_target(name, node)
         for key, rule in _rules_of(node["_target_"]).items():
             if key in node and not _named_by_network(tree, key, node[key]):
                 _check(f"{name}.{key}", node[key], rule)
-    _check_combinations(tree, stage)
-    if new and stage in ("train", "all"):
-        _check_output_root(tree["output_root"])
+    _check_names(tree, "measure.measurements", "measurement")
+    _check_names(tree, "plot.figures", "figure")
+    _check_schedule(tree["trainer"])
+    _check_epochs(tree)
+    _check_device(tree["device"])
 
 
-def show(value: Any) -> str:
-    """``value`` as it would be written in an override."""
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, list):
-        return f"[{','.join(show(one) for one in value)}]"
-    return str(value)
+def check_new_run(config: DictConfig) -> None:
+    """Raise ``UsageError`` where ``output_root`` can take no new run."""
+    _check_output_root(config.output_root)
+
+
+def check_measurements(config: DictConfig) -> None:
+    """Raise ``UsageError`` where a measurement has no epoch or layer left to be made of."""
+    _check_measured(OmegaConf.to_container(config, resolve=True))
+
+
+def check_measuring(config: DictConfig) -> None:
+    """Raise ``UsageError`` where bin widths or the Dask scheduler are missing."""
+    tree = OmegaConf.to_container(config, resolve=True)
+    _check_bin_widths(tree)
+    _check_scheduler(tree["measure"]["scheduler"])
 
 
 def _get(tree: Mapping[str, Any], key: str) -> Any:
@@ -113,7 +119,7 @@ def _check_collaborator(name: str, node: Any) -> None:
 
 
 def _named_entries(tree: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    for group in ("measurement", "figure", "findings"):
+    for group in NAMED:
         for name, node in tree[group].items():
             yield f"{group}.{name}", node
 
@@ -135,19 +141,6 @@ def _check_target(name: str, node: Any) -> None:
             f"{name}={show(node if not isinstance(node, dict) else target)}: needs an entry with a "
             "_target_, package.module.name."
         )
-
-
-def _check_combinations(tree: Mapping[str, Any], stage: str) -> None:
-    _check_names(tree, "measure.measurements", "measurement")
-    _check_names(tree, "plot.figures", "figure")
-    _check_schedule(tree["trainer"])
-    _check_epochs(tree)
-    if stage in ("measure", "all"):
-        _check_bin_widths(tree)
-        _check_scheduler(tree["measure"]["scheduler"])
-    if stage in ("train", "measure", "all"):
-        _check_measured(tree)
-    _check_device(tree["device"])
 
 
 def _check_names(tree: Mapping[str, Any], key: str, group: str) -> None:

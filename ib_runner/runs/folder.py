@@ -7,27 +7,27 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
-from torch import Tensor, nn
 from yaml import YAMLError
 
-from ib_runner.build import build_dataset, build_network
-from ib_runner.config.saved import changed
-from ib_runner.config.suggest import near_miss
-from ib_runner.config.validate import show
-from ib_runner.datasets import Dataset
+from ib_runner.config.differences import changed
+from ib_runner.config.suggest import near_miss, show
 from ib_runner.errors import DamagedFileError, IbRunError, UsageError
 from ib_runner.runs import provenance
 from ib_runner.runs.atomic import make_folder, remove_temporaries, write_json, write_text
-from ib_runner.runs.checkpoints import Checkpoints
 from ib_runner.runs.lock import hold, is_held
-from ib_runner.tables.files import read_table
-from ib_runner.tables.schema import TABLES
 from ib_runner.tables.version import SCHEMA_VERSION
+
+if TYPE_CHECKING:  # each takes long to import; `list` needs none of them, tables not all
+    import pandas as pd
+    from torch import Tensor, nn
+
+    from ib_runner.config.builder import Builder
+    from ib_runner.datasets import Dataset
+    from ib_runner.runs.checkpoints import Checkpoints
 
 CONFIG_NAME = "config.yaml"
 STATE_NAME = "run.json"
@@ -122,6 +122,12 @@ class Run:
                 f"{key}={show(before)}.\nPut that back; for another value start a new run."
             )
 
+    def builder(self, config: DictConfig | None = None) -> "Builder":
+        """What builds objects from ``config``, None: the saved one, trusting ``allow_targets``."""
+        from ib_runner.config.builder import Builder  # late: it imports torch and all collaborators
+
+        return Builder(self.config if config is None else config, self.allow_targets)
+
     @property
     def info(self) -> dict[str, Any]:
         """``run.json``; a ``running`` whose process is gone reads as ``interrupted``."""
@@ -185,7 +191,7 @@ class Run:
                 "Restore the folder checkpoints from a copy, or start a new run."
             )
 
-    def check_data(self, dataset: Dataset) -> None:
+    def check_data(self, dataset: "Dataset") -> None:
         """Raise ``IbRunError`` where ``dataset`` is not the one that was trained on, if known."""
         known = self.info.get("data_fingerprint")
         if known is not None and dataset.fingerprint != known:
@@ -205,8 +211,10 @@ class Run:
         self.__dict__.pop("config", None)
 
     @cached_property
-    def checkpoints(self) -> Checkpoints:
+    def checkpoints(self) -> "Checkpoints":
         """The weights on disk."""
+        from ib_runner.runs.checkpoints import Checkpoints
+
         return Checkpoints(self.path, shard_epochs=self.config.trainer.shard_epochs)
 
     @property
@@ -214,16 +222,16 @@ class Run:
         """The checkpointed epochs."""
         return self.checkpoints.epochs
 
-    def weights(self, epoch: int) -> dict[str, Tensor]:
+    def weights(self, epoch: int) -> dict[str, "Tensor"]:
         """The weights (and buffers) of ``epoch``."""
         return self.checkpoints.weights(epoch)
 
-    def network(self, epoch: int, config: DictConfig | None = None) -> nn.Module:
+    def network(self, epoch: int, config: DictConfig | None = None) -> "nn.Module":
         """The network with the weights of ``epoch``, in eval mode (noise off).
 
         ``config`` replaces the saved configuration (to measure at another noise level).
         """
-        network = build_network(config or self.config, self.dataset(), self.allow_targets)
+        network = self.builder(config).network(self.dataset())
         weights = self.weights(epoch)
         try:
             network.load_state_dict(weights)
@@ -234,13 +242,13 @@ class Run:
             ) from error
         return network.eval()
 
-    def dataset(self) -> Dataset:
+    def dataset(self) -> "Dataset":
         """The data set, built again from the configuration: ``.train``, ``.test``, ``.all``."""
         return self._dataset
 
     @cached_property
-    def _dataset(self) -> Dataset:
-        return build_dataset(self.config, self.allow_targets)
+    def _dataset(self) -> "Dataset":
+        return self.builder().dataset()
 
     def forget_dataset(self) -> None:
         """Let go of the data set, which may be large; it is built again when it is asked for."""
@@ -253,8 +261,11 @@ class Run:
         folder = self.path if name == "training" else self.path / "measurements"
         return folder / f"{name}.parquet"
 
-    def table(self, name: str) -> pd.DataFrame:
+    def table(self, name: str) -> "pd.DataFrame":
         """Table ``name`` as a DataFrame; ``FileNotFoundError`` says which stage writes it."""
+        from ib_runner.tables.files import read_table
+        from ib_runner.tables.schema import TABLES
+
         path = self.table_path(name)
         if not path.is_file():
             if name not in TABLES:

@@ -1,78 +1,64 @@
-"""Measure runs: from checkpoints to tables, the epochs of all of them in one pool."""
+"""``ib-run measure``: from checkpoints to tables."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from ib_runner.config.validate import check_measurements, check_measuring
+from ib_runner.stages.cost import Cost, duration_text, size_text
+from ib_runner.stages.stage import Stage
 
-from omegaconf import DictConfig
-
-from ib_runner.errors import IbRunError
-from ib_runner.runs.folder import Run
-from ib_runner.runs.log import progress
-from ib_runner.stages.measure_cluster import on_cluster
-from ib_runner.stages.measure_epoch import EpochTask, Measured
-from ib_runner.stages.measure_processes import in_processes
-from ib_runner.stages.measure_run import MeasuredRun
+#: one epoch of one layer, a point, takes about as long in one process, and as many bytes of tables
+SECONDS_A_POINT, BYTES_A_POINT = 1.0, 60e3
 
 
-def measure(config: DictConfig, run: Run) -> None:
-    """Measure what ``config.measure`` asks for and merge it into the run's tables.
+class Measure(Stage):
+    name = "measure"
+    summary = "read the weights, write tables of what was measured"
+    place = 20
+    may_change = ("measure", "measurement", "noise.beta")
 
-    Epochs that are done are kept in part files until all are: an interrupted measurement goes on
-    where it stopped. Raises ``UsageError`` where an epoch to measure has no checkpoint, and, when
-    all else is in the tables, ``MeasurementFailedError`` where some points could not be measured.
-    """
-    for error in measure_runs({run: config}).values():
-        raise error
+    def validate(self, config, new):
+        check_measurements(config)
+        check_measuring(config)
+
+    def work(self, config, run):
+        for error in self.work_on_all({run: config}).values():
+            raise error
+
+    def work_on_all(self, configs):
+        from ib_runner.stages.measure_runs import measure_runs
+
+        return measure_runs(configs)
+
+    def over_runs(self, sweep):
+        from ib_runner.stages.measure_sweep import measure_sweep
+
+        sweep.collect_tables()
+        measure_sweep(sweep)
+
+    def cost(self, config, run, builder):
+        from ib_runner.networks import channels
+        from ib_runner.stages.epochs import epochs_to_measure
+        from ib_runner.stages.measure_processes import n_workers
+        from ib_runner.stages.timing import time_pass
+
+        dataset, network = builder.tried
+        last, every = config.trainer.epochs, config.trainer.checkpoint_every
+        checkpointed = run.epochs if run is not None else [*range(0, last, every), last]
+        epochs = epochs_to_measure(config, checkpointed)
+        points = len(epochs) * len(channels(network.eval(), dataset.all.x[:2]))
+        n_inputs = len(getattr(dataset, config.measure.inputs))
+        passes = len(epochs) * n_inputs * time_pass(builder)
+        workers = n_workers(config.measure.n_jobs, len(epochs))
+        seconds = (passes + points * SECONDS_A_POINT) / workers
+        size = points * BYTES_A_POINT
+        return Cost(
+            f"{', '.join(config.measure.measurements) or 'nothing'} at {len(epochs)} epochs, "
+            f"{points} points; about {duration_text(seconds)} (at {SECONDS_A_POINT:g} s a point "
+            f"and process, passes through the network {duration_text(passes)}), "
+            f"{size_text(size)} of tables{_tables_of(run)}",
+            seconds,
+            size,
+        )
 
 
-def measure_runs(configs: Mapping[Run, DictConfig]) -> dict[Run, IbRunError]:
-    """``measure`` for several runs at once; what went wrong, by run. One stops no other.
-
-    Each is held, and its tables are written, from here until its own last epoch is done.
-    """
-    failed: dict[Run, IbRunError] = {}
-    with ExitStack() as held:
-        measured: dict[str, MeasuredRun] = {}
-        for run, config in configs.items():
-            try:
-                one = held.enter_context(MeasuredRun(config, run))
-            except IbRunError as error:
-                failed[run] = error
-            else:
-                measured[one.name] = one
-        _measure_epochs(list(measured.values()))
-        failed |= {one.run: one.error for one in measured.values() if one.error is not None}
-    return failed
-
-
-def _measure_epochs(runs: Sequence[MeasuredRun]) -> None:
-    """What is left of all ``runs``, with one bar, until they are through."""
-    by_name = {one.name: one for one in runs}
-    total = sum(len(one.epochs) for one in runs)
-    done = total - sum(len(one.todo) for one in runs)
-    for one in runs:
-        if one.through:
-            one.finish()
-    with progress(total, "measure", "epoch", done) as bar:
-        for result in _results(runs):
-            one = by_name[result.run]
-            one.add(result)
-            bar.set_postfix_str(one.run.path.name, refresh=False)
-            bar.update()
-            if one.through:
-                one.finish()
-            if all(one.through for one in runs):
-                return  # refused ones have nothing more to do
-
-
-def _results(runs: Sequence[MeasuredRun]) -> Iterator[Measured]:
-    """Results of all tasks as they come: of those that ``measure`` sends to one place together."""
-    places: dict[tuple[str | None, int], list[EpochTask]] = {}
-    for one in runs:
-        where = one.config.measure.scheduler, one.config.measure.n_jobs
-        places.setdefault(where, []).extend(one.todo)
-    for (scheduler, n_jobs), tasks in places.items():
-        if scheduler is None:
-            yield from in_processes(tasks, n_jobs)
-        else:
-            yield from on_cluster(tasks, scheduler)
+def _tables_of(run):
+    names = sorted(path.stem for path in run.path.glob("measurements/*.parquet")) if run else []
+    return f"; there are {', '.join(names)}" if names else ""

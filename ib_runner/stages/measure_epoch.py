@@ -9,7 +9,6 @@ import pandas as pd
 import torch
 from omegaconf import DictConfig, OmegaConf
 
-from ib_runner.build import build_measurements
 from ib_runner.errors import UsageError, raise_interruption_behind
 from ib_runner.measurements.measurement import LayersFailedError, Measurement, cause
 from ib_runner.measurements.snapshot import Snapshot
@@ -101,7 +100,8 @@ def _opened(
     path: str, allow_targets: tuple[str, ...], settings: str
 ) -> tuple[Run, DictConfig, dict[str, Measurement]]:
     config = OmegaConf.create(settings)
-    return Run(path, allow_targets), config, build_measurements(config, allow_targets)
+    run = Run(path, allow_targets)
+    return run, config, run.builder(config).measurements()
 
 
 def _measure(

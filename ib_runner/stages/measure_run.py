@@ -10,7 +10,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from ib_runner.build import build_measurements, build_network, for_runs
+from ib_runner.config.builder import for_runs
 from ib_runner.errors import IbRunError, MeasurementFailedError, UsageError
 from ib_runner.runs.folder import Run
 from ib_runner.runs.log import log_to, logger
@@ -38,7 +38,7 @@ class MeasuredRun:
         self.run = run
         self.epochs = epochs_to_measure(config, run.epochs)
         self.error: IbRunError | None = None
-        self._measurements = for_runs(build_measurements(config, run.allow_targets))
+        self._measurements = for_runs(run.builder(config).measurements())
         self._names = _measured_at_this_noise(config, run, self._measurements)
         self._failures: list[Failure] = []
         self._came: set[int] = set()
@@ -173,7 +173,7 @@ def _remark(config: DictConfig, run: Run, measurements: Sequence[Any]) -> None:
     """Log, once, what measurements have to say about the network that they will measure."""
     for one in measurements:
         if hasattr(one, "remarks"):
-            network = build_network(config, run.dataset(), run.allow_targets).eval()
+            network = run.builder(config).network(run.dataset()).eval()
             for remark in one.remarks(network, run.dataset().all.x[:2]):
                 logger.info("%s: %s", one.table, remark)
 

@@ -1,89 +1,34 @@
-"""Draw a run's tables: every figure of ``plot.figures`` in every format."""
+"""``ib-run plot``: from tables to figures."""
 
-from collections.abc import Mapping, Sequence
-from functools import cache
-from typing import Any
+from ib_runner.stages.cost import Cost, duration_text
+from ib_runner.stages.stage import Stage
 
-from omegaconf import DictConfig
-
-from ib_runner.build import build_figures, build_measurements, for_runs
-from ib_runner.errors import UsageError
-from ib_runner.figures.style import encode
-from ib_runner.runs.atomic import make_folder, write_bytes
-from ib_runner.runs.folder import Run
-from ib_runner.runs.log import log_to, logger, progress
-from ib_runner.selections.context import Context, Tables
-from ib_runner.stages.context import context_of
+#: drawing one figure in one format takes about as long, and its file as many bytes
+SECONDS_A_FILE, BYTES_A_FILE = 2.0, 3e5
 
 
-def plot(config: DictConfig, run: Run) -> None:
-    """Write ``figures/NAME.FORMAT`` for every figure whose tables are there.
+class Plot(Stage):
+    name = "plot"
+    summary = "draw the tables"
+    place = 30
+    may_change = ("plot", "figure")
 
-    Those that wait for a measurement are named; those that have nothing to show of such a run, or
-    need what it does not measure, are passed over.
+    def work(self, config, run):
+        from ib_runner.stages.plot_run import plot
 
-    Raises ``UsageError`` where none can be drawn, or an epoch to draw was not measured.
-    """
-    figures = for_runs(build_figures(config, run.allow_targets))
-    if not figures:
-        logger.info("plot: plot.figures names no figure of a single run")
-        return
-    context, tables = context_of(config, run), cache(run.table)
-    missing = {name: _missing(run, one) for name, one in figures.items()}
-    complete = {name: one for name, one in figures.items() if not missing[name]}
-    _warn(config, run, missing)
-    drawable = {name: one for name, one in complete.items() if applies(one, tables, context)}
-    if not drawable:
-        raise UsageError(_nothing(run, missing))
-    folder = run.path / "figures"
-    bar = progress(len(drawable), "plot", "figure")
-    with run.held(), log_to(run.path / "plot.log"), bar:
-        make_folder(folder)
-        for name, figure in drawable.items():
-            try:
-                drawn = figure(tables, context)
-            except ValueError as error:
-                raise UsageError(f"{name}: {error}") from error
-            for kind in config.plot.formats:
-                write_bytes(folder / f"{name}.{kind}", encode(drawn, kind))
-            bar.update()
-        logger.info("%s: %s", folder, ", ".join(drawable))
+        plot(config, run)
 
+    def over_runs(self, sweep):
+        from ib_runner.stages.plot_sweep import plot_sweep
 
-def applies(figure: Any, tables: Tables, context: Context) -> bool:
-    """Whether ``figure`` has anything to show of this run; most always do."""
-    return not hasattr(figure, "applies") or figure.applies(tables, context)
+        plot_sweep(sweep)
 
-
-def _warn(config: DictConfig, run: Run, missing: Mapping[str, Sequence[str]]) -> None:
-    """Name the figures that wait for tables that the run's measurements write."""
-    measurements = build_measurements(config, run.allow_targets).values()
-    written = {one.table for one in measurements}
-    waiting = [
-        f"{name} ({', '.join(tables)})"
-        for name, tables in missing.items()
-        if tables and written.issuperset(tables)
-    ]
-    if waiting:
-        logger.warning(
-            "plot: left out for want of tables: %s; `ib-run measure run=%s` writes them",
-            ", ".join(waiting),
-            run.path,
+    def cost(self, config, run, builder):
+        files = len(config.plot.figures) * len(config.plot.formats)
+        seconds = files * SECONDS_A_FILE
+        return Cost(
+            f"{', '.join(config.plot.figures) or 'nothing'} as {', '.join(config.plot.formats)}; "
+            f"about {duration_text(seconds)} (at {SECONDS_A_FILE:g} s a file)",
+            seconds,
+            files * BYTES_A_FILE,
         )
-
-
-def _nothing(run: Run, missing: Mapping[str, Sequence[str]]) -> str:
-    """Why none of the figures, and the tables that they are ``missing``, can be drawn."""
-    waiting = [f"{name} needs {', '.join(tables)}" for name, tables in missing.items() if tables]
-    if not waiting:
-        return f"run={run.path}: plot.figures has nothing to show of this run."
-    more = f" (and {len(waiting) - 3} more)" if len(waiting) > 3 else ""
-    return (
-        f"run={run.path}: nothing to draw: {'; '.join(waiting[:3])}{more}.\n"
-        f"`ib-run measure run={run.path}` writes the tables that measure.measurements names."
-    )
-
-
-def _missing(run: Run, figure: object) -> list[str]:
-    needed = getattr(figure, "tables_needed", ())
-    return [table for table in needed if not run.table_path(table).is_file()]

@@ -1,93 +1,38 @@
-"""Remove checkpoints that nobody needs any more; what is left can be measured and trained on."""
+"""``ib-run thin``: checkpoints that nobody needs any more are removed."""
 
-import re
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
-
-from ib_runner.config.rules import EPOCHS
-from ib_runner.config.validate import show
+from ib_runner.config.suggest import show
 from ib_runner.errors import UsageError
-from ib_runner.runs.find import is_sweep
-from ib_runner.runs.folder import Run
-from ib_runner.runs.log import log_to, logger
-from ib_runner.tables.files import read_table
+from ib_runner.stages.cost import Cost, size_text
+from ib_runner.stages.stage import Stage
 
 
-def thin(run: Run, keep: Sequence[int]) -> None:
-    """Leave the checkpoints of the epochs ``keep`` alone in ``run``."""
-    with run.held(), log_to(run.path / "thin.log"):
-        before = len(run.epochs)
-        size, _ = run.checkpoints.sizes(keep)
-        run.checkpoints.thin(keep)
-        freed = size - run.checkpoints.sizes(keep)[0]
-        logger.info(
-            "%s: %d of %d checkpoints kept, %d bytes freed", run.path, len(keep), before, freed
+class Thin(Stage):
+    name = "thin"
+    summary = "remove checkpoints of run=PATH but those of keep=[0,100], every:10 or measured"
+    place = 70
+    needs_run = True
+    own_keys = True
+
+    def validate(self, config, new):
+        if not isinstance(config.force, bool):
+            raise UsageError(f"force={show(config.force)}: needs true or false.")
+
+    def check(self, config, run):
+        from ib_runner.stages.thin_run import epochs_to_keep
+
+        epochs_to_keep(run, config.keep, config.force)
+
+    def work(self, config, run):
+        from ib_runner.stages.thin_run import epochs_to_keep, thin
+
+        thin(run, epochs_to_keep(run, config.keep, config.force))
+
+    def cost(self, config, run, builder):
+        from ib_runner.stages.thin_run import epochs_to_keep
+
+        epochs = epochs_to_keep(run, config.keep, config.force)
+        now, left = run.checkpoints.sizes(epochs)
+        return Cost(
+            f"{len(epochs)} of {len(run.epochs)} checkpoints stay, {size_text(left)}; about "
+            f"{size_text(now - left)} would be freed"
         )
-
-
-def epochs_to_keep(run: Run, keep: Any, force: bool) -> list[int]:
-    """The checkpointed epochs that ``keep`` leaves: a list, ``every:N`` or ``measured``.
-
-    Epoch 0 and the last one stay in any case: training goes on from the last.
-    Raises ``UsageError`` where ``keep`` is none of these or names an epoch without checkpoint, and,
-    unless ``force``, where the run's tables have rows of an epoch that would go.
-    """
-    there = run.epochs
-    if not there:
-        raise UsageError(f"run={run.path}: it has no checkpoints.")
-    needed = set(there) & _epochs_of_tables(run)
-    kept = {there[0], there[-1]} | _wanted(run, keep, needed)
-    lost = sorted(needed - kept)
-    if lost and not force:
-        raise UsageError(
-            f"keep={_shown(keep)}: {len(lost)} epochs in the tables of run={run.path} would lose "
-            f"their checkpoint,\n{_some(lost)}. keep=measured keeps them; force=true lets them go."
-        )
-    if not force and any((run.path / "measurements").glob(".parts-*")):
-        raise UsageError(
-            f"run={run.path}: a measurement is not finished and may need any checkpoint.\n"
-            "Finish it with `ib-run measure`, or say force=true."
-        )
-    return sorted(kept)
-
-
-def _wanted(run: Run, keep: Any, needed: set[int]) -> set[int]:
-    there = set(run.epochs)
-    if keep == "measured":
-        return needed
-    every = re.fullmatch(r"every:([1-9]\d*)", keep) if isinstance(keep, str) else None
-    if every:
-        return {epoch for epoch in there if epoch % int(every[1]) == 0}
-    epochs = list(keep) if isinstance(keep, Sequence) and not isinstance(keep, str) else keep
-    if not EPOCHS.accepts(epochs):
-        raise UsageError(f"keep={_shown(keep)}: needs {EPOCHS.needs}, every:N, or measured.")
-    missing = sorted(set(epochs) - there)
-    if missing:
-        raise UsageError(
-            f"keep={_shown(keep)}: run={run.path} has no checkpoint of epoch {_some(missing)};\n"
-            f"there are {_some(run.epochs)}."
-        )
-    return set(epochs)
-
-
-def _shown(keep: Any) -> str:
-    return show(list(keep) if isinstance(keep, Sequence) and not isinstance(keep, str) else keep)
-
-
-def _epochs_of_tables(run: Run) -> set[int]:
-    """Epochs in the run's measurements, and in those of its sweep where it is in one."""
-    folders = [run.path, *([run.path.parent] if is_sweep(run.path.parent) else [])]
-    files = [path for folder in folders for path in folder.glob("measurements/*.parquet")]
-    # losses were taken while training: no checkpoint is needed for them
-    return {epoch for path in files if path.stem != "training" for epoch in _epochs_in(path)}
-
-
-def _epochs_in(path: Path) -> set[int]:
-    table = read_table(path)
-    return set(table["epoch"].tolist()) if "epoch" in table else set()
-
-
-def _some(epochs: Sequence[int]) -> str:
-    """The first few of them."""
-    return ", ".join(map(str, epochs[:6])) + (f", … {epochs[-1]}" if len(epochs) > 6 else "")

@@ -1,89 +1,58 @@
-"""Train one network: from the configuration to checkpoints and the ``training`` table."""
+"""``ib-run train``: one network, from its configuration to checkpoints and losses."""
 
-from collections.abc import Callable
-from contextlib import nullcontext
+from ib_runner.config.validate import check_measurements, check_new_run
+from ib_runner.stages.cost import Cost, duration_text, size_text
+from ib_runner.stages.stage import Stage
 
-import pandas as pd
-from omegaconf import DictConfig
-
-from ib_runner.build import build_dataset, build_logging, build_network, build_training
-from ib_runner.errors import Interrupted, TrainingFailedError, interruption_behind
-from ib_runner.runs import provenance
-from ib_runner.runs.folder import Run, now
-from ib_runner.runs.log import log_to, logger
-from ib_runner.tables.files import write_table
-from ib_runner.training.loop import train as train_network
+#: bytes of a new run's configuration, state, table of losses and last state of its optimizer
+BYTES_A_RUN = 40e3
 
 
-def train(config: DictConfig, run: Run) -> None:
-    """Train, or go on training, the network of ``config`` in ``run``.
+class Train(Stage):
+    name = "train"
+    summary = "train one network, keeping the weights of every epoch"
+    place = 10
+    makes_runs = True
+    may_change = ("trainer.epochs",)
 
-    A complete run is left as it is. Raises ``IbRunError`` where the data are not those that it
-    went by before, and ``TrainingFailedError`` where the loss stops being a
-    number; the run then says ``failed``. An interruption leaves it ``interrupted``.
-    """
-    run.check_checkpoints()
-    if run.state == "complete" and run.epochs[-1] >= config.trainer.epochs:
-        logger.info("%s: complete with %d epochs, left as it is", run.path, run.epochs[-1])
-        return
-    logging = build_logging(config, run.allow_targets)
-    with (
-        run.held(),
-        log_to(run.path / "train.log"),
-        logging.open(run.path) if logging else nullcontext() as log,
-    ):
-        _train(config, run, log)
+    def validate(self, config, new):
+        check_measurements(config)  # training is long: not afterwards
+        if new:
+            check_new_run(config)
 
+    def work(self, config, run):
+        from ib_runner.stages.train_run import train
 
-def _train(config: DictConfig, run: Run, log: Callable[[pd.DataFrame], None] | None) -> None:
-    dataset = build_dataset(config, run.allow_targets)
-    if run.epochs:
-        run.check_data(dataset)
-    network = build_network(config, dataset, run.allow_targets)
-    settings = build_training(config, run.allow_targets)
-    info = {
-        "data_fingerprint": dataset.fingerprint,
-        "packages": provenance.package_versions(),
-        "git": provenance.git_revision(),
-        **provenance.machine(str(settings["device"])),
-    }
-    run.update(state="running", error=None, finished=None, **info)
-    metadata = run.table_metadata(config)
-    path = run.table_path("training")
+        train(config, run)
 
-    def save_history(rows):
-        write_table(path, rows, "training", metadata)
-        if log is not None:
-            log(rows)
+    def is_done(self, config, run):
+        return run.state == "complete" and run.config.trainer.epochs >= config.trainer.epochs
 
-    history = run.table("training") if path.is_file() else None
-    try:
-        train_network(
-            network,
-            dataset,
-            checkpoints=run.checkpoints,
-            history=history,
-            on_commit=save_history,
-            **settings,
+    def over_runs(self, sweep):
+        sweep.collect_tables()
+
+    def cost(self, config, run, builder):
+        from ib_runner.stages.timing import time_training
+
+        done = run.epochs[-1] if run is not None and run.epochs else 0
+        left = config.trainer.epochs - done
+        if left <= 0:
+            return Cost(f"{done} epochs are done, nothing is left to do")
+        dataset, network = builder.tried
+        batch = config.trainer.batch_size or len(dataset.train)
+        steps = -(-len(dataset.train) // batch)
+        times = time_training(builder)
+        scoring = (len(dataset.train) + len(dataset.test)) * times.score
+        seconds = left * (steps * times.step + scoring)
+        tensors = network.state_dict().values()
+        size = sum(one.numel() * one.element_size() for one in tensors)
+        size *= left // config.trainer.checkpoint_every + 1
+        size += BYTES_A_RUN if run is None else 0.0
+        return Cost(
+            f"{left} epochs of {steps} steps to do, {done} are done; at most about "
+            f"{duration_text(seconds)} (timed just now: a step of the plain trainer takes "
+            f"{times.step * 1e3:.2g} ms, scoring an epoch {duration_text(scoring)}), "
+            f"{size_text(size)} on disk",
+            seconds,
+            size,
         )
-    except TrainingFailedError as error:
-        run.update(state="failed", error=str(error), finished=now())
-        raise
-    except (KeyboardInterrupt, Interrupted):
-        run.update(state="interrupted", finished=now())
-        raise
-    except Exception as error:
-        if (interruption := interruption_behind(error)) is not None:
-            run.update(state="interrupted", finished=now())
-            raise interruption from None
-        run.update(state="failed", error=f"{type(error).__name__}: {error}", finished=now())
-        raise
-    run.update(state="complete", finished=now())
-    last = run.table("training").query("epoch == epoch.max() and split == 'test'")
-    logger.info(
-        "%s: complete, %d epochs, test loss %.4f%s",
-        run.path,
-        config.trainer.epochs,
-        last.loss.item(),
-        "" if last.accuracy.isna().item() else f", test accuracy {last.accuracy.item():.2%}",
-    )

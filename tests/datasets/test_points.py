@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from ib_runner.build import build_dataset
+from ib_runner.config.builder import Builder
 from ib_runner.config.compose import compose, open_hydra, settings
 from ib_runner.datasets.points import points
 
@@ -16,7 +16,7 @@ POINTS = {
 @pytest.mark.parametrize("name", POINTS)
 def test_values_are_the_papers(name):
     x, y = POINTS[name]
-    data = build_dataset(settings(compose(open_hydra(), "train", [f"dataset={name}"])))
+    data = Builder(settings(compose(open_hydra(), "train", [f"dataset={name}"]))).dataset()
     assert data.n_classes is None
     for split in (data.train, data.test, data.all):
         assert torch.equal(split.x, torch.tensor(x).float()[:, None])

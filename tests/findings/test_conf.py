@@ -3,7 +3,7 @@
 import pytest
 from omegaconf import OmegaConf
 
-from ib_runner.build import build_findings
+from ib_runner.config.builder import Builder
 from ib_runner.config.compose import compose, open_hydra, settings
 from ib_runner.config.explain import group_options
 from ib_runner.findings.misclassification import Table1Errors
@@ -20,7 +20,7 @@ EARLY |= dict.fromkeys(("rise_layer_5", "rise_layer_4", "first_peak_layer_5"), 1
 @pytest.mark.parametrize("name", sorted({*group_options(HYDRA, "findings")} - PARTS))
 def test_an_experiments_findings(name):
     config = settings(compose(open_hydra(), "base", [f"findings={name}"]))
-    findings = build_findings(config)
+    findings = Builder(config).findings()
     assert len(findings) >= 2
     for one in findings.values():
         assert one.expected
@@ -37,12 +37,12 @@ def test_experiments_have_the_findings_of_their_name():
 @pytest.mark.parametrize("name", sorted(group_options(HYDRA, "exp")))
 def test_a_run_of_less_than_half_the_epochs_tells_nothing_about_training(name):
     config = settings(compose(open_hydra(), "base", [f"+exp={name}"]))
-    for finding, one in build_findings(config).items():
+    for finding, one in Builder(config).findings().items():
         if finding not in AT_ANY_EPOCH:
             assert one.min_epoch >= EARLY.get(finding, config.trainer.epochs / 2), finding
 
 
 def test_a_finding_saved_under_its_modules_earlier_name_is_found():
     entry = {"_target_": "ib_runner.findings.errors.Table1Errors", "expected": "e", "at_most": 3}
-    (finding,) = build_findings(OmegaConf.create({"findings": {"errors": entry}})).values()
+    (finding,) = Builder(OmegaConf.create({"findings": {"errors": entry}})).findings().values()
     assert type(finding) is Table1Errors

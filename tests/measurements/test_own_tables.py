@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 from omegaconf import OmegaConf
 
-from ib_runner.build import build_measurements
+from ib_runner.config.builder import Builder
 from ib_runner.errors import UsageError
 from ib_runner.measurements import EPOCH, Column, EveryEpoch
 from ib_runner.tables import schema
@@ -21,7 +21,7 @@ COLUMNS = {"epoch": EPOCH, "share": Column(pa.float64(), "fraction")}
 def build(monkeypatch):
     """Build a measurement with these class attributes, as a configuration names it."""
     monkeypatch.setattr(schema, "TABLES", dict(schema.TABLES))
-    monkeypatch.setattr("ib_runner.build.TABLES", schema.TABLES)
+    monkeypatch.setattr("ib_runner.config.builder.TABLES", schema.TABLES)
     module = ModuleType("mine")
     monkeypatch.setitem(sys.modules, "mine", module)
 
@@ -29,7 +29,7 @@ def build(monkeypatch):
         module.Mine = type("Mine", (EveryEpoch,), {**attributes, "__module__": "mine"})
         nodes = {"measure": {"measurements": ["mine"]}, "measurement": {"mine": {}}}
         nodes["measurement"]["mine"]["_target_"] = "mine.Mine"
-        return build_measurements(OmegaConf.create(nodes), ["mine"])
+        return Builder(OmegaConf.create(nodes), ["mine"]).measurements()
 
     return make
 

@@ -6,7 +6,7 @@ from datetime import datetime
 import pytest
 from omegaconf import OmegaConf
 
-from ib_runner.commands import jobs
+from ib_runner.commands import resume
 from ib_runner.errors import DamagedFileError, UsageError
 from ib_runner.runs.find import find_all, find_latest, open_found, open_run
 from ib_runner.runs.folder import Run
@@ -142,10 +142,10 @@ class OneMoment:
 
 
 def test_runs_of_one_microsecond_get_folders_of_their_own(tmp_path, monkeypatch):
-    monkeypatch.setattr(jobs, "datetime", OneMoment())
+    monkeypatch.setattr(resume, "datetime", OneMoment())
     config = OmegaConf.merge(CONFIG, {"output_root": str(tmp_path)})
     with ThreadPoolExecutor(8) as pool:
-        folders = list(pool.map(lambda _: jobs.new_folder(config), range(40)))
+        folders = list(pool.map(lambda _: resume.new_folder(config), range(40)))
     assert len(set(folders)) == 40
     assert {path.name for path in (tmp_path / "e").iterdir()} == {path.name for path in folders}
 

@@ -16,7 +16,7 @@ from ib_runner.measurements.binned_entropy import BinnedEntropy
 from ib_runner.runs.folder import Run
 from ib_runner.runs.lock import is_held
 from ib_runner.stages import measure_processes
-from ib_runner.stages.measure import measure_runs
+from ib_runner.stages.measure_runs import measure_runs
 
 
 @pytest.fixture(scope="module")
@@ -188,7 +188,7 @@ def test_the_epochs_of_several_runs_share_one_pool(trained, expected, tmp_path, 
         pools.append(len(tasks))
         return measure_processes.in_processes(tasks, n_jobs)
 
-    monkeypatch.setattr("ib_runner.stages.measure.in_processes", in_processes)
+    monkeypatch.setattr("ib_runner.stages.measure_runs.in_processes", in_processes)
     runs = [copy(trained, tmp_path / name) for name in "abcd"]
     held, refused, *whole = runs
     configs = {run: settings_of(run, n_jobs=2) for run in whole}
@@ -220,7 +220,7 @@ def test_a_run_is_let_go_when_its_own_epochs_are_done(trained, tmp_path, monkeyp
             held.append([is_held(run.path) for run in runs])
             yield result
 
-    monkeypatch.setattr("ib_runner.stages.measure.in_processes", in_processes)
+    monkeypatch.setattr("ib_runner.stages.measure_runs.in_processes", in_processes)
     assert measure_runs({run: settings_of(run) for run in runs}) == {}
     assert held == (EPOCHS + 1) * [[True, True]] + (EPOCHS + 1) * [[False, True]]
     assert [is_held(run.path) for run in runs] == [False, False]

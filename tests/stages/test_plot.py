@@ -7,7 +7,7 @@ from omegaconf import OmegaConf
 from ib_runner.config.compose import compose, open_hydra, settings
 from ib_runner.errors import RunInUseError, UsageError
 from ib_runner.runs.folder import Run
-from ib_runner.stages.plot import plot
+from ib_runner.stages.plot_run import plot
 from ib_runner.tables.files import write_table
 
 SETTINGS = ["+exp=szt_tanh", "plot.formats=[png]", "trainer.epochs=20"]

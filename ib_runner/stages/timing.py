@@ -7,10 +7,10 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import torch
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import OmegaConf
 from torch import nn
 
-from ib_runner.build import build_dataset, build_network, build_training
+from ib_runner.config.builder import Builder
 from ib_runner.datasets import Dataset
 from ib_runner.measurements.snapshot import Snapshot
 from ib_runner.training.conditions import reproducible
@@ -31,26 +31,26 @@ class Times(NamedTuple):
     score: float
 
 
-def time_training(config: DictConfig) -> Times:
-    """Times of the plain trainer for ``config``, under the conditions of training."""
-    return _training(*_without_seed(config))
+def time_training(builder: Builder) -> Times:
+    """Times of the plain trainer for its configuration, under the conditions of training."""
+    return _training(*_without_seed(builder))
 
 
-def time_pass(config: DictConfig) -> float:
-    """Seconds that one input takes through the network of ``config`` to be measured, in float64."""
-    return _pass(*_without_seed(config))
+def time_pass(builder: Builder) -> float:
+    """Seconds that one input takes through the network to be measured, in float64."""
+    return _pass(*_without_seed(builder))
 
 
-def _without_seed(config: DictConfig) -> tuple[str, tuple[str, ...]]:
+def _without_seed(builder: Builder) -> tuple[str, tuple[str, ...]]:
     """What decides the times, as YAML: configurations that differ in their seed are timed once."""
-    nodes = OmegaConf.create({key: config[key] for key in NODES} | {"seed": 0})
-    return OmegaConf.to_yaml(nodes, resolve=True), tuple(config.allow_targets)
+    nodes = OmegaConf.create({key: builder.config[key] for key in NODES} | {"seed": 0})
+    return OmegaConf.to_yaml(nodes, resolve=True), builder.allow_targets
 
 
 @lru_cache
 def _training(text: str, allow_targets: tuple[str, ...]) -> Times:
-    config, dataset, network = _built(text, allow_targets)
-    settings = build_training(config, allow_targets)
+    builder, dataset, network = _built(text, allow_targets)
+    settings = builder.training()
     for name in ("epochs", "checkpoint_every"):
         settings.pop(name)
     task = task_of(network, dataset, **settings)
@@ -74,10 +74,10 @@ def _pass(text: str, allow_targets: tuple[str, ...]) -> float:
     return _fastest(lambda: snapshot.represent(few.x, torch.float64), TIMED_PASSES) / len(few)
 
 
-def _built(text: str, allow_targets: Sequence[str]) -> tuple[DictConfig, Dataset, nn.Module]:
-    config = OmegaConf.create(text)
-    dataset = build_dataset(config, allow_targets)
-    return config, dataset, build_network(config, dataset, allow_targets)
+def _built(text: str, allow_targets: Sequence[str]) -> tuple[Builder, Dataset, nn.Module]:
+    builder = Builder(OmegaConf.create(text), allow_targets)
+    dataset = builder.dataset()
+    return builder, dataset, builder.network(dataset)
 
 
 def _fastest(action: Callable[[], object], times: int) -> float:

@@ -1,0 +1,220 @@
+"""What a command line comes to: jobs, each a configuration and the run that it is for.
+
+There are three kinds of plans: a new run, runs that exist, and a sweep (new, or one that goes on).
+Everything that can be wrong is found while planning, before any folder is made; a plan is then
+described (``--dry-run``) or executed.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hydra._internal.hydra import Hydra
+from hydra.core.override_parser.types import Override
+from omegaconf import DictConfig, OmegaConf
+
+from ib_runner.commands.arguments import Command
+from ib_runner.commands.expand import expand
+from ib_runner.commands.resume import check_resumable
+from ib_runner.config.compose import compose, parse, settings, with_experiment
+from ib_runner.config.saved import ALWAYS, compose_saved, gives_scheduler
+from ib_runner.config.trust import vouch
+from ib_runner.config.validate import validate
+from ib_runner.errors import UsageError
+from ib_runner.stages.stage import Stage
+
+if TYPE_CHECKING:  # they import torch, which takes seconds
+    from ib_runner.config.builder import Builder
+    from ib_runner.runs.folder import Run
+    from ib_runner.runs.sweep import Sweep
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run to treat with ``config``, whose ``allow_targets`` are those that the user trusts.
+
+    ``run`` is None for one that is to be made; ``done`` where nothing is left to do. In a sweep
+    ``name`` is the folder's.
+    """
+
+    name: str
+    config: DictConfig
+    run: "Run | None" = None
+    done: bool = False
+
+    def builder(self) -> "Builder":
+        """What builds objects from ``config``."""
+        from ib_runner.config.builder import Builder  # late: it imports torch
+
+        return Builder(self.config, self.config.get("allow_targets", ()))
+
+
+@dataclass(frozen=True)
+class Plan:
+    """``folder``: of the run or sweep, None where the work begins by making it.
+
+    ``sweep`` and the overrides of Hydra's ``launcher`` are there for ``-m`` alone, whose jobs may
+    run elsewhere. Without it the runs of a sweep are treated here.
+    """
+
+    stage: Stage
+    jobs: tuple[Job, ...]
+    folder: Path | None = None
+    is_sweep: bool = False
+    sweep: "Sweep | None" = None
+    launcher: tuple[str, ...] = ()
+
+
+def make_plan(hydra: Hydra, command: Command) -> Plan:
+    """The plan for ``command``; raises ``UsageError`` for whatever is wrong with it."""
+    if command.flags.multirun:
+        return _sweep(hydra, command)
+    if command.stage.makes_runs and command.run is None:
+        return _new_run(hydra, command)
+    return _existing(hydra, command)
+
+
+def _new_run(hydra: Hydra, command: Command) -> Plan:
+    stage = command.stage
+    config = settings(compose(hydra, stage.name, with_experiment(command.overrides)))
+    _validate(stage, config, new=True)
+    vouch(config)
+    job = Job("", config)
+    _ = job.builder().tried
+    return Plan(stage, (job,))
+
+
+def _existing(hydra: Hydra, command: Command) -> Plan:
+    """A run, or every run of a sweep, that is there already."""
+    from ib_runner.runs.find import find_latest, open_found
+    from ib_runner.runs.log import logger
+
+    stage = command.stage
+    own = None
+    if stage.own_keys:
+        own = settings(compose(hydra, stage.name, command.overrides))
+        stage.validate(own, new=False)
+    if stage.needs_run and command.run is None:
+        raise UsageError(f"run: what {stage.name} removes is gone; name the run with run=PATH.")
+    allow_targets = _given_targets(hydra, command.overrides)
+    if command.run is None:
+        root = str(_given(hydra, command.overrides, "output_root", "outputs"))
+        found = open_found(find_latest(root).path, allow_targets)
+        logger.info("%s: run=%s", stage.name, found.path)
+    else:
+        found = open_found(command.run, allow_targets)
+    if found.is_sweep and stage.makes_runs:
+        raise UsageError(f"run={found.path}: a sweep; go on with `ib-run {stage.name} -m run=…`.")
+    if not found.runs:
+        raise UsageError(f"run={found.path}: the sweep has no runs yet.")
+    jobs = []
+    for run in found.runs:
+        config = own
+        if config is None:
+            config = compose_saved(
+                hydra, stage.name, stage.may_change, run.config, command.overrides, run.path
+            )
+            _validate(stage, config, new=False)
+        stage.check(config, run)
+        jobs.append(Job(run.path.name, config, run))
+    return Plan(stage, tuple(jobs), found.path, found.is_sweep)
+
+
+def _sweep(hydra: Hydra, command: Command) -> Plan:
+    """A new sweep, or one that goes on: every job is checked."""
+    from ib_runner.runs.sweep import read_sweep
+
+    stage = command.stage
+    path = Path(command.run) if command.run is not None else None
+    known = read_sweep(path) if path else None
+    given = parse(hydra, command.overrides)
+    if known and path:
+        _check_goes_on(stage, known, given, path)
+        if not gives_scheduler(given):
+            _forget_scheduler(known, path)
+    overrides = command.overrides if known else with_experiment(command.overrides)
+    sweep, launcher = expand(hydra, stage.name, overrides, known)
+    configs = {
+        name: settings(compose(hydra, stage.name, sweep.overrides(name))) for name in sweep.jobs
+    }
+    for config in configs.values():
+        _validate(stage, config, new=known is None)
+    if known:  # it is saved, and cannot vouch for itself
+        allow_targets = set(_given_targets(hydra, command.overrides))
+    else:
+        allow_targets = {one for config in configs.values() for one in vouch(config)}
+    for config in configs.values():
+        config.allow_targets = sorted(allow_targets)
+    jobs = tuple(_sweeps_job(stage, path, name, config) for name, config in configs.items())
+    _try_out(jobs)
+    return Plan(stage, jobs, path, True, sweep, tuple(launcher))
+
+
+def _sweeps_job(stage: Stage, sweep: Path | None, name: str, config: DictConfig) -> Job:
+    """The job with its run, where it has begun. Raises ``UsageError`` where that cannot go on."""
+    from ib_runner.runs.folder import STATE_NAME, Run
+
+    if sweep is None or not (sweep / name / STATE_NAME).is_file():
+        return Job(name, config)
+    run = Run(sweep / name, config.allow_targets)
+    check_resumable(stage, config, run)
+    return Job(name, config, run, stage.is_done(config, run))
+
+
+def _try_out(jobs: Sequence[Job]) -> None:
+    """Build what differs by more than the seed once each."""
+    tried = set()
+    for job in jobs:
+        tree = {**OmegaConf.to_container(job.config), "seed": None}
+        key = json.dumps(tree, sort_keys=True)
+        if key not in tried:
+            tried.add(key)
+            _ = job.builder().tried
+
+
+def _validate(stage: Stage, config: DictConfig, new: bool) -> None:
+    validate(config)
+    stage.validate(config, new)
+
+
+def _forget_scheduler(sweep: "Sweep", path: Path) -> None:
+    """A sweep may come from a stranger, and what a scheduler answers is believed."""
+    key = "measure.scheduler"
+    if any(key in line for job in sweep.jobs.values() for line in job):
+        raise UsageError(f"run={path}: its jobs name a {key} each; give one, {key}=…")
+    sweep.fixed = [line for line in sweep.fixed if key not in line]
+
+
+def _check_goes_on(stage: Stage, sweep: "Sweep", given: Sequence[Override], path: Path) -> None:
+    """Refuse what would make another sweep of the one at ``path``."""
+    for one in given:
+        if one.is_hydra_override() or one.key_or_group in sweep.keys:
+            continue
+        if one.is_sweep_override():
+            raise UsageError(
+                f"{one.input_line}: the sweep run={path} varies {', '.join(sweep.keys)}; these may "
+                "get new values.\nTo vary another key start a new sweep."
+            )
+        same = one.input_line in sweep.fixed
+        if not same and not one.key_or_group.startswith((*stage.may_change, *ALWAYS)):
+            raise UsageError(
+                f"{one.input_line}: the sweep run={path} goes on as it began; on it "
+                f"`{stage.name}` may change\n{', '.join(stage.may_change)} and device only. Start "
+                "a new sweep to change it."
+            )
+
+
+def _given(hydra: Hydra, overrides: Sequence[str], key: str, default: object) -> object:
+    """The value of ``key`` in the overrides themselves."""
+    values = [one.value() for one in parse(hydra, overrides) if one.key_or_group == key]
+    return values[-1] if values else default
+
+
+def _given_targets(hydra: Hydra, overrides: Sequence[str]) -> tuple[str, ...]:
+    """``allow_targets`` of the command line: what a saved configuration says does not count."""
+    value = _given(hydra, overrides, "allow_targets", [])
+    if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
+        raise UsageError(f"allow_targets={value}: needs a list of packages, [mine].")
+    return tuple(value)

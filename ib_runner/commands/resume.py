@@ -1,0 +1,63 @@
+"""Folders for new runs, and whether a run that has begun can go on."""
+
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+
+from omegaconf import DictConfig
+
+from ib_runner.config.saved import differences
+from ib_runner.config.suggest import show
+from ib_runner.errors import UsageError
+from ib_runner.runs.atomic import make_folder
+from ib_runner.runs.folder import STATE_NAME, TRAINING, Run
+from ib_runner.stages.stage import Stage
+
+
+def new_folder(config: DictConfig, prefix: str = "") -> Path:
+    """A new folder that is nobody else's: ``OUTPUT_ROOT/EXPERIMENT/TIME STAMP``."""
+    above = Path(config.output_root) / config.experiment
+    make_folder(above)
+    while True:
+        stamp = datetime.now().strftime("%Y-%m-%d_%H-%M-%S.%f")
+        path = above / f"{prefix}{stamp}"
+        with suppress(FileExistsError):  # another process had the same idea in this microsecond
+            path.mkdir()
+            return path
+
+
+def open_or_create(stage: Stage, config: DictConfig, path: Path) -> Run:
+    """The run at ``path``, made with ``config`` if there is none.
+
+    A longer training is written down. Raises ``UsageError`` where the run's own configuration
+    differs in more than that.
+    """
+    if not (path / STATE_NAME).is_file():
+        return Run.create(config, path, config.allow_targets)
+    run = Run(path, config.allow_targets)
+    check_resumable(stage, config, run)
+    if config.trainer.epochs > run.config.trainer.epochs:
+        with run.held():
+            run.save_config(config)
+    return run
+
+
+def check_resumable(stage: Stage, config: DictConfig, run: Run) -> None:
+    """Raise ``UsageError`` where ``config`` would train another network than ``run``'s, or less."""
+    changed = {
+        key: values
+        for key, values in differences(run.config, config, stage.may_change).items()
+        if key.partition(".")[0] in ("experiment", *TRAINING)
+    }
+    if changed:
+        shown = [f"{key}={show(now)}, it has {show(then)}" for key, (then, now) in changed.items()]
+        more = f" (and {len(shown) - 2} more)" if len(shown) > 2 else ""
+        raise UsageError(
+            f"run={run.path}: it cannot go on with another configuration:\n"
+            f"{'; '.join(shown[:2])}{more}."
+        )
+    if config.trainer.epochs < run.config.trainer.epochs:
+        raise UsageError(
+            f"trainer.epochs={config.trainer.epochs}: run={run.path} has "
+            f"{run.config.trainer.epochs}; only more epochs can be added."
+        )

@@ -1,0 +1,43 @@
+"""One command line, once its stage is known: shown, answered, described or executed."""
+
+import logging
+import os
+import sys
+
+from ib_runner.commands.arguments import Command
+from ib_runner.config.compose import compose, open_hydra, settings
+from ib_runner.errors import UsageError
+
+
+def run(command: Command) -> int:
+    """Do what ``command`` asks for; returns the exit status."""
+    here = os.getcwd()
+    if here not in sys.path:
+        sys.path.append(here)  # for targets in the user's own package
+    logging.getLogger("hydra").setLevel(logging.CRITICAL)  # it logs what it also raises
+    hydra = open_hydra(command.flags.config_dir)
+    flags, stage = command.flags, command.stage
+    if flags.help or flags.hydra_help or flags.cfg or flags.info:
+        from ib_runner.commands.show import show
+
+        return show(hydra, command)
+    if not stage.on_runs:
+        if command.run is not None:
+            keys = ", ".join(settings(compose(hydra, stage.name, [])))
+            raise UsageError(f"run={command.run}: `{stage.name}` takes {keys}.")
+        print(stage.answer(settings(compose(hydra, stage.name, command.overrides))))
+        return 0
+
+    from ib_runner.commands.plan import make_plan
+    from ib_runner.runs.log import log_to_terminal
+
+    log_to_terminal()
+    plan = make_plan(hydra, command)
+    if command.dry_run:
+        from ib_runner.commands.describe import describe
+
+        print(describe(plan))
+        return 0
+    from ib_runner.commands.execute import execute
+
+    return execute(hydra, plan)

@@ -1,0 +1,196 @@
+"""From configuration to objects: data set, network, optimizer, measurements, figures.
+
+Every collaborator is a ``_target_`` entry; ``config.trust`` says which of them may be used.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+import torch
+from hydra.errors import HydraException
+from hydra.utils import get_object, instantiate
+from omegaconf import DictConfig, OmegaConf
+from torch import nn
+
+from ib_runner.config.moved import as_named_now
+from ib_runner.config.trust import OURS, check_package, targets_in
+from ib_runner.datasets import Dataset
+from ib_runner.datasets.checked import checked
+from ib_runner.errors import UsageError
+from ib_runner.measurements.trial import try_measuring
+from ib_runner.seeds import stream_seed
+from ib_runner.tables.schema import TABLES, define_table
+from ib_runner.training.schedule import schedule
+from ib_runner.training.targets import check_loss
+from ib_runner.training.trial import try_training
+
+#: the rooms of this package whose objects a configuration may name
+ROOMS = ("datasets", "networks", "training", "measurements", "figures", "findings")
+
+
+class Builder:
+    """Builds what ``config`` describes.
+
+    ``allow_targets`` names the packages that are trusted beside our own. All methods raise
+    ``UsageError`` where an entry cannot be built, or may not be.
+    """
+
+    def __init__(self, config: DictConfig, allow_targets: Sequence[str] = ()):
+        self.config = config
+        self.allow_targets = tuple(allow_targets)
+
+    def dataset(self) -> Dataset:
+        """The data set, split as ``seed`` says, its inputs and targets checked."""
+        dataset = self._call("dataset", seed=self.config.seed)
+        try:
+            return checked(dataset)
+        except ValueError as error:
+            raise UsageError(f"dataset: {error}") from error
+
+    def network(self, dataset: Dataset) -> nn.Module:
+        """The network for ``dataset`` with its initial weights, a function of ``seed``.
+
+        Its target is called with ``n_inputs`` (the second axis of x), ``n_outputs`` (classes, or
+        the width of y) and ``noise``, which makes a new channel at each call.
+        """
+        noise = self._target("noise")
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(stream_seed(self.config.seed, "initial weights"))
+            return self._call(
+                "network",
+                n_inputs=dataset.all.x.shape[1],
+                n_outputs=dataset.n_classes or dataset.all.y[0].numel(),
+                noise=noise,
+            )
+
+    def training(self) -> dict[str, Any]:
+        """What ``training.loop.train`` takes beside network, data, checkpoints and history."""
+        config, trainer = self.config, self.config.trainer
+        return {
+            "epochs": trainer.epochs,
+            "batch_size": trainer.batch_size,
+            "loss": trainer.loss,
+            "optimizer": self._target("optimizer"),
+            "regularizer": None if config.regularizer is None else self._call("regularizer"),
+            "schedule": schedule(trainer.schedule, trainer.lr_ratio, trainer.horizon),
+            "seed": config.seed,
+            "device": resolve_device(config.device),
+            "checkpoint_every": trainer.checkpoint_every,
+        }
+
+    def logging(self) -> Any | None:
+        """What logs the training beside its table, with a method ``open``; None: nothing does."""
+        return None if self.config.logging is None else self._call("logging")
+
+    def measurements(self) -> dict[str, Any]:
+        """The measurements that ``measure.measurements`` names, in that order."""
+        names = self.config.measure.measurements
+        built = {name: self._call(f"measurement.{name}") for name in names}
+        for name, one in built.items():
+            _define_table(f"measurement.{name}", one)
+        return built
+
+    def figures(self) -> dict[str, Any]:
+        """The figures that ``plot.figures`` names, in that order."""
+        return {name: self._call(f"figure.{name}") for name in self.config.plot.figures}
+
+    def findings(self) -> dict[str, Any]:
+        """The findings, in the order of the configuration."""
+        return {name: self._call(f"findings.{name}") for name in self.config.findings}
+
+    @cached_property
+    def tried(self) -> tuple[Dataset, nn.Module]:
+        """The data set and the network, once all of ``config`` has been built without complaint.
+
+        To be asked for before a folder is made: what cannot be built is said here.
+        """
+        dataset = self.dataset()
+        check_loss(self.config.trainer.loss, dataset)
+        network = self.network(dataset)
+        try_training(network, dataset, self.training())
+        try_measuring(network, dataset, self.config.seed)
+        self.logging()
+        self.measurements()
+        self.figures()
+        self.findings()
+        return dataset, network
+
+    def _call(self, key: str, **arguments: Any) -> Any:
+        target = self._target(key)
+        try:
+            return target(**arguments)
+        except (TypeError, ValueError) as error:
+            name = OmegaConf.select(self.config, key)["_target_"]
+            raise UsageError(f"{key}: {name} does not take its keys: {error}") from error
+
+    def _target(self, key: str) -> Callable[..., Any]:
+        """The target of entry ``key`` with the entry's keys as arguments, not yet called."""
+        node = as_named_now(
+            OmegaConf.to_container(OmegaConf.select(self.config, key), resolve=True)
+        )
+        for where, target in targets_in(key, node):
+            check_package(where, target, self.allow_targets)
+            package = target.partition(".")[0]
+            if package in OURS and package not in self.allow_targets:
+                _check_meant_for_entries(where, target)
+        try:
+            return instantiate({**node, "_partial_": True}, _convert_="all")
+        except HydraException as error:
+            raise UsageError(f"{key}: {_reason(error)}") from error
+
+
+def for_runs(entries: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of the built ``entries`` that are for a single run."""
+    return {name: one for name, one in entries.items() if not hasattr(one, "over_runs")}
+
+
+def for_sweeps(entries: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of the built ``entries`` that are for all runs of a sweep together."""
+    return {name: one for name, one in entries.items() if hasattr(one, "over_runs")}
+
+
+def resolve_device(device: str) -> torch.device:
+    """``auto`` is the GPU where there is one."""
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    return torch.device(device)
+
+
+def _define_table(key: str, measurement: Any) -> None:
+    """Make known the table of ``measurement``, where it brings one of its own."""
+    table, columns = getattr(measurement, "table", None), getattr(measurement, "columns", None)
+    try:
+        if columns is not None:
+            define_table(table, columns)
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"{key}: {error}.") from error
+    if table not in TABLES:
+        raise UsageError(
+            f"{key}: {type(measurement).__name__} has the table {table}, which there is not.\n"
+            "Give the class the columns of a table of its own: columns = {name: Column(…), …}."
+        )
+
+
+def _check_meant_for_entries(key: str, target: str) -> None:
+    """Of our package and torch, a configuration may name data sets, networks, optimizers, … only.
+
+    ``ib_runner.config.builder.torch.save``, say, is reached through us, and yet not ours: what
+    counts is the module that the object itself comes from.
+    """
+    try:
+        found = get_object(target)
+    except (HydraException, ImportError, ValueError) as error:
+        raise UsageError(f"{key}._target_={target}: {_reason(error)}") from error
+    module = getattr(found, "__module__", None) or ""
+    ours = module.startswith(tuple(f"ib_runner.{room}." for room in ROOMS))
+    optimizer = isinstance(found, type) and issubclass(found, torch.optim.Optimizer)
+    if not ours and not optimizer:
+        raise UsageError(f"{key}._target_={target}: nothing that a configuration may use.")
+
+
+def _reason(error: BaseException) -> str:
+    """The first line of the innermost cause."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return str(error).strip().partition("\n")[0] or type(error).__name__

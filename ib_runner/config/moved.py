@@ -1,0 +1,22 @@
+"""Where a ``_target_`` of an older configuration is today: saved runs outlive our file names."""
+
+from collections.abc import Mapping
+from typing import Any
+
+#: modules by the names that configurations of earlier versions have them under
+MOVED = {"ib_runner.findings.errors": "ib_runner.findings.misclassification"}
+
+
+def as_named_now(node: Any) -> Any:
+    """``node`` with every ``_target_`` in a module that has ``MOVED`` under its present name."""
+    if isinstance(node, Mapping):
+        return {
+            word: _target_now(child) if word == "_target_" else as_named_now(child)
+            for word, child in node.items()
+        }
+    return [as_named_now(child) for child in node] if isinstance(node, list) else node
+
+
+def _target_now(target: object) -> str:
+    module, dot, name = str(target).rpartition(".")
+    return f"{MOVED.get(module, module)}{dot}{name}"

@@ -1,0 +1,58 @@
+"""Whose ``_target_`` entries are used: ours, and those of packages that the user names.
+
+A run folder may come from a stranger, so what a *saved* configuration says of itself counts for
+nothing: ``allow_targets`` is taken from the command line, or from ``open_run``. A configuration
+that the user has just composed vouches for its own targets.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from ib_runner.errors import UsageError
+
+#: packages that need nobody's word
+OURS = ("ib_runner", "torch")
+#: nodes that hold one entry with a ``_target_``, and nodes that hold several under names
+ONE = ("dataset", "network", "noise", "regularizer", "optimizer", "logging")
+NAMED = ("measurement", "figure", "findings")
+
+
+def vouch(config: DictConfig) -> tuple[str, ...]:
+    """Trust the targets of ``config``, which the user composed: write their packages into it."""
+    packages = {target.partition(".")[0] for _, target in _targets(config)} - set(OURS)
+    config.allow_targets = sorted({*config.allow_targets, *packages})
+    return tuple(config.allow_targets)
+
+
+def check_package(key: str, target: str, allow_targets: Sequence[str]) -> None:
+    """Raise ``UsageError`` where the package of ``target`` is neither ours nor allowed."""
+    package = target.partition(".")[0]
+    if package not in (*OURS, *allow_targets):
+        raise UsageError(
+            f"{key}._target_={target}: from a saved configuration it is used only with\n"
+            f"allow_targets=[{package}]. Say so if you trust that package."
+        )
+
+
+def targets_in(key: str, node: Any) -> Iterator[tuple[str, str]]:
+    """Every ``_target_`` in and below ``node``, each with the dotted key of its node."""
+    if isinstance(node, Mapping):
+        for word, child in node.items():
+            if word == "_target_":
+                yield key, str(child)
+            else:
+                yield from targets_in(f"{key}.{word}", child)
+    elif isinstance(node, list):
+        for child in node:
+            yield from targets_in(key, child)
+
+
+def _targets(config: DictConfig) -> Iterator[tuple[str, str]]:
+    tree = OmegaConf.to_container(config, resolve=True)
+    for key in ONE:
+        yield from targets_in(key, tree[key])
+    for group in NAMED:
+        for name, node in tree[group].items():
+            yield from targets_in(f"{group}.{name}", node)

@@ -1,0 +1,44 @@
+"""``ib-run all``: train, measure, plot and check in one go."""
+
+import hashlib
+import json
+
+from ib_runner.stages.check import Check
+from ib_runner.stages.measure import Measure
+from ib_runner.stages.plot import Plot
+from ib_runner.stages.stage import Stage
+from ib_runner.stages.train import Train
+
+
+class All(Stage):
+    name = "all"
+    summary = "train, measure, plot and check in one go"
+    place = 50
+    makes_runs = True
+    steps = (Train(), Measure(), Plot(), Check())
+    # at another noise level one may measure, not train
+    may_change = tuple(key for step in steps for key in step.may_change if key != "noise.beta")
+
+    def validate(self, config, new):
+        for step in self.steps:
+            step.validate(config, new)
+
+    def work(self, config, run):
+        for step in self.steps:
+            step.work(config, run)
+        with run.held():
+            run.update(through=_settings_hash(config))
+
+    def is_done(self, config, run):
+        trained = self.steps[0].is_done(config, run)
+        return trained and run.info.get("through") == _settings_hash(config)
+
+
+def _settings_hash(config):
+    """What a run was taken through all steps with; another hash means that there is work left."""
+    from omegaconf import OmegaConf
+
+    from ib_runner.stages.measure_run import measured_with
+
+    made = [config.trainer.epochs, measured_with(config), OmegaConf.to_container(config.plot)]
+    return hashlib.sha256(json.dumps(made, sort_keys=True).encode()).hexdigest()[:16]

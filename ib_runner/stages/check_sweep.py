@@ -1,0 +1,33 @@
+"""The findings about a sweep's runs together, and in what share of the runs each finding holds."""
+
+from ib_runner.config.builder import Builder, for_runs
+from ib_runner.stages.check_run import finding_row
+from ib_runner.stages.sweep import SweepOfRuns
+from ib_runner.stages.verdicts import in_tables
+from ib_runner.tables.collect import collect_findings
+
+
+def check_sweep(sweep: SweepOfRuns) -> None:
+    """The share of runs in which each finding holds, and the findings about several runs.
+
+    Of these, those whose swept keys are there.
+    """
+    rows = [
+        finding_row(name, finding, finding.over_runs(sweep.tables, sweep.about), len(sweep.runs))
+        for name, (finding, _) in sweep.entries(Builder.findings).items()
+        if sweep.has_keys(finding)
+    ]
+    over_runs = collect_findings(sweep.path, sweep.swept, rows, _rules(sweep))
+    if over_runs:
+        experiments = {context.experiment for context in sweep.about.contexts.values()}
+        print(in_tables(over_runs, experiments.pop() if len(experiments) == 1 else None))
+
+
+def _rules(sweep: SweepOfRuns) -> dict[str, dict[str, str]]:
+    """What the findings about single runs must meet, in words, by run and finding."""
+    return {
+        run.path.name: {
+            name: finding.rule for name, finding in for_runs(run.builder(config).findings()).items()
+        }
+        for run, config in zip(sweep.runs, sweep.configs, strict=True)
+    }

@@ -1,0 +1,71 @@
+"""Measure runs: from checkpoints to tables, the epochs of all of them in one pool."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+
+from omegaconf import DictConfig
+
+from ib_runner.errors import IbRunError
+from ib_runner.runs.folder import Run
+from ib_runner.runs.log import progress
+from ib_runner.stages.measure_cluster import on_cluster
+from ib_runner.stages.measure_epoch import EpochTask, Measured
+from ib_runner.stages.measure_processes import in_processes
+from ib_runner.stages.measure_run import MeasuredRun
+
+
+def measure_runs(configs: Mapping[Run, DictConfig]) -> dict[Run, IbRunError]:
+    """Measure what each run's ``config.measure`` asks for and merge it into the run's tables.
+
+    Returns what went wrong, by run: ``UsageError`` where an epoch to measure has no checkpoint,
+    ``MeasurementFailedError`` where some points could not be measured and all else is in the
+    tables. One run stops no other. Epochs that are done are kept in part files until all are: an
+    interrupted measurement goes on where it stopped. Each run is held, and its tables are written,
+    from here until its own last epoch is done.
+    """
+    failed: dict[Run, IbRunError] = {}
+    with ExitStack() as held:
+        measured: dict[str, MeasuredRun] = {}
+        for run, config in configs.items():
+            try:
+                one = held.enter_context(MeasuredRun(config, run))
+            except IbRunError as error:
+                failed[run] = error
+            else:
+                measured[one.name] = one
+        _measure_epochs(list(measured.values()))
+        failed |= {one.run: one.error for one in measured.values() if one.error is not None}
+    return failed
+
+
+def _measure_epochs(runs: Sequence[MeasuredRun]) -> None:
+    """What is left of all ``runs``, with one bar, until they are through."""
+    by_name = {one.name: one for one in runs}
+    total = sum(len(one.epochs) for one in runs)
+    done = total - sum(len(one.todo) for one in runs)
+    for one in runs:
+        if one.through:
+            one.finish()
+    with progress(total, "measure", "epoch", done) as bar:
+        for result in _results(runs):
+            one = by_name[result.run]
+            one.add(result)
+            bar.set_postfix_str(one.run.path.name, refresh=False)
+            bar.update()
+            if one.through:
+                one.finish()
+            if all(one.through for one in runs):
+                return  # refused ones have nothing more to do
+
+
+def _results(runs: Sequence[MeasuredRun]) -> Iterator[Measured]:
+    """Results of all tasks as they come: of those that ``measure`` sends to one place together."""
+    places: dict[tuple[str | None, int], list[EpochTask]] = {}
+    for one in runs:
+        where = one.config.measure.scheduler, one.config.measure.n_jobs
+        places.setdefault(where, []).extend(one.todo)
+    for (scheduler, n_jobs), tasks in places.items():
+        if scheduler is None:
+            yield from in_processes(tasks, n_jobs)
+        else:
+            yield from on_cluster(tasks, scheduler)
