@@ -1,0 +1,113 @@
+"""``report.html``: one file that needs nothing else, neither a network nor a server."""
+
+import base64
+import json
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from ib_runner.information.estimate import Status
+from ib_runner.report.axes import with_axes
+from ib_runner.report.encode import encode_table
+from ib_runner.report.reduce import reduced
+from ib_runner.report.source import Source, read_source
+from ib_runner.runs.atomic import write_text
+
+NAME = "report.html"
+#: letters of the encoded tables; with the library and the scripts, 8 MB
+LARGEST = 7_000_000
+#: plotly.js with curves and 3-D scatter plots alone: half of the whole's starting time
+LIBRARY = "plotly-gl3d.min.js.gz"
+#: in the order in which they are run
+SCRIPTS = (
+    "tables", "look", "state", "information", "plane", "curves", "histograms", "scatter",
+    "sweep", "values", "findings", "foot", "main",
+)  # fmt: skip
+
+
+def write_report(path: str | Path) -> Path:
+    """Write the report of the run or sweep at ``path`` into its folder; the file's path.
+
+    Raises ``UsageError`` where there is nothing to report, ``DamagedFileError`` where a table or
+    the state of the run cannot be read.
+    """
+    file = Path(path) / NAME
+    write_text(file, page_of(read_source(path)))
+    return file
+
+
+def page_of(source: Source) -> str:
+    """The page, HTML 5."""
+    page = files("ib_runner.report") / "page"
+    library = (files("ib_runner.report") / "library" / LIBRARY).read_bytes()
+    parts = {
+        "TITLE": _escaped(f"{source.facts.get('experiment', source.path.name)} · ib-run"),
+        "STYLE": (page / "style.css").read_text(encoding="utf-8"),
+        "LIBRARY": base64.b64encode(library).decode("ascii"),
+        "DATA": _in_script(contents(source)),
+        "SCRIPT": "\n".join((page / f"{name}.js").read_text(encoding="utf-8") for name in SCRIPTS),
+    }
+    html = (page / "page.html").read_text(encoding="utf-8")
+    before, *rest = html.split("{{")
+    return before + "".join(_filled(one, parts) for one in rest)
+
+
+def _filled(text: str, parts: Mapping[str, str]) -> str:
+    name, after = text.split("}}", 1)
+    return parts[name] + after
+
+
+def contents(source: Source) -> dict[str, Any]:
+    """What the page's scripts get to know, as JSON values."""
+    return {
+        "name": source.path.name,
+        "path": str(source.path),
+        "sweep": source.is_sweep,
+        "keys": list(source.keys),
+        "facts": source.facts,
+        "settings": source.settings,
+        "statuses": {str(status.value): status.sentence for status in Status},
+        **_tables_that_fit(source),
+    }
+
+
+def _tables_that_fit(source: Source) -> dict[str, Any]:
+    """All tables, encoded; where they are too large together, half of each, a quarter, …"""
+    share = 1.0
+    while True:
+        found = _tables(source, share)
+        if sum(len(one["data"]) for one in found["tables"].values()) <= LARGEST or share < 1e-3:
+            return found
+        share /= 2
+
+
+def _tables(source: Source, share: float) -> dict[str, Any]:
+    tables, notes, layers = {}, {}, []
+    for name, frame in source.tables.items():
+        part = reduced(name, frame, share)
+        shown = part.frame
+        if name == "representation" and len(shown):
+            shown, layers = with_axes(shown)
+        tables[name] = encode_table(shown, source.units[name])
+        notes[name] = {"rows": part.rows, "note": part.note}
+    return {"tables": tables, "notes": notes, "scatter_layers": layers}
+
+
+def _in_script(value: Any) -> str:
+    """JSON that may stand in a script element, whatever texts are in it."""
+    text = json.dumps(_finite(value), ensure_ascii=False, allow_nan=False)
+    return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+
+
+def _finite(value: Any) -> Any:
+    """``value`` with null for numbers that JSON does not know."""
+    if isinstance(value, dict):
+        return {key: _finite(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_finite(one) for one in value]
+    return None if isinstance(value, float) and not abs(value) < float("inf") else value
+
+
+def _escaped(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;")
