@@ -13,8 +13,9 @@ import torch
 from torch import Tensor, nn
 
 from ib_runner.datasets import Split
+from ib_runner.datasets.arrays import as_inputs
 from ib_runner.networks.hidden import hidden_layers, unwrapped
-from ib_runner.networks.inputs import as_inputs, fitted, in_double
+from ib_runner.networks.inputs import fitted, in_double
 from ib_runner.networks.noise import DropoutNoise, NoiseChannel
 from ib_runner.networks.preconditions import Measurable, measurable
 from ib_runner.seeds import stream_seed

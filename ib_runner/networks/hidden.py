@@ -60,6 +60,11 @@ def unwrapped(network: nn.Module) -> nn.Module:
     return network
 
 
+def has_channels(network: nn.Module) -> bool:
+    """Whether ``network`` has any noise channel."""
+    return any(isinstance(module, NoiseChannel) for module in network.modules())
+
+
 @contextmanager
 def plain_conditions() -> Iterator[None]:
     """No gradients, no autocast, no compiled code, whatever the caller has switched on."""

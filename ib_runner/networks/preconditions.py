@@ -13,9 +13,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ib_runner.datasets.arrays import as_inputs
 from ib_runner.errors import UnmeasurableError
 from ib_runner.networks.hidden import Hidden, Recorder, one_thread, reason_of, record, unwrapped
-from ib_runner.networks.inputs import as_inputs, fitted, in_double, precision
+from ib_runner.networks.inputs import fitted, in_double, precision
 from ib_runner.networks.noise import DropoutNoise, GaussianNoise, NoiseChannel, NoNoise
 
 #: inputs that are tried out together, and inputs that are tried out alone

@@ -11,10 +11,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ib_runner.datasets.arrays import as_inputs
 from ib_runner.information.sampling.normal_numbers import stream
 from ib_runner.information.sampling.propagation import DRAWS, fused_propagation, plain_network
 from ib_runner.networks.hidden import hidden_layers, one_thread, unwrapped
-from ib_runner.networks.inputs import as_inputs
 from ib_runner.networks.noise import GaussianNoise, NoNoise
 from ib_runner.networks.preconditions import measurable
 
