@@ -16,14 +16,20 @@ from contextlib import contextmanager
 from ib_runner.config.suggest import near_miss
 from ib_runner.errors import IbRunError, Interrupted, UsageError, interruption_behind
 from ib_runner.stages.stage import stages
+from ib_runner.terminal import legible_output
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line; returns its exit status."""
+    with legible_output():
+        return _guarded(list(sys.argv[1:] if argv is None else argv))
+
+
+def _guarded(argv: list[str]) -> int:
     full = os.environ.get("HYDRA_FULL_ERROR") == "1"
     try:
         with _terminable():
-            status = _dispatch(list(sys.argv[1:] if argv is None else argv))
+            status = _dispatch(argv)
             sys.stdout.flush()
             return status
     except (KeyboardInterrupt, Interrupted) as interruption:

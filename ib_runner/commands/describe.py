@@ -1,5 +1,7 @@
 """``--dry-run``: what would run, what is done, and what it needs."""
 
+from functools import cache
+
 from ib_runner.commands.plan import Job, Plan
 from ib_runner.stages.cost import Cost, duration_text, size_text, together
 from ib_runner.stages.stage import Stage
@@ -28,7 +30,7 @@ def _cost(stage: Stage, job: Job) -> Cost:
     """What the stage would do to the job's run; a line for each of its steps."""
     new = f"a new run of {job.config.get('experiment')}"
     head = f"{job.run.path}: {job.run.state}" if job.run else new
-    builder = None if stage.own_keys else job.builder()
+    builder = cache(job.builder)  # so that steps share the data set and the network
     costs = {step.name: step.cost(job.config, job.run, builder) for step in stage.steps}
     lines = [f"  {name}: {one.text}" for name, one in costs.items()]
     return together(costs.values(), "\n".join([head, *lines]))

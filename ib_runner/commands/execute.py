@@ -7,14 +7,16 @@ from pathlib import Path
 from hydra._internal.hydra import Hydra
 from omegaconf import OmegaConf
 
-from ib_runner.commands.launch import check_launcher, launch
-from ib_runner.commands.plan import Plan
+from ib_runner.commands.launch import launch
+from ib_runner.commands.plan import Job, Plan
 from ib_runner.commands.resume import new_folder, open_or_create
 from ib_runner.errors import IbRunError
 from ib_runner.runs.find import open_found
+from ib_runner.runs.folder import Run
 from ib_runner.runs.lock import hold
 from ib_runner.runs.log import logger
 from ib_runner.runs.sweep import read_sweep, write_sweep
+from ib_runner.stages.stage import Stage
 from ib_runner.stages.sweep import SweepOfRuns
 
 
@@ -29,14 +31,22 @@ def execute(hydra: Hydra, plan: Plan) -> int:
 
 def _on_run(plan: Plan) -> int:
     stage, (job,) = plan.stage, plan.jobs
-    path = plan.folder or new_folder(job.config)
-    run = open_or_create(stage, job.config, path) if stage.makes_runs else job.run
+    run = _run_of(stage, job, plan.folder)
     stage.work(job.config, run)
     for step in stage.steps:
         step.report(job.config, run)
     if stage.says_path:
-        _say(path)
+        _say(run.path)
     return 0
+
+
+def _run_of(stage: Stage, job: Job, folder: Path | None) -> Run:
+    if not stage.makes_runs and job.run is not None:
+        return job.run
+    if folder is not None:
+        return open_or_create(stage, job.config, folder)
+    with new_folder(job.config) as path:
+        return open_or_create(stage, job.config, path)
 
 
 def _on_sweep(plan: Plan) -> int:
@@ -48,23 +58,28 @@ def _on_sweep(plan: Plan) -> int:
 
 def _launch(hydra: Hydra, plan: Plan) -> int:
     """``-m``: the sweep is written down, then its jobs are handed to Hydra's launcher."""
-    sweep = plan.sweep
-    check_launcher(hydra, plan)
-    path = plan.folder or _new_sweep_folder(plan)
+    path = _sweep_folder(plan)
     logger.info("sweep %s: %d jobs, %d done", path, len(plan.jobs), sum(j.done for j in plan.jobs))
-    with hold(path):
-        if plan.folder is not None:  # jobs that another process has added meanwhile
-            sweep.jobs = {**read_sweep(path).jobs, **sweep.jobs}
-        write_sweep(path, sweep)
     return _finish(plan, path, launch(hydra, plan, path))
 
 
-def _new_sweep_folder(plan: Plan) -> Path:
-    """Beside the runs of the experiment; of several experiments, in a place of their own."""
+def _sweep_folder(plan: Plan) -> Path:
+    """The sweep's folder with all its jobs written down.
+
+    A new one is beside the runs of the experiment, or, of several, in a place of their own.
+    """
+    sweep, path = plan.sweep, plan.folder
+    if path is not None:
+        with hold(path):  # another process may have added jobs meanwhile
+            sweep.jobs = {**read_sweep(path).jobs, **sweep.jobs}
+            write_sweep(path, sweep)
+        return path
     config = plan.jobs[0].config
     if len({job.config.experiment for job in plan.jobs}) > 1:
         config = OmegaConf.merge(config, {"experiment": "several"})
-    return new_folder(config, "sweep_")
+    with new_folder(config, "sweep_") as path, hold(path):
+        write_sweep(path, sweep)
+    return path
 
 
 def _finish(plan: Plan, path: Path, failed: Mapping[str, str]) -> int:

@@ -6,22 +6,17 @@ import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from hydra._internal.callbacks import Callbacks
 from hydra._internal.hydra import Hydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.core.plugins import Plugins
 from hydra.core.utils import JobReturn, JobStatus
-from hydra.errors import HydraException
-from hydra.types import HydraContext, RunMode
-from omegaconf import DictConfig, open_dict
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf import DictConfig
 
+from ib_runner.commands.launcher import make_launcher
 from ib_runner.commands.plan import Job, Plan
 from ib_runner.commands.resume import open_or_create
-from ib_runner.config.compose import compose, settings
-from ib_runner.errors import IbRunError, UsageError, raise_interruption_behind
+from ib_runner.config.compose import settings
+from ib_runner.errors import IbRunError, raise_interruption_behind
 from ib_runner.runs.folder import STATE_NAME, Run
 from ib_runner.runs.log import log_to_terminal, logger
 from ib_runner.stages.stage import Stage
@@ -64,29 +59,6 @@ class _Task:
         return None
 
 
-def check_launcher(hydra: Hydra, plan: Plan) -> None:
-    """Raise ``UsageError`` where the plan's overrides of Hydra make no launcher."""
-    try:
-        _launcher(hydra, plan, _Task(plan.stage, Path(), (), (), ""), Path())
-    except (HydraException, OmegaConfBaseException, ImportError, TypeError, ValueError) as error:
-        reason = str(error.__cause__ or error).strip().partition("\n")[0]
-        raise UsageError(
-            f"{' '.join(plan.launcher)}: no launcher ({reason}).\n"
-            "hydra/launcher=basic, joblib or submitit_slurm (pip install 'ib-run[sweep]')."
-        ) from error
-
-
-def _launcher(hydra: Hydra, plan: Plan, task: _Task, path: Path) -> Any:
-    master = compose(hydra, plan.stage.name, plan.launcher, RunMode.MULTIRUN)
-    with open_dict(master):
-        master.hydra.sweep.dir = str(path)  # where launchers for clusters keep their own files
-    return Plugins.instance().instantiate_launcher(
-        hydra_context=HydraContext(hydra.config_loader, Callbacks(master)),
-        task_function=task,
-        config=master,
-    )
-
-
 def launch(hydra: Hydra, plan: Plan, path: Path) -> dict[str, str]:
     """Run the plan's jobs that are not done, in ``path``; those that failed, and why.
 
@@ -97,7 +69,8 @@ def launch(hydra: Hydra, plan: Plan, path: Path) -> dict[str, str]:
         return {}
     names = tuple(job.name for job in jobs)
     task = _Task(plan.stage, path, names, tuple(jobs[0].config.allow_targets), os.getcwd())
-    launcher = _launcher(hydra, plan, task, path)
+    overrides = [*plan.launcher, *plan.sweep.overrides(names[0])]
+    launcher = make_launcher(hydra, plan.stage.name, overrides, task, path)
     try:
         results = launcher.launch([plan.sweep.overrides(name) for name in names], initial_job_idx=0)
     except Exception as error:  # a job's process died, say: the launcher gives no results at all

@@ -9,7 +9,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hydra._internal.hydra import Hydra
 from hydra.core.override_parser.types import Override
@@ -17,6 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from ib_runner.commands.arguments import Command
 from ib_runner.commands.expand import expand
+from ib_runner.commands.launcher import check_alone, check_launcher, check_together
 from ib_runner.commands.resume import check_resumable
 from ib_runner.config.compose import compose, parse, settings, with_experiment
 from ib_runner.config.saved import ALWAYS, compose_saved, gives_scheduler
@@ -78,8 +79,10 @@ def make_plan(hydra: Hydra, command: Command) -> Plan:
 
 def _new_run(hydra: Hydra, command: Command) -> Plan:
     stage = command.stage
-    config = settings(compose(hydra, stage.name, with_experiment(command.overrides)))
+    composed = compose(hydra, stage.name, with_experiment(command.overrides))
+    config = settings(composed)
     _validate(stage, config, new=True)
+    check_alone(composed)
     vouch(config)
     job = Job("", config)
     _ = job.builder().tried
@@ -136,11 +139,15 @@ def _sweep(hydra: Hydra, command: Command) -> Plan:
             _forget_scheduler(known, path)
     overrides = command.overrides if known else with_experiment(command.overrides)
     sweep, launcher = expand(hydra, stage.name, overrides, known)
-    configs = {
-        name: settings(compose(hydra, stage.name, sweep.overrides(name))) for name in sweep.jobs
+    composed = {
+        name: compose(hydra, stage.name, [*launcher, *sweep.overrides(name)]) for name in sweep.jobs
     }
+    configs = {name: settings(config) for name, config in composed.items()}
     for config in configs.values():
         _validate(stage, config, new=known is None)
+    check_together(composed.values())
+    check_launcher(hydra, stage.name, launcher, sweep.overrides(next(iter(sweep.jobs))))
+    _forget_repeated(sweep, configs, known)
     if known:  # it is saved, and cannot vouch for itself
         allow_targets = set(_given_targets(hydra, command.overrides))
     else:
@@ -150,6 +157,25 @@ def _sweep(hydra: Hydra, command: Command) -> Plan:
     jobs = tuple(_sweeps_job(stage, path, name, config) for name, config in configs.items())
     _try_out(jobs)
     return Plan(stage, jobs, path, True, sweep, tuple(launcher))
+
+
+def _forget_repeated(sweep: "Sweep", configs: dict[str, DictConfig], known: "Sweep | None") -> None:
+    """Leave out new jobs that come to what another one is: ``noise.beta=1,1.0`` is one job."""
+    begun, seen = known.jobs if known else {}, set()
+    for name in list(configs):
+        value = _hashable(OmegaConf.to_container(configs[name]))
+        if value in seen and name not in begun:
+            del configs[name], sweep.jobs[name]
+        seen.add(value)
+
+
+def _hashable(value: Any) -> object:
+    """Equal for equal values: 1 and 1.0 are, 1 and true are not."""
+    if isinstance(value, dict):
+        return tuple((key, _hashable(one)) for key, one in sorted(value.items()))
+    if isinstance(value, list):
+        return ("list", *map(_hashable, value))
+    return str(value) if isinstance(value, bool) else value
 
 
 def _sweeps_job(stage: Stage, sweep: Path | None, name: str, config: DictConfig) -> Job:

@@ -1,6 +1,8 @@
-"""Folders for new runs, and whether a run that has begun can go on."""
+"""Folders for new runs and sweeps, and whether a run that has begun can go on."""
 
-from contextlib import suppress
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -11,13 +13,36 @@ from ib_runner.config.suggest import show
 from ib_runner.errors import UsageError
 from ib_runner.runs.atomic import make_folder
 from ib_runner.runs.folder import STATE_NAME, TRAINING, Run
+from ib_runner.runs.sweep import SWEEP_NAME
 from ib_runner.stages.stage import Stage
 
 
-def new_folder(config: DictConfig, prefix: str = "") -> Path:
-    """A new folder that is nobody else's: ``OUTPUT_ROOT/EXPERIMENT/TIME STAMP``."""
+@contextmanager
+def new_folder(config: DictConfig, prefix: str = "") -> Iterator[Path]:
+    """A new folder that is nobody else's: ``OUTPUT_ROOT/EXPERIMENT/TIME STAMP``.
+
+    Where the block fails before the folder has become a run or a sweep, it goes again, and so do
+    the folders that were made for it.
+    """
     above = Path(config.output_root) / config.experiment
-    make_folder(above)
+    made = [one for one in (above, *above.parents) if not one.exists()]
+    path = None
+    try:
+        make_folder(above)
+        path = _stamped_folder(above, prefix)
+        yield path
+    except BaseException:
+        if path is not None and not any(
+            (path / name).exists() for name in (STATE_NAME, SWEEP_NAME)
+        ):
+            shutil.rmtree(path, ignore_errors=True)
+        with suppress(OSError):  # the first that holds anything stays, and those above it
+            for folder in made:
+                folder.rmdir()
+        raise
+
+
+def _stamped_folder(above: Path, prefix: str) -> Path:
     while True:
         stamp = datetime.now().strftime("%Y-%m-%d_%H-%M-%S.%f")
         path = above / f"{prefix}{stamp}"

@@ -1,8 +1,10 @@
 """Hydra's own pages (--help, --cfg, --info, completion) on our configurations."""
 
+import io
 import logging
 import sys
 from collections.abc import Sequence
+from contextlib import redirect_stdout
 
 import hydra
 from hydra._internal.hydra import Hydra
@@ -70,13 +72,16 @@ def show_with_hydra(name: str, argv: Sequence[str]) -> int:
     logging.raiseExceptions = False  # a reader that goes away, `| head`, is no error of ours
     before = sys.argv
     sys.argv = [before[0], *argv]
+    status = 0
     try:
-        hydra.main(version_base=VERSION_BASE, config_path=CONF, config_name=name)(never)()
+        with redirect_stdout(io.StringIO()) as page:  # its own printing fails with a traceback
+            hydra.main(version_base=VERSION_BASE, config_path=CONF, config_name=name)(never)()
     except SystemExit as end:
-        return end.code if isinstance(end.code, int) else int(end.code is not None)
+        status = end.code if isinstance(end.code, int) else int(end.code is not None)
     finally:
         sys.argv = before
         root.handlers[:] = handlers
         for logger, level in zip((root, log), levels, strict=True):
             logger.setLevel(level)
-    return 0
+    print(page.getvalue(), end="")
+    return status

@@ -3,8 +3,6 @@
 from collections import Counter
 from pathlib import Path
 
-import pandas as pd
-
 from ib_runner.config.suggest import near_miss, one_of
 from ib_runner.errors import IbRunError, UsageError
 from ib_runner.runs.find import DAMAGED, Found, find_all
@@ -56,11 +54,15 @@ def _row(found: Found, states: list[str]) -> tuple[str, ...]:
 
 def _progress(run: Run) -> tuple[int | None, float | None]:
     """The last epoch and its accuracy on the test set, as far as they are written down."""
+    from ib_runner.tables.arrow import read_arrow
+
     try:
-        table = run.table("training")
+        # sorted by epoch, then split: the last two rows are of the last epoch
+        table = read_arrow(run.table_path("training"))
+        rows = table.slice(max(0, len(table) - 2)).to_pylist()
     except (IbRunError, OSError):
+        rows = []
+    if not rows:
         return None, None
-    last = table[table.epoch == table.epoch.max()]
-    accuracy = last.loc[last.split == "test", "accuracy"]
-    known = len(accuracy) == 1 and not pd.isna(accuracy.item())
-    return int(table.epoch.max()), float(accuracy.item()) if known else None
+    accuracies = [row["accuracy"] for row in rows if row["split"] == "test"]
+    return rows[-1]["epoch"], accuracies[-1] if accuracies else None

@@ -39,13 +39,13 @@ class Measure(Stage):
         from ib_runner.stages.measure_processes import n_workers
         from ib_runner.stages.timing import time_pass
 
-        dataset, network = builder.tried
+        dataset, network = builder().tried
         last, every = config.trainer.epochs, config.trainer.checkpoint_every
         checkpointed = run.epochs if run is not None else [*range(0, last, every), last]
         epochs = epochs_to_measure(config, checkpointed)
         points = len(epochs) * len(channels(network.eval(), dataset.all.x[:2]))
         n_inputs = len(getattr(dataset, config.measure.inputs))
-        passes = len(epochs) * n_inputs * time_pass(builder)
+        passes = len(epochs) * n_inputs * time_pass(builder())
         workers = n_workers(config.measure.n_jobs, len(epochs))
         seconds = (passes + points * SECONDS_A_POINT) / workers
         size = points * BYTES_A_POINT

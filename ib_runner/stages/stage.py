@@ -17,7 +17,7 @@
 stages are imported to print the help: they import torch, pandas and the like in their methods.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from importlib import import_module, resources
 from typing import TYPE_CHECKING, ClassVar
@@ -104,8 +104,13 @@ class Stage:
     def report(self, config: "DictConfig", run: "Run") -> None:
         """Print on standard output what a user wants to see of a single run."""
 
-    def cost(self, config: "DictConfig", run: "Run | None", builder: "Builder") -> Cost:
-        """What ``work`` would do and take; ``run`` is None for one that is to be made."""
+    def cost(
+        self, config: "DictConfig", run: "Run | None", builder: "Callable[[], Builder]"
+    ) -> Cost:
+        """What ``work`` would do and take; ``run`` is None for one that is to be made.
+
+        ``builder()`` makes the builder for ``config``: a stage that needs no data does without.
+        """
         raise NotImplementedError
 
 

@@ -38,10 +38,10 @@ class Train(Stage):
         left = config.trainer.epochs - done
         if left <= 0:
             return Cost(f"{done} epochs are done, nothing is left to do")
-        dataset, network = builder.tried
+        dataset, network = builder().tried
         batch = config.trainer.batch_size or len(dataset.train)
         steps = -(-len(dataset.train) // batch)
-        times = time_training(builder)
+        times = time_training(builder())
         scoring = (len(dataset.train) + len(dataset.test)) * times.score
         seconds = left * (steps * times.step + scoring)
         tensors = network.state_dict().values()

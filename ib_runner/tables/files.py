@@ -7,9 +7,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ib_runner.errors import DamagedFileError
 from ib_runner.runs.atomic import write_bytes
 from ib_runner.tables import seal
+from ib_runner.tables.arrow import read_arrow
 from ib_runner.tables.schema import TABLES, Column, key_columns, replacement_key
 from ib_runner.tables.version import SCHEMA_VERSION
 
@@ -69,24 +69,7 @@ def read_table(path: Path) -> pd.DataFrame:
     ``attrs`` of the frame say what made it: versions, seed, settings (JSON), as texts.
     Raises ``FileNotFoundError``, or ``DamagedFileError`` naming the file and the remedy.
     """
-    try:
-        data = path.read_bytes()
-        if not seal.is_whole(data):
-            raise ValueError("the contents are not those that were written")
-        arrow = pq.read_table(pa.BufferReader(data), page_checksum_verification=True)
-    except FileNotFoundError:
-        raise
-    except (OSError, ValueError, pa.ArrowException) as error:
-        raise _damaged(path, f"cannot be read ({str(error).splitlines()[0]})") from error
-    version = (arrow.schema.metadata or {}).get(b"schema_version")
-    if version is None or int(version) > SCHEMA_VERSION:
-        raise DamagedFileError(
-            f"{path}: table schema version {version and version.decode()}, this program knows "
-            f"versions up to {SCHEMA_VERSION}.\nUpdate ib-run, or measure again."
-        )
-    for name, column in TABLES.get(path.stem, {}).items():
-        if name not in arrow.schema.names or arrow.schema.field(name).type != column.type:
-            raise _damaged(path, f"is another one: it lacks the column {name} of {path.stem}")
+    arrow = read_arrow(path)
     frame = arrow.to_pandas(ignore_metadata=True)
     for name, column in zip(arrow.column_names, arrow.columns, strict=True):
         if column.null_count and pa.types.is_integer(column.type):
@@ -94,12 +77,6 @@ def read_table(path: Path) -> pd.DataFrame:
     made = {key.decode(): value.decode() for key, value in arrow.schema.metadata.items()}
     frame.attrs = {key: value for key, value in made.items() if key != seal.KEY}
     return frame
-
-
-def _damaged(path: Path, what: str) -> DamagedFileError:
-    return DamagedFileError(
-        f"{path}: the table {what}.\nRemove the file and run the stage that writes it again."
-    )
 
 
 def replace_rows(old: pd.DataFrame, new: pd.DataFrame, table: str) -> pd.DataFrame:

@@ -141,11 +141,16 @@ class OneMoment:
         return datetime(2026, 1, 1, microsecond=self.readings // 100)
 
 
+def new_folder(config):
+    with resume.new_folder(config) as path:
+        return path
+
+
 def test_runs_of_one_microsecond_get_folders_of_their_own(tmp_path, monkeypatch):
     monkeypatch.setattr(resume, "datetime", OneMoment())
     config = OmegaConf.merge(CONFIG, {"output_root": str(tmp_path)})
     with ThreadPoolExecutor(8) as pool:
-        folders = list(pool.map(lambda _: resume.new_folder(config), range(40)))
+        folders = list(pool.map(lambda _: new_folder(config), range(40)))
     assert len(set(folders)) == 40
     assert {path.name for path in (tmp_path / "e").iterdir()} == {path.name for path in folders}
 

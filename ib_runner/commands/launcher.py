@@ -1,0 +1,98 @@
+"""Which of Hydra's launchers starts a sweep's jobs, and what is said where none can."""
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra._internal.callbacks import Callbacks
+from hydra._internal.hydra import Hydra
+from hydra.core.plugins import Plugins
+from hydra.errors import HydraException
+from hydra.types import HydraContext, RunMode
+from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf.errors import OmegaConfBaseException
+
+from ib_runner.config.compose import compose
+from ib_runner.errors import UsageError
+
+_BASIC = "hydra._internal.core_plugins.basic_{0}.Basic{1}"
+
+
+def check_alone(config: DictConfig) -> None:
+    """Refuse a launcher for a single run, which works here: nobody's choice is passed over.
+
+    ``config`` is composed, Hydra's own node included; an experiment's YAML may have set that.
+    """
+    _check_sweeper(config)
+    if config.hydra.launcher._target_ != _BASIC.format("launcher", "Launcher"):
+        raise UsageError(
+            f"hydra/launcher={_launcher_name(config)}: a launcher starts the jobs of a sweep.\n"
+            "Add -m to use it, or hydra/launcher=basic to work here."
+        )
+
+
+def check_together(configs: Iterable[DictConfig]) -> None:
+    """Refuse jobs that ask for different launchers, and sweepers, which are not ours."""
+    names = {}
+    for config in configs:
+        _check_sweeper(config)
+        settings = str(OmegaConf.to_container(config.hydra.launcher))
+        names.setdefault(settings, _launcher_name(config))
+    if len(names) > 1:
+        raise UsageError(
+            f"hydra/launcher: the jobs ask for different ones ({', '.join(names.values())}), by "
+            "their experiments.\nGive one on the command line, such as hydra/launcher=basic."
+        )
+
+
+def _check_sweeper(config: DictConfig) -> None:
+    sweeper = config.hydra.sweeper
+    if sweeper._target_ != _BASIC.format("sweeper", "Sweeper"):
+        name = config.hydra.runtime.choices.get("hydra/sweeper")
+        raise UsageError(
+            f"hydra/sweeper={name}: ib-run expands sweeps itself; leave it out, and give the "
+            "values with -m."
+        )
+    if sweeper.get("params"):
+        keys = ", ".join(sweeper.params)
+        raise UsageError(
+            f"hydra.sweeper.params: {keys} would be swept, but values to sweep over are given on "
+            "the command line, with -m."
+        )
+
+
+def _launcher_name(config: DictConfig) -> str:
+    return str(config.hydra.runtime.choices.get("hydra/launcher"))
+
+
+def check_launcher(hydra: Hydra, stage: str, given: Sequence[str], job: Sequence[str]) -> None:
+    """Raise ``UsageError`` where what ``make_launcher`` is given makes no launcher."""
+    try:
+        make_launcher(hydra, stage, [*given, *job], print, Path())
+    except (HydraException, OmegaConfBaseException, ImportError, TypeError, ValueError) as error:
+        reason = str(error.__cause__ or error).strip().partition("\n")[0]
+        raise UsageError(
+            f"{' '.join(given) or 'hydra/launcher'}: no launcher ({reason}).\n"
+            "hydra/launcher=basic, joblib or submitit_slurm (pip install 'ib-run[sweep]')."
+        ) from error
+
+
+def make_launcher(
+    hydra: Hydra,
+    stage: str,
+    overrides: Sequence[str],
+    task: Callable[[DictConfig], Any],
+    folder: Path,
+) -> Any:
+    """The launcher that ``overrides``, those of Hydra and of any one job, ask for.
+
+    It calls ``task`` for each job; ``folder`` is where those for clusters keep their own files.
+    """
+    master = compose(hydra, stage, overrides, RunMode.MULTIRUN)
+    with open_dict(master):
+        master.hydra.sweep.dir = str(folder)
+    return Plugins.instance().instantiate_launcher(
+        hydra_context=HydraContext(hydra.config_loader, Callbacks(master)),
+        task_function=task,
+        config=master,
+    )

@@ -1,0 +1,43 @@
+"""Tables read without pandas, which takes long to import: a listing needs one row of each."""
+
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ib_runner.errors import DamagedFileError
+from ib_runner.tables import seal
+from ib_runner.tables.schema import TABLES
+from ib_runner.tables.version import SCHEMA_VERSION
+
+
+def read_arrow(path: Path) -> pa.Table:
+    """The table at ``path``, checked to be whole and of a known version, sorted by its key.
+
+    Raises ``FileNotFoundError``, or ``DamagedFileError`` naming the file and the remedy.
+    """
+    try:
+        data = path.read_bytes()
+        if not seal.is_whole(data):
+            raise ValueError("the contents are not those that were written")
+        arrow = pq.read_table(pa.BufferReader(data), page_checksum_verification=True)
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError, pa.ArrowException) as error:
+        raise _damaged(path, f"cannot be read ({str(error).splitlines()[0]})") from error
+    version = (arrow.schema.metadata or {}).get(b"schema_version")
+    if version is None or int(version) > SCHEMA_VERSION:
+        raise DamagedFileError(
+            f"{path}: table schema version {version and version.decode()}, this program knows "
+            f"versions up to {SCHEMA_VERSION}.\nUpdate ib-run, or measure again."
+        )
+    for name, column in TABLES.get(path.stem, {}).items():
+        if name not in arrow.schema.names or arrow.schema.field(name).type != column.type:
+            raise _damaged(path, f"is another one: it lacks the column {name} of {path.stem}")
+    return arrow
+
+
+def _damaged(path: Path, what: str) -> DamagedFileError:
+    return DamagedFileError(
+        f"{path}: the table {what}.\nRemove the file and run the stage that writes it again."
+    )

@@ -1,0 +1,73 @@
+"""How long a user waits for the first answers, beside another checkout's times.
+
+    python scripts/benchmark_startup.py                            this checkout alone
+    python scripts/benchmark_startup.py --beside OTHER             and the checkout in folder OTHER
+    python scripts/benchmark_startup.py --beside OTHER --python OTHER/.venv/bin/python
+
+Each line is run three times, and the fastest counts, in seconds of the clock and of the processor:
+the second is what to look at where other programs share the machine.
+"""
+
+import argparse
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parents[1]
+TRAIN = ["train", "network.widths=[3,2]", "trainer.epochs=2", "experiment=startup"]
+LINES = [
+    ["--help"],
+    ["list"],
+    ["train", "--cfg", "job"],
+    ["train", "--help"],
+    ["plot", "--dry-run"],
+    ["trian"],
+    ["train", "trainer.epoch=3"],
+    ["train", "network.widths=[3,0]"],
+    ["all", "measure.methods=[cuopled]"],
+    ["measure", "run=nowhere"],
+]
+TABLE = "import ib_runner; ib_runner.open_run().table('training')"
+
+
+def seconds(python: str, checkout: Path, arguments: list[str], folder: str) -> tuple[float, float]:
+    """Seconds of the clock and of the processor: each the least of three runs."""
+    environment = {**os.environ, "PYTHONPATH": str(checkout)}
+    times = []
+    for _ in range(3):
+        before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+        subprocess.run(
+            [python, *arguments], cwd=folder, env=environment, capture_output=True, check=False
+        )
+        wall, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
+        processor = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        times.append((wall, processor))
+    return min(wall for wall, _ in times), min(processor for _, processor in times)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--beside", type=Path, help="folder of another checkout")
+    parser.add_argument("--python", default=sys.executable, help="the other checkout's interpreter")
+    options = parser.parse_args()
+    checkouts = [("here", sys.executable, HERE)]
+    if options.beside:
+        checkouts.append(("beside", options.python, options.beside.resolve()))
+    print("clock/processor, s".ljust(40), *(name.rjust(13) for name, *_ in checkouts))
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "ib_runner", *TRAIN]
+        environment = {**os.environ, "PYTHONPATH": str(HERE)}
+        subprocess.run(command, cwd=folder, env=environment, capture_output=True, check=True)
+        works = {f"ib-run {' '.join(words)}": ["-m", "ib_runner", *words] for words in LINES}
+        works["open_run().table('training')"] = ["-c", TABLE]
+        for name, arguments in works.items():
+            times = [seconds(python, path, arguments, folder) for _, python, path in checkouts]
+            print(name.ljust(40), *(f"{wall:.2f}/{cpu:.2f}".rjust(13) for wall, cpu in times))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,80 @@
+"""What a command line comes to, before anything is made."""
+
+import pytest
+
+from ib_runner.commands.arguments import parse_command
+from ib_runner.commands.launcher import make_launcher
+from ib_runner.commands.plan import make_plan
+from ib_runner.config.compose import open_hydra
+from ib_runner.errors import UsageError
+from ib_runner.stages.stage import stages
+
+TINY = ("network.widths=[2]", "trainer.epochs=2", "measure.measurements=[]")
+
+
+@pytest.fixture
+def hydra(tmp_path, monkeypatch):
+    """Hydra with the experiments ``mine``, which asks for joblib, and ``optimised``."""
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "conf" / "exp"
+    folder.mkdir(parents=True)
+    package = "# @package _global_\n"
+    (folder / "mine.yaml").write_text(
+        f"{package}defaults:\n  - override /hydra/launcher: joblib\nexperiment: mine\n"
+    )
+    (folder / "optimised.yaml").write_text(
+        f"{package}hydra:\n  sweeper:\n    params:\n      seed: 0,1\nexperiment: optimised\n"
+    )
+    return open_hydra(str(tmp_path / "conf"))
+
+
+def planned(hydra, stage, *words):
+    return make_plan(hydra, parse_command(stages()[stage], [*words, *TINY]))
+
+
+@pytest.mark.parametrize(
+    ("words", "names"),
+    [
+        (
+            ['network.activation=tanh,"tanh",relu'],
+            ["network.activation-tanh", "network.activation-relu"],
+        ),
+        (["noise.beta=0.1,0.10,1e-1"], ["noise.beta-0.1"]),
+        (["optimizer.lr=1,1.0", "seed=0,1"], ["optimizer.lr-1_seed-0", "optimizer.lr-1_seed-1"]),
+        (["+exp=szt_tanh", "seed=3"], ["job"]),
+    ],
+)
+def test_every_job_is_another_one(words, names, hydra):
+    plan = planned(hydra, "train", "-m", *words)
+    assert [job.name for job in plan.jobs] == list(plan.sweep.jobs) == names
+
+
+def test_an_experiments_launcher_is_used(hydra):
+    plan = planned(hydra, "train", "-m", "+exp=mine", "seed=0,1")
+    overrides = [*plan.launcher, *plan.sweep.overrides("seed-0")]
+    launcher = make_launcher(hydra, "train", overrides, print, "outputs")
+    assert type(launcher).__name__ == "JoblibLauncher"
+
+
+def test_the_command_line_has_the_last_word(hydra):
+    plan = planned(hydra, "train", "-m", "+exp=mine", "seed=0,1", "hydra/launcher=basic")
+    overrides = [*plan.launcher, *plan.sweep.overrides("seed-0")]
+    launcher = make_launcher(hydra, "train", overrides, print, "outputs")
+    assert type(launcher).__name__ == "BasicLauncher"
+    assert planned(hydra, "train", "+exp=mine", "hydra/launcher=basic").jobs
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["+exp=mine"], "hydra/launcher=joblib: .*\nAdd -m"),
+        (["hydra/launcher=joblib"], "hydra/launcher=joblib: .*\nAdd -m"),
+        (["+exp=optimised"], "hydra.sweeper.params: seed"),
+        (["-m", "+exp=optimised"], "hydra.sweeper.params: seed"),
+        (["-m", "+exp=mine,szt_tanh"], "hydra/launcher: .*joblib, basic.*\nGive one"),
+    ],
+)
+def test_a_launcher_or_sweeper_is_never_passed_over(words, expected, hydra):
+    with pytest.raises(UsageError, match=expected) as refusal:
+        planned(hydra, "train", *words)
+    assert len(str(refusal.value).splitlines()) <= 3
