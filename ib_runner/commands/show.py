@@ -4,7 +4,7 @@ import io
 import logging
 import sys
 from collections.abc import Sequence
-from contextlib import redirect_stdout
+from contextlib import redirect_stderr, redirect_stdout
 
 import hydra
 from hydra._internal.hydra import Hydra
@@ -25,8 +25,15 @@ from ib_runner.config.saved import SAVED, compose_saved, register
 from ib_runner.errors import IbRunError, UsageError
 
 
+class HydraFailedError(IbRunError):
+    """Hydra could not show what it was to show; the message is Hydra's."""
+
+
 def show(opened: Hydra, command: Command) -> int:
-    """--help, --cfg, --info and --hydra-help: Hydra's own, on a configuration known to compose."""
+    """--help, --cfg, --info and --hydra-help, as Hydra has them; returns the exit status.
+
+    Raises ``UsageError`` where the configuration does not compose.
+    """
     flags, name, overrides = command.flags, command.stage.name, list(command.overrides)
     if flags.hydra_help:  # Hydra's own page, which has no configuration of ours
         return show_with_hydra(name, ["--hydra-help"])
@@ -49,16 +56,22 @@ def show(opened: Hydra, command: Command) -> int:
     else:
         if not command.stage.own_keys:
             overrides = with_experiment(overrides)
-        settings(compose(opened, name, overrides))
     argv = [f"--{word}" for word in ("help", "resolve") if getattr(flags, word)]
     for word in ("cfg", "package", "info", "config_dir"):
         if getattr(flags, word) is not None:
             argv += [f"--{word.replace('_', '-')}", getattr(flags, word)]
-    return show_with_hydra(name, [*argv, *overrides])
+    try:
+        return show_with_hydra(name, [*argv, *overrides])
+    except HydraFailedError:  # composing takes long, so once more only to say what is wrong
+        settings(compose(opened, name, overrides))
+        raise
 
 
 def show_with_hydra(name: str, argv: Sequence[str]) -> int:
-    """Let Hydra's own main work on configuration ``name``; returns the exit status."""
+    """Let Hydra's own main work on configuration ``name``; returns the exit status.
+
+    Raises ``HydraFailedError`` with what Hydra has to say where it cannot.
+    """
 
     def never(config: DictConfig) -> None:
         raise IbRunError("Hydra was to show something, not to run it.")
@@ -74,7 +87,8 @@ def show_with_hydra(name: str, argv: Sequence[str]) -> int:
     sys.argv = [before[0], *argv]
     status = 0
     try:
-        with redirect_stdout(io.StringIO()) as page:  # its own printing fails with a traceback
+        # its own printing would fail with a traceback where nobody reads any more
+        with redirect_stdout(io.StringIO()) as page, redirect_stderr(io.StringIO()) as complaint:
             hydra.main(version_base=VERSION_BASE, config_path=CONF, config_name=name)(never)()
     except SystemExit as end:
         status = end.code if isinstance(end.code, int) else int(end.code is not None)
@@ -83,5 +97,8 @@ def show_with_hydra(name: str, argv: Sequence[str]) -> int:
         root.handlers[:] = handlers
         for logger, level in zip((root, log), levels, strict=True):
             logger.setLevel(level)
+    if status:
+        raise HydraFailedError(complaint.getvalue().strip())
     print(page.getvalue(), end="")
-    return status
+    print(complaint.getvalue(), end="", file=sys.stderr)
+    return 0
