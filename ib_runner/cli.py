@@ -13,10 +13,10 @@ import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from ib_runner.config.suggest import near_miss
 from ib_runner.errors import IbRunError, Interrupted, UsageError, interruption_behind
 from ib_runner.stages.stage import stages
 from ib_runner.terminal import legible_output
+from ib_runner.wording import near_miss
 
 
 def main(argv: Sequence[str] | None = None) -> int:

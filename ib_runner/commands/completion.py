@@ -3,8 +3,8 @@
 import os
 from collections.abc import Sequence
 
-from ib_runner.config.suggest import near_miss
 from ib_runner.errors import UsageError
+from ib_runner.wording import near_miss
 
 SHELLS = ("bash", "zsh", "fish")
 FLAGS = ("-m", "--dry-run", "--help", "--cfg", "--resolve", "--package", "--info", "--config-dir")

@@ -16,8 +16,8 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from ib_runner.config.differences import LATE_NODES
 from ib_runner.config.explain import explain
+from ib_runner.differences import LATE_NODES
 from ib_runner.errors import UsageError
 
 CONF = "pkg://ib_runner.conf"

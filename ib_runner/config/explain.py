@@ -12,7 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from ib_runner.config.suggest import near_miss, one_of
+from ib_runner.wording import near_miss, one_of
 
 
 def explain(error: Exception, hydra: Hydra, name: str, overrides: Sequence[str]) -> str:

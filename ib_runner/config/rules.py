@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ib_runner.config.suggest import one_of
+from ib_runner.wording import one_of
 
 
 @dataclass(frozen=True)

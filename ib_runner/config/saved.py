@@ -10,11 +10,11 @@ from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 
 from ib_runner.config.compose import compose, parse, settings
-from ib_runner.config.differences import LATE_NODES, changed, leaves
 from ib_runner.config.explain import group_options
-from ib_runner.config.suggest import show
 from ib_runner.config.validate import TOP_LEVEL
+from ib_runner.differences import LATE_NODES, changed, leaves
 from ib_runner.errors import DamagedFileError, UsageError
+from ib_runner.wording import show
 
 #: what may differ from a run's own configuration in every stage
 ALWAYS = ("device", "logging", "output_root", "allow_targets", "hydra")

@@ -9,9 +9,9 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from ib_runner.config.rules import ENTRY, FINDING, NAMED_ENTRY, PLAIN, Rule
-from ib_runner.config.suggest import near_miss, show
 from ib_runner.config.trust import NAMED, ONE
 from ib_runner.errors import UsageError
+from ib_runner.wording import near_miss, show
 
 OPTIONAL = ("regularizer", "logging")
 TOP_LEVEL = {key.partition(".")[0] for key in PLAIN} | set(ONE)

@@ -13,13 +13,13 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from ib_runner.config.differences import changed
-from ib_runner.config.suggest import near_miss, show
+from ib_runner.differences import changed
 from ib_runner.errors import DamagedFileError, IbRunError, UsageError
 from ib_runner.runs import provenance
 from ib_runner.runs.atomic import make_folder, remove_temporaries, write_json, write_text
 from ib_runner.runs.lock import hold, is_held
 from ib_runner.tables.version import SCHEMA_VERSION
+from ib_runner.wording import near_miss, show
 
 if TYPE_CHECKING:  # each takes long to import; `list` needs none of them, tables not all
     import pandas as pd

@@ -3,10 +3,10 @@
 from collections import Counter
 from pathlib import Path
 
-from ib_runner.config.suggest import near_miss, one_of
 from ib_runner.errors import IbRunError, UsageError
 from ib_runner.runs.find import DAMAGED, Found, find_all
 from ib_runner.runs.folder import STATES, Run
+from ib_runner.wording import near_miss, one_of
 
 HEADER = ("path", "experiment", "state", "epochs", "accuracy")
 

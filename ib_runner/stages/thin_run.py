@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from ib_runner.config.rules import EPOCHS
-from ib_runner.config.suggest import show
 from ib_runner.errors import UsageError
 from ib_runner.runs.find import is_sweep
 from ib_runner.runs.folder import Run
 from ib_runner.runs.log import log_to, logger
 from ib_runner.tables.files import read_table
+from ib_runner.wording import show
 
 
 def thin(run: Run, keep: Sequence[int]) -> None:

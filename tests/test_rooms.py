@@ -1,0 +1,50 @@
+"""Rooms import one way: what `docs/contributing/architecture.md` says of them."""
+
+import ast
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import ib_runner
+
+ROOT = Path(ib_runner.__file__).parent
+#: what tables and runs both stand on: files written whole, and what made them
+BELOW = {"ib_runner.runs.atomic": "atomic", "ib_runner.runs.provenance": "provenance"}
+
+
+def room_of(module: str) -> str:
+    return BELOW.get(module, module.split(".")[1])
+
+
+def imports(path: Path) -> set[str]:
+    """The modules of ours that are imported when ``path`` is, not those of its functions."""
+    found = set()
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.ImportFrom) and node.module == "ib_runner":
+            found |= {f"ib_runner.{name.name}" for name in node.names}
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("ib_runner."):
+            found.add(node.module)
+    return found
+
+
+def rooms() -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for path in ROOT.rglob("*.py"):
+        module = ".".join(("ib_runner", *path.relative_to(ROOT).with_suffix("").parts))
+        if module not in ("ib_runner.__init__", "ib_runner.__main__"):
+            here = room_of(module)
+            found.setdefault(here, set()).update(room_of(one) for one in imports(path))
+            found[here].discard(here)
+    return found
+
+
+def test_no_circle():
+    TopologicalSorter(rooms()).prepare()  # CycleError names the rooms
+
+
+def test_who_knows_whom():
+    known = rooms()
+    assert not known["information"] & {"runs", "config", "stages", "commands", "measurements"}
+    assert not known["measurements"] & {"runs", "config", "stages", "commands", "figures"}
+    assert not known["figures"] & {"runs", "config", "stages", "commands", "measurements"}
+    assert not known["config"] & {"runs", "stages", "commands"}
+    assert "commands" not in known["stages"]
