@@ -1,5 +1,7 @@
 """Noisy networks: channels, fully connected networks, and access to their hidden layers."""
 
+from ib_runner.networks.behind import with_noise
+from ib_runner.networks.describe import describe
 from ib_runner.networks.fcn import FCN
 from ib_runner.networks.hidden import Hidden, channels, hidden_layers, noise_on
 from ib_runner.networks.noise import DropoutNoise, GaussianNoise, NoiseChannel, NoNoise
@@ -12,6 +14,8 @@ __all__ = [
     "NoNoise",
     "NoiseChannel",
     "channels",
+    "describe",
     "hidden_layers",
     "noise_on",
+    "with_noise",
 ]

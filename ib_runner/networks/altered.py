@@ -2,12 +2,19 @@
 
 from torch import nn
 
-_HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+from ib_runner.networks.behind import channels_behind
+
+_HOOKS = ("_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 
 
-def is_altered(network: nn.Module) -> bool:
-    """Whether a module of ``network`` has hooks or a ``forward`` of its own, not its type's."""
+def is_altered(network: nn.Module, *, but_noise: bool = False) -> bool:
+    """Whether a module of ``network`` has hooks or a ``forward`` of its own, not its type's.
+
+    ``but_noise``: the channels of ``with_noise`` do not count.
+    """
     return any(
-        "forward" in module.__dict__ or any(getattr(module, kind) for kind in _HOOKS)
+        "forward" in module.__dict__
+        or any(getattr(module, kind) for kind in _HOOKS)
+        or len(module._forward_hooks) != (len(channels_behind(module)) if but_noise else 0)
         for module in network.modules()
     )

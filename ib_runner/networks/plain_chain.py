@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from torch import nn
 
 from ib_runner.networks.altered import is_altered
+from ib_runner.networks.behind import channels_behind
 from ib_runner.networks.noise import DropoutNoise, GaussianNoise, NoiseChannel, NoNoise
 
 ACTIVATIONS = (nn.Identity, nn.Tanh, nn.ReLU, nn.LeakyReLU)
@@ -44,13 +45,15 @@ class PlainChain:
 
 def plain_chain(network: nn.Module) -> PlainChain | None:
     """``network`` as a plain chain; None unless it is an ``nn.Sequential`` whose modules do
-    nothing but what their types say: no hooks, no forward of their own.
+    nothing but what their types say: no hooks but channels put behind them, no forward of their
+    own.
     """
     if not isinstance(network, nn.Sequential) or type(network).forward is not nn.Sequential.forward:
         return None
-    if is_altered(network):
+    modules = [one for module in network for one in (module, *channels_behind(module))]
+    put_behind = sum(len(channels_behind(module)) for module in network.modules())
+    if is_altered(network, but_noise=True) or len(modules) != len(network) + put_behind:
         return None
-    modules = list(network)
     stages: list[Stage] = []
     while modules and type(modules[0]) is nn.Linear:
         linear = modules.pop(0)

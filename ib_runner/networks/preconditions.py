@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from ib_runner.datasets.arrays import as_inputs
 from ib_runner.errors import UnmeasurableError
+from ib_runner.networks.behind import channels_behind
 from ib_runner.networks.hidden import Hidden, Recorder, one_thread, reason_of, record, unwrapped
 from ib_runner.networks.inputs import fitted, in_double, precision
 from ib_runner.networks.noise import DropoutNoise, GaussianNoise, NoiseChannel, NoNoise
@@ -74,9 +75,14 @@ def measurable(network: nn.Module, x: Any, *, trusted: bool = False) -> Measurab
     )
 
 
-def layer_name(network: nn.Module, channel: NoiseChannel) -> str:
-    """The name by which ``network`` knows ``channel``."""
-    return next(name for name, module in network.named_modules() if module is channel)
+def channel_names(network: nn.Module) -> dict[NoiseChannel, tuple[str, bool]]:
+    """The name of each channel, and whether it is that of the module that it was put behind."""
+    names: dict[NoiseChannel, tuple[str, bool]] = {}
+    for name, module in network.named_modules():
+        names |= dict.fromkeys(channels_behind(module), (name, True))
+        if isinstance(module, NoiseChannel):
+            names.setdefault(module, (name, False))
+    return names
 
 
 def _on_cpu(network: nn.Module) -> nn.Module:
@@ -131,7 +137,7 @@ class _Trial:
         return record(self.network, rows, None, noise, self.first.channels)
 
     def _refuse(self, k: int, what: str) -> None:
-        name = layer_name(self.network, self.first.channels[k])
+        name, _ = channel_names(self.network)[self.first.channels[k]]
         raise UnmeasurableError(f"{type(self.network).__name__}, layer {k + 1} ({name}): {what}")
 
     def _axis(self, hidden: list[Hidden], n: int) -> None:

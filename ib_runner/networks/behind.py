@@ -1,0 +1,151 @@
+"""Noise channels put behind modules of any network, without an edit of its class."""
+
+import copy
+import difflib
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from torch import Tensor, nn
+
+from ib_runner.errors import UnmeasurableError
+from ib_runner.networks.hidden import reason_of, unwrapped
+from ib_runner.networks.noise import GaussianNoise, NoiseChannel
+
+#: the attributes in which a module keeps the channel behind it, or one behind what contains it
+_KEPT_AS = "channel_behind"
+#: modules that others run through: a child of theirs would be run as well
+_CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict, nn.ParameterList, nn.ParameterDict)
+_NEVER_CALLED = _CONTAINERS[1:]
+#: modules that give a tuple, whose first entry is the representation
+_FIRST_OF_TUPLE = (nn.RNNBase, nn.MultiheadAttention)
+
+Place = type[nn.Module] | str
+
+
+class Behind:
+    """A forward hook: what its module gives goes through ``channel``.
+
+    Of recurrent and attention layers, which give a tuple, the first entry does: the final state h_n
+    of a recurrent layer stays without noise.
+    """
+
+    def __init__(self, channel: NoiseChannel):
+        self.channel = channel
+
+    def __call__(self, module: nn.Module, inputs: Any, output: Any) -> Any:
+        if isinstance(output, tuple) and isinstance(module, _FIRST_OF_TUPLE):
+            return self(module, inputs, output[0]), *output[1:]
+        if not isinstance(output, Tensor):
+            raise UnmeasurableError(
+                f"{type(module).__name__} gives a {type(output).__name__}: noise can only be put "
+                "behind modules that give one tensor"
+            )
+        return self.channel(output)
+
+
+def with_noise(
+    network: nn.Module, beta: float = 0.1, after: Place | Sequence[Place] = ()
+) -> nn.Module:
+    """A copy of ``network`` with a channel T = S + N(0, ``beta``²) behind each module of ``after``.
+
+    ``after``: kinds of modules (``nn.ReLU``), names as ``network.named_modules()`` has them
+    ("encoder.layer3"), or patterns that a whole name fits ("re:encoder\\\\.layer\\\\d"). A module
+    that is called several times gives a layer at each call. ``network`` and its class are left as
+    they are; the copy has the same class, modules, names and state dict. See ``describe`` for the
+    layers that come of it.
+
+    Raises ``UnmeasurableError`` for what matches no module, for modules that have a channel already
+    or are never called, and for networks that cannot be copied.
+    """
+    noisy = _copied(unwrapped(network))
+    places = [after] if isinstance(after, type | str) else list(after)
+    if not places:
+        raise UnmeasurableError(
+            "after: kinds or names of the modules behind which noise is put, such as nn.ReLU"
+        )
+    chosen: dict[nn.Module, str] = {}
+    for place in places:
+        for name, module in _matching(noisy, place):
+            chosen.setdefault(module, name)
+    for module, name in chosen.items():
+        _put_behind(noisy, module, name, GaussianNoise(beta))
+    return noisy
+
+
+def channels_behind(module: nn.Module) -> list[NoiseChannel]:
+    """The channels that ``with_noise`` has put behind ``module``."""
+    return [hook.channel for hook in module._forward_hooks.values() if isinstance(hook, Behind)]
+
+
+def _copied(network: nn.Module) -> nn.Module:
+    try:
+        return copy.deepcopy(network)
+    except Exception as error:  # a user's module may raise anything
+        raise UnmeasurableError(
+            f"{type(network).__name__} cannot be copied: {reason_of(error)}"
+        ) from error
+
+
+def _matching(network: nn.Module, place: Place) -> Iterator[tuple[str, nn.Module]]:
+    modules = {
+        name: module
+        for name, module in network.named_modules(remove_duplicate=False)
+        if not isinstance(module, NoiseChannel)
+    }
+    found = [(name, module) for name, module in modules.items() if _is(place, name, module)]
+    if found:
+        return iter(found)
+    if isinstance(place, str):
+        close = difflib.get_close_matches(place.removeprefix("re:"), modules, 1)
+        hint = f"did you mean {close[0]}?" if close else f"there are {_some(filter(None, modules))}"
+    else:
+        hint = f"there are {_some(sorted({type(m).__name__ for m in modules.values()}))}"
+    shown = place if isinstance(place, str) else place.__name__
+    raise UnmeasurableError(f"after={shown}: no module of the network; {hint}")
+
+
+def _is(place: Place, name: str, module: nn.Module) -> bool:
+    if isinstance(place, str):
+        if not place.startswith("re:"):
+            return name == place
+        try:
+            return re.fullmatch(place.removeprefix("re:"), name) is not None
+        except re.error as error:
+            raise UnmeasurableError(f"after={place}: no pattern: {error}") from error
+    if not (isinstance(place, type) and issubclass(place, nn.Module)) or place is nn.Module:
+        raise UnmeasurableError(
+            f"after={place!r}: a kind of module such as nn.ReLU, or a name, is needed"
+        )
+    return isinstance(module, place)
+
+
+def _put_behind(network: nn.Module, module: nn.Module, name: str, channel: NoiseChannel) -> None:
+    if channels_behind(module):
+        raise UnmeasurableError(f"after={name}: there is a noise channel behind it already")
+    if isinstance(module, _NEVER_CALLED):
+        raise UnmeasurableError(
+            f"after={name}: a {type(module).__name__} is never called; name the modules in it"
+        )
+    keeper = _keeper(network, module)
+    keeper.add_module(f"{_KEPT_AS}_{len(list(keeper.children()))}", channel)
+    module.register_forward_hook(Behind(channel))
+
+
+def _keeper(network: nn.Module, module: nn.Module) -> nn.Module:
+    """Whose child the channel behind ``module`` becomes, so that modes and devices reach it.
+
+    ``module``, or one inside it, or any: one without children of its own, through which it might
+    run.
+    """
+    for candidate in (*module.modules(), *network.modules()):
+        if not isinstance(candidate, (*_CONTAINERS, NoiseChannel)) and all(
+            isinstance(child, NoiseChannel) for child in candidate.children()
+        ):
+            return candidate
+    raise UnmeasurableError(f"{type(network).__name__} has no module that could keep a channel")
+
+
+def _some(names: Any) -> str:
+    names = list(names)
+    return ", ".join(names[:8]) + (", …" if len(names) > 8 else "")
