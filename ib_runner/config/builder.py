@@ -13,6 +13,7 @@ from hydra.utils import get_object, instantiate
 from omegaconf import DictConfig, OmegaConf
 from torch import nn
 
+from ib_runner.config.declared import check_declared
 from ib_runner.config.moved import as_named_now
 from ib_runner.config.trust import OURS, check_package, targets_in
 from ib_runner.datasets import Dataset
@@ -134,6 +135,9 @@ class Builder:
             package = target.partition(".")[0]
             if package in OURS and package not in self.allow_targets:
                 _check_meant_for_entries(where, target)
+        name = node["_target_"]
+        if name.partition(".")[0] not in OURS:
+            _check_rules(key, name, node)
         try:
             return instantiate({**node, "_partial_": True}, _convert_="all")
         except HydraException as error:
@@ -187,6 +191,15 @@ def _check_meant_for_entries(key: str, target: str) -> None:
     optimizer = isinstance(found, type) and issubclass(found, torch.optim.Optimizer)
     if not ours and not optimizer:
         raise UsageError(f"{key}._target_={target}: nothing that a configuration may use.")
+
+
+def _check_rules(key: str, target: str, node: Mapping[str, Any]) -> None:
+    """What ``validate`` does for our entries, before anything is imported."""
+    try:
+        found = get_object(target)
+    except (HydraException, ImportError, ValueError):
+        return  # instantiating it says why
+    check_declared(key, found, node)
 
 
 def _reason(error: BaseException) -> str:

@@ -26,14 +26,14 @@ def validate(config: DictConfig) -> None:
     tree = OmegaConf.to_container(config, resolve=True)
     _check_known(tree)
     for key, rule in PLAIN.items():
-        _check(key, _get(tree, key), rule)
+        check_value(key, _get(tree, key), rule)
     for node in ONE:
         _check_collaborator(node, tree.get(node))
     for name, node in _named_entries(tree):
         _check_target(name, node)
         for key, rule in _rules_of(node["_target_"]).items():
             if key in node and not _named_by_network(tree, key, node[key]):
-                _check(f"{name}.{key}", node[key], rule)
+                check_value(f"{name}.{key}", node[key], rule)
     _check_names(tree, "measure.measurements", "measurement")
     _check_names(tree, "plot.figures", "figure")
     _check_schedule(tree["trainer"])
@@ -64,7 +64,8 @@ def _get(tree: Mapping[str, Any], key: str) -> Any:
     return tree
 
 
-def _check(key: str, value: Any, rule: Rule) -> None:
+def check_value(key: str, value: Any, rule: Rule) -> None:
+    """Raise ``UsageError`` where ``rule`` does not accept the ``value`` of ``key``."""
     if rule.accepts(value):
         return
     wrong = next((one for one in _words(value) if one not in rule.choices), None)
@@ -104,7 +105,7 @@ def _check_collaborator(name: str, node: Any) -> None:
     for key, rule in rules.items():
         if key not in node:
             raise UsageError(f"{name}.{key}: missing; it needs {rule.needs}.")
-        _check(f"{name}.{key}", node[key], rule)
+        check_value(f"{name}.{key}", node[key], rule)
     # torch's optimizers take more than the learning rate, and check it themselves
     if not node["_target_"].startswith("torch."):
         for key in node:

@@ -1,0 +1,59 @@
+"""A user's own entry declares rules, and gets the messages that ours get."""
+
+import pytest
+
+MODULE = """
+from typing import Annotated
+
+from ib_runner.config.rules import choice, each, optional, whole
+from ib_runner.networks import FCN
+
+
+class Mine(FCN):
+    def __init__(
+        self,
+        n_inputs: int,
+        n_outputs: int,
+        noise,
+        depth: Annotated[int, whole(1, 3)],
+        activation: str = "tanh",
+        shape: Annotated[str, choice("cone", "tube")] = "tube",
+        cut: Annotated[list[int] | None, optional(each(whole(1), "layers"), "none")] = None,
+    ):
+        super().__init__(n_inputs, n_outputs, [4] * depth, activation, noise)
+"""
+
+
+@pytest.fixture
+def own(ib_run, tmp_path, monkeypatch):
+    """A command line with a network of the user's own, whose keys are given."""
+    (tmp_path / "declared_networks.py").write_text(MODULE)
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    def run(keys):
+        network = f"network={{_target_: declared_networks.Mine, {keys}}}"
+        return ib_run("train", "~network", f"+{network}", "trainer.epochs=1", "--dry-run")
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        ("depth: 0", "network.depth=0: needs a whole number ≥ 1 and ≤ 3."),
+        ("depth: true", "network.depth=true: needs a whole number ≥ 1 and ≤ 3."),
+        ("depth: 2, shape: tub", "network.shape=tub: needs cone or tube. Did you mean tube?"),
+        ("depth: 2, cut: [0]", "network.cut=[0]: needs layers, or null for none."),
+    ],
+)
+def test_mistakes(keys, message, own, tmp_path):
+    status, out, err = own(keys)
+    assert (status, out) == (2, [])
+    assert err.strip() == f"ib-run: {message}"
+    assert not (tmp_path / "outputs").exists()
+
+
+def test_what_the_rules_accept(own):
+    status, out, err = own("depth: 2, shape: cone, cut: null")
+    assert status == 0, err
+    assert "1 epochs of 13 steps" in out[1]
