@@ -25,7 +25,7 @@ import pandas as pd
 from ib_runner import cli
 from ib_runner.runs.folder import Run
 from ib_runner.stages import measure, plot, train  # noqa: F401 - imported once, for all forks
-from ib_runner.tables.schema import key_columns
+from ib_runner.tables.schema import table_named
 
 STAGES = ("train", "measure", "plot")
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
@@ -215,7 +215,7 @@ def differences(peace: Path, killed: Path) -> Iterator[str]:
                 yield f"{name} has other bytes"
         elif name.endswith(".parquet"):
             one, other = (values(Run(path), Path(name).stem) for path in (killed, peace))
-            if one.duplicated(key_columns(Path(name).stem)).any():
+            if one.duplicated(table_named(Path(name).stem).key).any():
                 yield f"{name} has rows with the same key"
             if not one.equals(other):
                 yield f"{name} has other values"

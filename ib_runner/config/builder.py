@@ -19,9 +19,10 @@ from ib_runner.config.trust import OURS, check_package, targets_in
 from ib_runner.datasets import Dataset
 from ib_runner.datasets.checked import checked
 from ib_runner.errors import UsageError
+from ib_runner.measurements.measurement import table_of
 from ib_runner.measurements.trial import try_measuring
 from ib_runner.seeds import stream_seed
-from ib_runner.tables.schema import TABLES, define_table
+from ib_runner.selections.context import OverRuns
 from ib_runner.training.schedule import schedule
 from ib_runner.training.targets import check_loss
 from ib_runner.training.trial import try_training
@@ -89,7 +90,7 @@ class Builder:
         names = self.config.measure.measurements
         built = {name: self._call(f"measurement.{name}") for name in names}
         for name, one in built.items():
-            _define_table(f"measurement.{name}", one)
+            _check_table(f"measurement.{name}", one)
         return built
 
     def figures(self) -> dict[str, Any]:
@@ -146,12 +147,12 @@ class Builder:
 
 def for_runs(entries: Mapping[str, Any]) -> dict[str, Any]:
     """Those of the built ``entries`` that are for a single run."""
-    return {name: one for name, one in entries.items() if not hasattr(one, "over_runs")}
+    return {name: one for name, one in entries.items() if not isinstance(one, OverRuns)}
 
 
 def for_sweeps(entries: Mapping[str, Any]) -> dict[str, Any]:
     """Those of the built ``entries`` that are for all runs of a sweep together."""
-    return {name: one for name, one in entries.items() if hasattr(one, "over_runs")}
+    return {name: one for name, one in entries.items() if isinstance(one, OverRuns)}
 
 
 def resolve_device(device: str) -> torch.device:
@@ -161,19 +162,12 @@ def resolve_device(device: str) -> torch.device:
     return torch.device(device)
 
 
-def _define_table(key: str, measurement: Any) -> None:
-    """Make known the table of ``measurement``, where it brings one of its own."""
-    table, columns = getattr(measurement, "table", None), getattr(measurement, "columns", None)
+def _check_table(key: str, measurement: Any) -> None:
+    """Raise ``UsageError`` where the rows of ``measurement`` have no table to go to."""
     try:
-        if columns is not None:
-            define_table(table, columns)
+        table_of(measurement)
     except (TypeError, ValueError) as error:
         raise UsageError(f"{key}: {error}.") from error
-    if table not in TABLES:
-        raise UsageError(
-            f"{key}: {type(measurement).__name__} has the table {table}, which there is not.\n"
-            "Give the class the columns of a table of its own: columns = {name: Column(…), …}."
-        )
 
 
 def _check_meant_for_entries(key: str, target: str) -> None:

@@ -12,7 +12,8 @@ from matplotlib.figure import Figure
 from ib_runner.figures.epochs import epoch_axis
 from ib_runner.figures.layers import layer_name
 from ib_runner.figures.style import COLUMN, DENSITY_MAP, new_figure, styled
-from ib_runner.selections.context import Context, Tables
+from ib_runner.selections.context import Context, Tables, facts
+from ib_runner.tables.layers import Layers
 
 #: shares of a layer's values at which the colours end
 SHARES = LogNorm(1e-3, 1.0, clip=True)
@@ -21,7 +22,7 @@ SHARES = LogNorm(1e-3, 1.0, clip=True)
 class ActivationHistogram:
     """A heat map for each layer, one below the other."""
 
-    tables_needed = ("activation_histogram",)
+    tables_needed = ("activation_histogram", "layers")
 
     @styled
     def __call__(self, tables: Tables, context: Context) -> Figure:
@@ -29,7 +30,7 @@ class ActivationHistogram:
         n_layers = table["layer"].nunique()
         figure = new_figure(COLUMN, 0.5 + 0.9 * n_layers)
         panels = figure.subplots(n_layers, sharex=True, squeeze=False)[:, 0]
-        mesh = draw_activations(panels, table, context)
+        mesh = draw_activations(panels, table, facts(tables))
         for axes in panels[:-1]:
             epoch_axis(axes, int(table["epoch"].max()), label=False)
         for axes in panels:
@@ -38,7 +39,7 @@ class ActivationHistogram:
         return figure
 
 
-def draw_activations(panels: Sequence[Axes], table: pd.DataFrame, context: Context) -> QuadMesh:
+def draw_activations(panels: Sequence[Axes], table: pd.DataFrame, layers: Layers) -> QuadMesh:
     """A heat map on each of ``panels``: share of the layer's values in a bin, over epochs.
 
     Where the activation is unbounded, the end bins hold all that is beyond, and say so.
@@ -58,7 +59,7 @@ def draw_activations(panels: Sequence[Axes], table: pd.DataFrame, context: Conte
         axes.set_title(layer_name(layer), pad=3)
         ticks = [edges[0], (edges[0] + edges[-1]) / 2, edges[-1]]
         names = [f"{tick:g}".replace("-", "−") for tick in ticks]
-        if context.bounds is None:
+        if layers.bounds(int(layer)) is None:
             names = [f"≤ {names[0]}", names[1], f"≥ {names[2]}"]
         axes.set_yticks(ticks, names)
         epoch_axis(axes, int(table["epoch"].max()))

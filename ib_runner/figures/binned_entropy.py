@@ -1,6 +1,5 @@
 """H(Bin(T_ℓ)) of whole layers over epochs (bottom of Fig. 5, and Fig. 7)."""
 
-import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -8,8 +7,8 @@ from ib_runner.figures.epochs import epoch_axis, marker
 from ib_runner.figures.layers import layer_legend, layer_line, layer_name
 from ib_runner.figures.style import COLUMN, GREY, new_figure, styled
 from ib_runner.figures.units import convert
-from ib_runner.selections.bins import whole_layers, widths_of_layers
-from ib_runner.selections.context import Context, Tables
+from ib_runner.selections.bins import OfWidth, by_width
+from ib_runner.selections.context import Context, Tables, facts
 
 
 class BinnedEntropy:
@@ -18,7 +17,7 @@ class BinnedEntropy:
     ``from_zero`` false shows the range of the values only, however narrow.
     """
 
-    tables_needed = ("binned_entropy",)
+    tables_needed = ("binned_entropy", "layers")
 
     def __init__(self, from_zero: bool = True):
         self.from_zero = from_zero
@@ -26,11 +25,11 @@ class BinnedEntropy:
     @styled
     def __call__(self, tables: Tables, context: Context) -> Figure:
         table = tables("binned_entropy")
-        widths = widths_of_layers(table)
+        widths, h_x = by_width(table), facts(tables).h_x
         figure = new_figure(COLUMN, 0.4 + 1.6 * len(widths))
         panels = figure.subplots(len(widths), sharex=True, squeeze=False)[:, 0]
         for axes, width in zip(panels, widths, strict=True):
-            draw_binned_entropy(axes, table, context, width, self.from_zero)
+            draw_binned_entropy(axes, width, h_x, context.unit, self.from_zero)
         for axes in panels[:-1]:
             epoch_axis(axes, int(table["epoch"].max()), label=False)
         layer_legend(panels[0])
@@ -38,22 +37,22 @@ class BinnedEntropy:
 
 
 def draw_binned_entropy(
-    axes: Axes, table: pd.DataFrame, context: Context, width: float, from_zero: bool = True
+    axes: Axes, binned: OfWidth, h_x: float, unit: str, from_zero: bool = True
 ) -> None:
-    """H(Bin(T_ℓ)) for bins of ``width`` on ``axes``, with H(X) as a dotted line."""
-    n_layers = int(table["layer"].max())
-    for layer, rows in whole_layers(table, width).groupby("layer"):
-        entropy = convert(rows["entropy"], context.unit)
+    """H(Bin(T_ℓ)) for bins of one width on ``axes``, with H(X), ``h_x`` nats, as a dotted line."""
+    n_layers = int(binned.rows["layer"].max())
+    for layer, rows in binned.rows.groupby("layer"):
+        entropy = convert(rows["entropy"], unit)
         style = layer_line(layer, n_layers)
         axes.plot(rows["epoch"], entropy, label=layer_name(layer), marker=marker(rows), **style)
-    highest = convert(context.h_x, context.unit)
+    highest = convert(h_x, unit)
     axes.axhline(highest, color=GREY, linewidth=0.6, linestyle=":")
     if from_zero:
         axes.set_ylim(0, 1.05 * highest)  # axes may be shared: what is drawn first must not decide
     else:
         axes.margins(y=0.2)  # the width is written below the lines
         axes.ticklabel_format(axis="y", useOffset=False)
-    axes.set_ylabel(rf"$H(\mathrm{{Bin}}(T_\ell))$ [{context.unit}]")
-    name = f"bin width {width:g}"
+    axes.set_ylabel(rf"$H(\mathrm{{Bin}}(T_\ell))$ [{unit}]")
+    name = f"bin width {binned.width}"
     axes.text(0.98, 0.04, name, transform=axes.transAxes, fontsize=7, ha="right")
-    epoch_axis(axes, int(table["epoch"].max()))
+    epoch_axis(axes, int(binned.rows["epoch"].max()))

@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter
 
-from ib_runner.selections.context import Context, Tables, read
+from ib_runner.selections.context import Context, Tables, facts, read
 from ib_runner.selections.information import certified, of_layer
 from ib_runner.selections.turning import spread_epochs, turning_points
 
@@ -58,7 +58,7 @@ def marked_epochs(
         return sorted(set(context.epochs))
     if near is not None:
         return sorted({_nearest(available, epoch) for epoch in near})
-    turns = _turning_epochs(tables, context)
+    turns = _turning_epochs(tables)
     return spread_epochs(available, count, [e for e in turns if e in available][: count - 1])
 
 
@@ -67,11 +67,11 @@ def _nearest(available: np.ndarray, epoch: int) -> int:
     return int(available[np.abs(np.log1p(available) - np.log1p(epoch)).argmin()])
 
 
-def _turning_epochs(tables: Tables, context: Context) -> list[int]:
+def _turning_epochs(tables: Tables) -> list[int]:
     information = read(tables, "mutual_information")
     if information is None:
         return []
-    rows = certified(information, context.beta)
+    rows = certified(information, facts(tables))
     if rows.empty:
         return []
     turns = turning_points(of_layer(rows, -1))

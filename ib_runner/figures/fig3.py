@@ -25,12 +25,11 @@ class Fig3:
     the baseline, networks of different seeds.
     """
 
-    tables_needed = ("cosine_similarity",)
+    tables_needed = ("cosine_similarity", "layers")
 
     @styled
     def over_runs(self, tables: Tables, runs: Runs) -> Figure:
-        table = tables("cosine_similarity")
-        found = similarities(table, runs.contexts)
+        found = similarities(tables, runs.contexts)
         lines = {str(condition): rows for condition, rows in found.related.items()}
         shown = pd.concat([*lines.values(), found.unrelated])
         layers = sorted(shown["layer"].unique())

@@ -14,7 +14,7 @@ from ib_runner.figures.epochs import marked_epochs
 from ib_runner.figures.mutual_information import draw_information
 from ib_runner.figures.noise_levels import draw_noise_levels
 from ib_runner.figures.style import PAGE, letter, new_figure, styled
-from ib_runner.selections.context import Context, Tables
+from ib_runner.selections.context import Context, Tables, facts
 from ib_runner.selections.information import layer_number
 
 
@@ -25,7 +25,7 @@ class Fig4:
     ``layer``, of one unit, counts from 1 or backwards from −1.
     """
 
-    tables_needed = ("density", "mutual_information")
+    tables_needed = ("density", "mutual_information", "layers")
 
     def __init__(self, layer: int = -1, epochs: Sequence[int] | None = None):
         self.layer = layer
@@ -34,7 +34,7 @@ class Fig4:
     @styled
     def __call__(self, tables: Tables, context: Context) -> Figure:
         density, information = tables("density"), tables("mutual_information")
-        layer = layer_number(density, self.layer)
+        layer, layers = layer_number(density, self.layer), facts(tables)
         epochs = marked_epochs(tables, context, density, N_CURVES, self.epochs)
         figure = new_figure(PAGE, 4.6)
         (left, right), (bottom_left, bottom_right) = figure.subfigures(2, 2)
@@ -42,8 +42,8 @@ class Fig4:
         draw_density_at(curves, density, layer, epochs)
         heat = right.subplots()
         density_bar(right, draw_density(heat, density, layer), heat)
-        draw_information(bottom_left.subplots(), information, context)
-        draw_noise_levels(bottom_right.subplots(), information, context, layer)
+        draw_information(bottom_left.subplots(), information, layers, context)
+        draw_noise_levels(bottom_right.subplots(), information, layers.h_x, context.unit, layer)
         for place, name in zip((left, right, bottom_left, bottom_right), "abcd", strict=True):
             letter(place, name)
         return figure

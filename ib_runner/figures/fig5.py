@@ -16,8 +16,8 @@ from ib_runner.figures.losses import draw_losses
 from ib_runner.figures.mutual_information import draw_information, draw_marks
 from ib_runner.figures.representation import LETTERS, N_MARKS, draw_scatters
 from ib_runner.figures.style import PAGE, new_figure, styled
-from ib_runner.selections.bins import default_width
-from ib_runner.selections.context import Context, Tables
+from ib_runner.selections.bins import of_default_width
+from ib_runner.selections.context import Context, Tables, facts
 
 
 class Fig5:
@@ -32,6 +32,7 @@ class Fig5:
         "training",
         "binned_entropy",
         "representation",
+        "layers",
     )
 
     def __init__(self, layer: int = -1, epochs: Sequence[int] | None = None):
@@ -44,15 +45,15 @@ class Fig5:
         figure = new_figure(PAGE, 7.2)
         top, bottom = figure.subfigures(2, 1, height_ratios=(1.35, 5.85))
         left, right = bottom.subfigures(1, 2, width_ratios=(4.6, 2.15))
-        self._values(top, tables, context)
+        self._values(top, tables)
         self._curves(left, tables, context, epochs)
-        self._scatters(right, tables, context, epochs)
+        self._scatters(right, tables, epochs)
         return figure
 
-    def _values(self, figure: SubFigure, tables: Tables, context: Context) -> None:
+    def _values(self, figure: SubFigure, tables: Tables) -> None:
         table = tables("activation_histogram")
         panels = figure.subplots(1, table["layer"].nunique(), sharey=True, squeeze=False)[0]
-        mesh = draw_activations(panels, table, context)
+        mesh = draw_activations(panels, table, facts(tables))
         panels[0].set_ylabel("value")
         share_bar(figure, mesh, panels)
 
@@ -61,19 +62,18 @@ class Fig5:
     ) -> None:
         panels: Sequence[Axes] = figure.subplots(3, 1, height_ratios=(2.4, 1.2, 1.6))
         information, entropy = tables("mutual_information"), tables("binned_entropy")
-        draw_information(panels[0], information, context)
+        layers = facts(tables)
+        draw_information(panels[0], information, layers, context)
         marks = list(zip(LETTERS, epochs, strict=False))
-        draw_marks(panels[0], information, context, self.layer, marks)
+        draw_marks(panels[0], information, layers, context, self.layer, marks)
         layer_legend(panels[0])
         draw_losses(panels[1], tables("training"), context)
-        draw_binned_entropy(panels[2], entropy, context, default_width(entropy, context.beta))
+        draw_binned_entropy(panels[2], of_default_width(entropy, layers), layers.h_x, context.unit)
         last = max(int(one["epoch"].max()) for one in (information, entropy, tables("training")))
         for axes in panels:
             epoch_axis(axes, last, label=axes is panels[-1])
 
-    def _scatters(
-        self, figure: SubFigure, tables: Tables, context: Context, epochs: Sequence[int]
-    ) -> None:
+    def _scatters(self, figure: SubFigure, tables: Tables, epochs: Sequence[int]) -> None:
         places = list(figure.add_gridspec(len(epochs), 1))
         table = tables("representation")
-        draw_scatters(figure, places, table, context, self.layer, epochs, zoom=1.25)
+        draw_scatters(figure, places, table, facts(tables), self.layer, epochs, zoom=1.25)

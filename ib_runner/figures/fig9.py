@@ -7,13 +7,13 @@ from ib_runner.figures.layers import layer_legend
 from ib_runner.figures.mutual_information import draw_information
 from ib_runner.figures.parameter import draw_parameters
 from ib_runner.figures.style import PAGE, letter, new_figure, styled
-from ib_runner.selections.context import Context, Tables
+from ib_runner.selections.context import Context, Tables, facts
 
 
 class Fig9:
     """(a) every weight and bias, (b), (c) p(t) of both layers, (d) I(X;T_ℓ) and bounds on it."""
 
-    tables_needed = ("parameter", "density", "mutual_information")
+    tables_needed = ("parameter", "density", "mutual_information", "layers")
 
     @styled
     def __call__(self, tables: Tables, context: Context) -> Figure:
@@ -28,7 +28,7 @@ class Fig9:
             heat = place.subplots()
             density_bar(place, draw_density(heat, density, layer), heat)
         axes = places[3].subplots()
-        draw_information(axes, tables("mutual_information"), context)
+        draw_information(axes, tables("mutual_information"), facts(tables), context)
         layer_legend(axes)
         for place, name in zip(places, "abcd", strict=True):
             letter(place, name)

@@ -15,8 +15,8 @@ from ib_runner.figures.layers import layer_name
 from ib_runner.figures.over_runs import layout
 from ib_runner.figures.style import COLUMN, GREY, PAGE, new_figure, styled
 from ib_runner.figures.units import convert
-from ib_runner.selections.context import Context, Tables
-from ib_runner.selections.information import about_both, bin_width
+from ib_runner.selections.context import Context, Tables, facts
+from ib_runner.selections.information import about_both, binned_widths
 
 #: without the yellow end that paper swallows
 EPOCH_MAP = LinearSegmentedColormap.from_list(
@@ -32,16 +32,17 @@ class InformationPlane:
     Of a network without noise, binned information: I(X;Bin(T_ℓ)) against I(Y;Bin(T_ℓ)).
     """
 
-    tables_needed = ("mutual_information",)
+    tables_needed = ("mutual_information", "layers")
 
     def applies(self, tables: Tables, context: Context) -> bool:
         """Whether the information about Y was measured."""
-        return len(about_both(tables("mutual_information"), context.beta)) > 0
+        return len(about_both(tables("mutual_information"), facts(tables))) > 0
 
     @styled
     def __call__(self, tables: Tables, context: Context) -> Figure:
         table = tables("mutual_information")
-        rows = about_both(table, context.beta)
+        measured = facts(tables)
+        rows = about_both(table, measured)
         columns = [c for c in rows.columns if c not in ("layer", "epoch")]
         rows = rows.assign(**{c: convert(rows[c], context.unit) for c in columns})
         layers = np.unique(rows["layer"])
@@ -56,10 +57,11 @@ class InformationPlane:
             axes.remove()
         for axes in panels[max(0, len(layers) - n_columns) : len(layers)]:
             axes.tick_params(labelbottom=True)  # nothing is below
-        representation, width = r"T_\ell", None
-        if context.beta == 0:
-            representation, width = r"\mathrm{Bin}(T_\ell)", bin_width(table)
-        bins = "" if width is None else f", bins of width {width:g}"
+        representation, bins = r"T_\ell", ""
+        if not measured.gaussian:
+            representation = r"\mathrm{Bin}(T_\ell)"
+            widths = ", ".join(f"{width:g}" for width in binned_widths(table))
+            bins = widths and f", bins of width {widths}"
         figure.supxlabel(f"$I(X;{representation})$ [{context.unit}]{bins}", fontsize=8)
         figure.supylabel(f"$I(Y;{representation})$ [{context.unit}]", fontsize=8)
         bar = figure.colorbar(

@@ -10,7 +10,6 @@ from ib_runner.figures.layers import layer_name
 from ib_runner.figures.over_runs import layout
 from ib_runner.figures.style import COLUMN, GREY, PAGE, new_figure
 from ib_runner.figures.units import convert
-from ib_runner.selections.context import Context
 
 N_COLUMNS = 3
 #: entries of the legend in one row, in a figure of a column's width and of the page's
@@ -23,16 +22,17 @@ def layer_panels(
     quantity: str,
     lines: str,
     last_epoch: int,
-    context: Context,
+    h_x: float,
+    unit: str,
 ) -> Figure:
-    """``draw(axes, layer)`` draws the labelled ``lines`` of one layer; H(X) is dotted.
+    """``draw(axes, layer)`` draws the labelled ``lines`` of one layer; ``h_x``, nats, is dotted.
 
-    ``quantity`` is what goes up.
+    ``quantity`` is what the vertical axis shows, in ``unit``.
     """
     n_rows, n_columns = layout(len(layers), N_COLUMNS)
     width = COLUMN if n_columns == 1 else PAGE
     figure = new_figure(width, 0.5 + 1.8 * n_rows)
-    highest = convert(context.h_x, context.unit)
+    highest = convert(h_x, unit)
     grid = figure.subplots(n_rows, n_columns, squeeze=False, sharey=True)
     for axes, layer in zip(grid.flat, layers, strict=False):
         draw(axes, layer)
@@ -41,7 +41,7 @@ def layer_panels(
         axes.set_ylim(0, 1.05 * highest)
         epoch_axis(axes, last_epoch)
     for axes in grid[:, 0]:
-        axes.set_ylabel(f"{quantity} [{context.unit}]")
+        axes.set_ylabel(f"{quantity} [{unit}]")
     for axes in grid.flat[len(layers) :]:
         axes.remove()
     handles, labels = grid[0, 0].get_legend_handles_labels()

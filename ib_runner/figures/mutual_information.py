@@ -13,8 +13,9 @@ from ib_runner.figures.layers import layer_legend, layer_line, layer_name
 from ib_runner.figures.style import COLUMN, GREY, new_figure, styled
 from ib_runner.figures.units import convert
 from ib_runner.information.estimate import Status
-from ib_runner.selections.context import Context, Tables
+from ib_runner.selections.context import Context, Tables, facts
 from ib_runner.selections.information import BINNED, certified, exact, of_layer, pairwise, paper
+from ib_runner.tables.layers import Layers
 
 CROSS = {"marker": "x", "markersize": 4, "linestyle": "none", "zorder": 4}
 EXACT = {"color": "black", "linewidth": 0.8, "linestyle": (0, (4, 2)), "zorder": 3}
@@ -33,7 +34,7 @@ class MutualInformation:
     Where they were measured: quadrature as a dashed line, the pairwise bounds as dotted ones.
     """
 
-    tables_needed = ("mutual_information",)
+    tables_needed = ("mutual_information", "layers")
 
     def applies(self, tables: Tables, context: Context) -> bool:
         """Not to networks without Gaussian noise, whose information is vacuous."""
@@ -45,21 +46,21 @@ class MutualInformation:
         figure = new_figure(COLUMN, 2.4)
         axes = figure.subplots()
         table = tables("mutual_information")
-        draw_information(axes, table, context)
+        draw_information(axes, table, facts(tables), context)
         layer_legend(axes)
         return figure
 
 
-def draw_information(axes: Axes, table: pd.DataFrame, context: Context) -> None:
+def draw_information(axes: Axes, table: pd.DataFrame, layers: Layers, context: Context) -> None:
     """I(X;T_ℓ) of every layer on ``axes``, with the epoch axis and H(X) as a dotted line."""
     n_layers = int(table["layer"].max())
-    for layer, rows in certified(table, context.beta).groupby("layer"):
+    for layer, rows in certified(table, layers).groupby("layer"):
         style = layer_line(layer, n_layers)
         mi, lower, upper = (convert(rows[name], context.unit) for name in ("mi", "lower", "upper"))
         axes.fill_between(rows["epoch"], lower, upper, color=style["color"], alpha=0.3, linewidth=0)
         axes.plot(rows["epoch"], mi, label=layer_name(layer), **style)
-    handles = _draw_other_methods(axes, table, context)
-    axes.axhline(convert(context.h_x, context.unit), **ENTROPY)
+    handles = _draw_other_methods(axes, table, layers, context.unit)
+    axes.axhline(convert(layers.h_x, context.unit), **ENTROPY)
     axes.set_ylim(bottom=0)
     axes.set_ylabel(rf"$I(X;T_\ell)$ [{context.unit}]")
     epoch_axis(axes, int(table["epoch"].max()))
@@ -70,7 +71,7 @@ def draw_information(axes: Axes, table: pd.DataFrame, context: Context) -> None:
         axes.text(0.5, 0.5, f"no estimate: {reasons}", transform=axes.transAxes, ha="center")
 
 
-def _draw_other_methods(axes: Axes, table: pd.DataFrame, context: Context) -> list[Line2D]:
+def _draw_other_methods(axes: Axes, table: pd.DataFrame, layers: Layers, unit: str) -> list[Line2D]:
     """What was found beside the certified values; a line of the key for each kind."""
     handles = []
     for label, found, style in (
@@ -78,12 +79,12 @@ def _draw_other_methods(axes: Axes, table: pd.DataFrame, context: Context) -> li
         ("quadrature", exact, EXACT),
         ("pairwise bounds", pairwise, PAIRWISE),
     ):
-        rows = found(table, context.beta)
+        rows = found(table, layers)
         for (layer, _), one in rows.groupby(["layer", "method"]):
-            values = convert(one["mi"], context.unit)
+            values = convert(one["mi"], unit)
             axes.plot(one["epoch"], values, **{"color": layer_line(layer)["color"], **style})
             cannot_be = one[one["status"] == IMPOSSIBLE]
-            values = convert(cannot_be["mi"], context.unit)
+            values = convert(cannot_be["mi"], unit)
             axes.plot(cannot_be["epoch"], values, **{"color": layer_line(layer)["color"], **RING})
         if len(rows):
             handles.append(Line2D([], [], label=label, **{"color": GREY, **style}))
@@ -106,10 +107,15 @@ def _key(axes: Axes, others: Sequence[Line2D]) -> None:
 
 
 def draw_marks(
-    axes: Axes, table: pd.DataFrame, context: Context, layer: int, marks: Sequence[tuple[str, int]]
+    axes: Axes,
+    table: pd.DataFrame,
+    layers: Layers,
+    context: Context,
+    layer: int,
+    marks: Sequence[tuple[str, int]],
 ) -> None:
     """Letters (name, epoch) with arrows to the curve of ``layer``, where it has that epoch."""
-    rows = certified(table, context.beta)
+    rows = certified(table, layers)
     curve = {} if rows.empty else of_layer(rows, layer).set_index("epoch")["mi"].to_dict()
     for name, epoch in marks:
         if epoch not in curve:

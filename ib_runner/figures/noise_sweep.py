@@ -11,8 +11,8 @@ from ib_runner.figures.layers import layer_legend, layer_line, layer_name
 from ib_runner.figures.over_runs import draw_band, over_seeds
 from ib_runner.figures.style import COLUMN, new_figure, styled
 from ib_runner.figures.units import convert
-from ib_runner.findings.trajectory import fall
-from ib_runner.selections.context import Runs, Tables
+from ib_runner.selections.changes import fall
+from ib_runner.selections.context import Runs, Tables, facts, of_run, read
 from ib_runner.selections.information import best
 
 #: from few to much noise, without the yellow end that paper swallows
@@ -24,12 +24,12 @@ SHIFT = 0.02
 class InformationByNoise:
     """I(X;T_ℓ) over epochs, a panel for each layer, a line for each β, a band over its seeds."""
 
-    tables_needed = ("mutual_information",)
+    tables_needed = ("mutual_information", "layers")
     keys_needed = ("noise.beta",)
 
     @styled
     def over_runs(self, tables: Tables, runs: Runs) -> Figure:
-        table = best_of_runs(tables("mutual_information"), runs)
+        table = best_of_runs(tables, runs)
         context = next(iter(runs.contexts.values()))
         betas = np.unique(table["trained"])
         colours = colormaps[NOISE_MAP](np.linspace(*NOISE_RANGE, len(betas)))
@@ -46,7 +46,8 @@ class InformationByNoise:
             r"$I(X;T_\ell)$",
             r"noise $\beta$",
             int(table["epoch"].max()),
-            context,
+            _h_x(tables, runs),
+            context.unit,
         )
 
 
@@ -56,12 +57,12 @@ class CompressionByNoise:
     Bars: the certified interval of a single run, or the inter-quartile range over its seeds.
     """
 
-    tables_needed = ("mutual_information",)
+    tables_needed = ("mutual_information", "layers")
     keys_needed = ("noise.beta",)
 
     @styled
     def over_runs(self, tables: Tables, runs: Runs) -> Figure:
-        table = best_of_runs(tables("mutual_information"), runs)
+        table = best_of_runs(tables, runs)
         context = next(iter(runs.contexts.values()))
         figure = new_figure(COLUMN, 2.3)
         axes = figure.subplots()
@@ -77,19 +78,28 @@ class CompressionByNoise:
         return figure
 
 
-def best_of_runs(table: pd.DataFrame, runs: Runs) -> pd.DataFrame:
-    """Each run's best values at the noise ``trained`` with, that β being a further column.
+def best_of_runs(tables: Tables, runs: Runs) -> pd.DataFrame:
+    """Each run's best values at its own noise; ``trained`` is the swept ``noise.beta``.
 
     Raises ``ValueError`` where no run has any.
     """
     frames = []
-    for run, context in runs.contexts.items():
-        rows = best(table[table["run"] == run], context.beta)
+    for run in runs.contexts:
+        own = of_run(tables, run)
+        if read(own, "layers") is None or own("layers").empty:
+            continue
+        rows = best(own("mutual_information"), facts(own))
         if len(rows):
-            frames.append(rows.assign(trained=context.beta))
+            frames.append(rows.assign(trained=rows["noise.beta"].astype(float)))
     if not frames:
         raise ValueError("no run has estimates of I(X;T) at the noise it was trained with")
     return pd.concat(frames, ignore_index=True)
+
+
+def _h_x(tables: Tables, runs: Runs) -> float:
+    """H(X), nats: the largest of the runs', which have the same inputs as a rule."""
+    there = [of_run(tables, run) for run in runs.contexts]
+    return max(facts(one).h_x for one in there if len(one("layers")))
 
 
 def _falls(rows: pd.DataFrame) -> pd.DataFrame:
@@ -97,7 +107,7 @@ def _falls(rows: pd.DataFrame) -> pd.DataFrame:
     found = []
     for beta, of_beta in rows.groupby("trained"):
         falls = [fall(one.reset_index(drop=True)) for _, one in of_beta.groupby("run")]
-        middles = [(one.low + one.high) / 2 for one in falls]
+        middles = [one.middle for one in falls]
         if len(falls) == 1:
             low, high = falls[0].low, falls[0].high
         else:

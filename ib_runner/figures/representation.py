@@ -12,8 +12,9 @@ from matplotlib.ticker import LinearLocator, NullFormatter
 
 from ib_runner.figures.epochs import marked_epochs
 from ib_runner.figures.style import CLASSES, COLUMN, colour, new_figure, styled
-from ib_runner.selections.context import Context, Tables
+from ib_runner.selections.context import Context, Tables, facts
 from ib_runner.selections.information import layer_number
+from ib_runner.tables.layers import Layers
 
 N_MARKS = 4
 AZIMUTHS = (-58.0, 32.0)
@@ -26,7 +27,7 @@ class Representation:
     ``epochs``: the measured ones nearest to these are shown; None: chosen from the tables.
     """
 
-    tables_needed = ("representation",)
+    tables_needed = ("representation", "layers")
 
     def __init__(self, layer: int = -1, epochs: Sequence[int] | None = None):
         self.layer = layer
@@ -39,7 +40,8 @@ class Representation:
         n_rows = -(-len(epochs) // 2)
         figure = new_figure(COLUMN, 0.3 + 1.75 * n_rows)
         places = figure.add_gridspec(n_rows, 2)
-        draw_scatters(figure, list(places)[: len(epochs)], table, context, self.layer, epochs)
+        layers = facts(tables)
+        draw_scatters(figure, list(places)[: len(epochs)], table, layers, self.layer, epochs)
         return figure
 
 
@@ -47,7 +49,7 @@ def draw_scatters(
     figure: Figure | SubFigure,
     places: Sequence[SubplotSpec],
     table: pd.DataFrame,
-    context: Context,
+    layers: Layers,
     layer: int,
     epochs: Sequence[int],
     zoom: float = 1.05,
@@ -63,7 +65,7 @@ def draw_scatters(
     clouds = {epoch: np.stack(one["value"].to_list()) for epoch, one in rows.groupby("epoch")}
     classes = {epoch: one["label"].to_numpy() for epoch, one in rows.groupby("epoch")}
     clouds, name = _in_three_dimensions(clouds, epochs[-1])
-    limits = _limits(clouds, context)
+    limits = _limits(clouds, layers.bounds(number) if name == "unit" else None)
     azimuth = _azimuth(clouds[epochs[-1]])
     panels = []
     for place, letter, epoch in zip(places, LETTERS, epochs, strict=False):
@@ -86,12 +88,12 @@ def _in_three_dimensions(clouds, last):
     return {epoch: (cloud - mean) @ directions.T for epoch, cloud in clouds.items()}, "component"
 
 
-def _limits(clouds, context: Context) -> tuple[float, float]:
-    """One range for all axes and epochs, so that movements are seen: the activation's, if any."""
-    if context.bounds is not None:
-        return context.bounds
+def _limits(clouds, bounds: tuple[float, float] | None) -> tuple[float, float]:
+    """One range for all axes and epochs, so that movements are seen: ``bounds``, if there are."""
+    if bounds is not None:
+        return bounds
     values = np.concatenate([cloud.ravel() for cloud in clouds.values()])
-    return values.min(), values.max()
+    return float(values.min()), float(values.max())
 
 
 def _axes(figure, place: SubplotSpec, dim: int, limits, name: str) -> Axes:

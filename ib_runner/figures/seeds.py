@@ -13,9 +13,10 @@ from ib_runner.figures.losses import LINES, loss_values
 from ib_runner.figures.over_runs import draw_band, group_name, layout, over_seeds, seed_groups
 from ib_runner.figures.style import GREY, PAGE, new_figure, styled
 from ib_runner.figures.units import convert
-from ib_runner.selections.bins import default_width, whole_layers
-from ib_runner.selections.context import Context, Runs, Tables
+from ib_runner.selections.bins import of_default_width
+from ib_runner.selections.context import Context, Runs, Tables, read
 from ib_runner.selections.information import best
+from ib_runner.tables.layers import Layers
 
 N_COLUMNS = 4
 #: of the losses: as many as the axis can show
@@ -23,7 +24,7 @@ MOST_EPOCHS = 400
 #: lines narrower than a single run's, that bands are seen
 THINNER = 0.6
 
-Draw = Callable[[Axes, pd.DataFrame, Context], None]
+Draw = Callable[[Axes, pd.DataFrame, Layers | None, Context], None]
 
 
 class Seeds:
@@ -53,13 +54,13 @@ class Seeds:
         last = int(tables("training")["epoch"].max())
         for number, (values, names) in enumerate(groups.items()):
             block, column = divmod(number, n_columns)
-            context = runs.contexts[names[0]]
+            context, layers = runs.contexts[names[0]], _facts(tables, names)
             for row, (table, draw) in enumerate(self.panels.items()):
                 panel = axes[block * len(self.panels) + row, column]
                 rows = tables(table)
                 rows = rows[rows["run"].isin(names)]
                 if len(rows):
-                    draw(panel, rows, context)
+                    draw(panel, rows, layers, context)
                 else:
                     panel.text(0.5, 0.5, "not measured", transform=panel.transAxes, ha="center")
                 epoch_axis(panel, last, label=row == len(self.panels) - 1)
@@ -72,18 +73,27 @@ class Seeds:
         return figure
 
 
-def _information(axes: Axes, table: pd.DataFrame, context: Context) -> None:
-    for layer, rows in best(table, context.beta).groupby("layer"):
+def _facts(tables: Tables, names: Sequence[str]) -> Layers | None:
+    """What was measured, the same in all runs ``names`` but for their seed; None: nothing."""
+    table = read(tables, "layers")
+    rows = None if table is None else table[table["run"].isin(names)]
+    if rows is None or rows.empty:
+        return None
+    return Layers(rows[rows["run"] == rows["run"].iloc[0]])
+
+
+def _information(axes: Axes, table: pd.DataFrame, layers: Layers, context: Context) -> None:
+    for layer, rows in best(table, layers).groupby("layer"):
         band = over_seeds(rows, "mi")
         _draw_layer(axes, convert(band, context.unit), int(layer))
-    axes.axhline(convert(context.h_x, context.unit), color=GREY, linewidth=0.6, linestyle=":")
+    axes.axhline(convert(layers.h_x, context.unit), color=GREY, linewidth=0.6, linestyle=":")
     axes.set_ylim(bottom=0)
     axes.set_ylabel(rf"$I(X;T_\ell)$ [{context.unit}]")
     if len(axes.lines) == 1:
         axes.text(0.5, 0.5, "no estimate", transform=axes.transAxes, ha="center")
 
 
-def _losses(axes: Axes, table: pd.DataFrame, context: Context) -> None:
+def _losses(axes: Axes, table: pd.DataFrame, layers: Layers | None, context: Context) -> None:
     last = int(table["epoch"].max())
     shown = {0, *np.geomspace(1, max(last, 1), MOST_EPOCHS).astype(int).tolist()}
     table = table[table["epoch"].isin(shown)]
@@ -97,15 +107,15 @@ def _losses(axes: Axes, table: pd.DataFrame, context: Context) -> None:
     axes.set_ylabel(label)
 
 
-def _binned_entropy(axes: Axes, table: pd.DataFrame, context: Context) -> None:
-    width = default_width(table, context.beta)
-    for layer, rows in whole_layers(table, width).groupby("layer"):
+def _binned_entropy(axes: Axes, table: pd.DataFrame, layers: Layers, context: Context) -> None:
+    width, rows_of_width = of_default_width(table, layers)
+    for layer, rows in rows_of_width.groupby("layer"):
         _draw_layer(axes, convert(over_seeds(rows, "entropy"), context.unit), int(layer))
-    axes.axhline(convert(context.h_x, context.unit), color=GREY, linewidth=0.6, linestyle=":")
+    axes.axhline(convert(layers.h_x, context.unit), color=GREY, linewidth=0.6, linestyle=":")
     axes.set_ylim(bottom=0)
     axes.set_ylabel(rf"$H(\mathrm{{Bin}}(T_\ell))$ [{context.unit}]")
     note = {"transform": axes.transAxes, "fontsize": 7, "ha": "right"}
-    axes.text(0.98, 0.04, f"bin width {width:g}", **note)
+    axes.text(0.98, 0.04, f"bin width {width}", **note)
 
 
 DRAW: dict[str, Draw] = {

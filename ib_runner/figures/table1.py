@@ -17,11 +17,11 @@ PAPERS = {"color": GREY, "marker": "D", "markersize": 3.5}
 class Table1:
     """A row for each condition of the sweep, at the last epoch that all of its runs have."""
 
-    tables_needed = ("training",)
+    tables_needed = ("training", "layers")
 
     @styled
     def over_runs(self, tables: Tables, runs: Runs) -> Figure:
-        epoch, errors = errors_by_condition(tables("training"), runs.contexts)
+        epoch, errors = errors_by_condition(tables, runs.contexts)
         figure = new_figure(PAGE, 0.75 + 0.3 * len(errors))
         axes, words = figure.subplots(1, 2, width_ratios=(3, 2), sharey=True)
         for row, (condition, one) in enumerate(errors.items()):

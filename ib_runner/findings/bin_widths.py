@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 
 from ib_runner.findings.finding import Finding, Quantity, Undecidable
+from ib_runner.selections.bins import several_widths, whole_layers
 from ib_runner.selections.context import Context, Tables
 from ib_runner.selections.information import of_layer
 
@@ -18,9 +19,7 @@ class BinnedFall(Finding):
     quantity = "the largest fall of H(Bin) from a layer's peak to the end (nats)"
 
     def measure(self, tables: Tables, context: Context) -> Quantity:
-        falls = _whole_layers(self.table(tables, "binned_entropy")).agg(
-            lambda h: h.max() - h.iloc[-1]
-        )
+        falls = _entropies(self.table(tables, "binned_entropy")).agg(lambda h: h.max() - h.iloc[-1])
         listed = ", ".join(
             f"{fall:.2f} in layer {layer} (width {width:g})"
             for (layer, width), fall in falls.items()
@@ -40,15 +39,14 @@ class GapToInput(Finding):
         rows = of_layer(self.table(tables, "binned_entropy"), self.layer)
         if rows.empty:
             raise Undecidable(f"layer {self.layer} is not in the table")
-        highest = _whole_layers(rows).max().max()
-        gap = context.h_x - float(highest)
-        return Quantity(f"at most {highest:.2f} nats, H(X) = {context.h_x:.3f}", gap, gap)
+        highest, h_x = float(_entropies(rows).max().max()), self.facts(tables).h_x
+        gap = h_x - highest
+        return Quantity(f"at most {highest:.2f} nats, H(X) = {h_x:.3f}", gap, gap)
 
 
-def _whole_layers(table: pd.DataFrame) -> Any:
+def _entropies(table: pd.DataFrame) -> Any:
     """H(Bin(T_ℓ)) of whole layers over epochs, for each (layer, bin_width)."""
-    rows = table[table["unit"].isna()].sort_values("epoch")
-    return rows.groupby(["layer", "bin_width"])["entropy"]
+    return whole_layers(table).groupby(["layer", "bin_width"])["entropy"]
 
 
 class ByWidth(Finding):
@@ -57,10 +55,9 @@ class ByWidth(Finding):
     def entropies(self, tables: Tables) -> pd.DataFrame:
         """epoch, layer, bin_width, entropy of whole layers; ``Undecidable`` with one width."""
         table = self.table(tables, "binned_entropy")
-        rows = table[table["unit"].isna()]
-        if rows["bin_width"].nunique() < 2:
-            raise Undecidable(f"whole layers have {rows['bin_width'].nunique()} bin width, not two")
-        return rows
+        if not several_widths(table):
+            raise Undecidable("no whole layer has two bin widths")
+        return whole_layers(table)
 
 
 class SmallerBins(ByWidth):
@@ -97,12 +94,13 @@ class SmallestBins(ByWidth):
         rows = self.entropies(tables)
         last = rows[rows["epoch"] == rows["epoch"].max()]
         smallest = last[last["bin_width"] == last["bin_width"].min()].sort_values("layer")
-        gaps = context.h_x - smallest["entropy"]
+        h_x = self.facts(tables).h_x
+        gaps = h_x - smallest["entropy"]
         listed = ", ".join(
             f"{gap:.3f} (layer {layer})" for gap, layer in zip(gaps, smallest["layer"], strict=True)
         )
         text = (
-            f"H(X) = {context.h_x:.3f} is missed by {listed} nats with bins of "
+            f"H(X) = {h_x:.3f} is missed by {listed} nats with bins of "
             f"{last['bin_width'].min():g} at epoch {rows['epoch'].max()}"
         )
         return Quantity(text, float(gaps.max()), float(gaps.max()))

@@ -4,7 +4,7 @@ import pandas as pd
 
 from ib_runner.findings.finding import Quantity, Undecidable
 from ib_runner.findings.trajectory import Trajectory
-from ib_runner.selections.bins import default_width, whole_layers
+from ib_runner.selections.bins import of_default_width
 from ib_runner.selections.context import Context, Tables
 
 #: with fewer epochs a rank correlation is mostly luck
@@ -21,12 +21,11 @@ class BinnedEntropyFollows(Trajectory):
         if information["lower"].max() <= information["upper"].min():
             raise Undecidable("I does not vary beyond its intervals: there is nothing to follow")
         table = self.table(tables, "binned_entropy")
-        width = default_width(table, context.beta)
-        rows = whole_layers(table, width)
+        width, rows = of_default_width(table, self.facts(tables))
         entropy = rows[rows["layer"] == information["layer"].iloc[0]].set_index("epoch")["entropy"]
         both = pd.concat([information["mi"], entropy], axis="columns", join="inner")
         if len(both) < FEWEST_EPOCHS:
             raise Undecidable(f"both are known at {len(both)} epochs, {FEWEST_EPOCHS} are needed")
         correlation = float(both["mi"].rank().corr(both["entropy"].rank()))
-        text = f"rank correlation {correlation:.2f} over {len(both)} epochs, bin width {width:g}"
+        text = f"rank correlation {correlation:.2f} over {len(both)} epochs, bin width {width}"
         return Quantity(text, correlation, correlation)

@@ -20,7 +20,8 @@ LEAST_CLUSTERED = 0.5
 class ClusterPurity(Finding):
     """The share of clustered samples that are of their cluster's commonest class, at the end.
 
-    Clusters are cells of width 10β with two samples or more, the symbols of H(Bin(T_ℓ)).
+    Clusters are cells with two samples or more, as wide as the bins are by default, 10β: the
+    symbols of H(Bin(T_ℓ)).
     ``layer`` counts from 1, or backwards from −1.
     """
 
@@ -37,7 +38,8 @@ class ClusterPurity(Finding):
             raise Undecidable(f"the representations of layer {self.layer} are not in the table")
         values = torch.from_numpy(np.stack(last["value"].to_list()))
         labels = torch.tensor(last["label"].to_numpy())
-        found = clusters(values, labels, 10 * context.beta)
+        layer = int(last["layer"].iloc[0])
+        found = clusters(values, labels, self.facts(tables).bin_width(layer))
         text = (
             f"{found.n_clusters} clusters hold {100 * found.share:.0f} % of the samples at epoch "
             f"{last['epoch'].iloc[0]}, {100 * found.purity:.1f} % of these in their cluster's class"

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from ib_runner.findings.finding import Finding, Quantity, Undecidable
-from ib_runner.findings.trajectory import after, fall
+from ib_runner.findings.trajectory import after
+from ib_runner.selections.changes import Change, fall
 from ib_runner.selections.context import Context, Tables
 from ib_runner.selections.information import best
 
@@ -24,7 +25,7 @@ class LargestCompression(Finding):
         self.quantity = f"the largest fall from a layer's peak{after(since)} to the end (nats)"
 
     def measure(self, tables: Tables, context: Context) -> Quantity:
-        rows = best(self.table(tables, "mutual_information"), context.beta)
+        rows = best(self.table(tables, "mutual_information"), self.facts(tables))
         rows = rows[rows["epoch"] >= self.since]
         falls = {
             layer: fall(one.reset_index(drop=True))
@@ -33,11 +34,13 @@ class LargestCompression(Finding):
         }
         if not falls:
             raise Undecidable(f"no layer has intervals at two epochs{after(self.since)}")
-        low, high = (max(ends) for ends in zip(*(one[1:] for one in falls.values()), strict=True))
+        low, high = (
+            max(ends) for ends in zip(*((one.low, one.high) for one in falls.values()), strict=True)
+        )
         return Quantity(_listed(falls), low, high)
 
 
-def _listed(falls: Mapping[int, Quantity]) -> str:
+def _listed(falls: Mapping[int, Change]) -> str:
     """The layers whose falls are worth a word."""
     shown = [
         f"{max(one.low, 0.0):.2f} to {one.high:.2f} in layer {layer}"

@@ -18,13 +18,18 @@ class Similarity(FindingOverRuns):
 
     def found(self, tables: Tables, runs: Runs) -> tuple[Similarities, pd.DataFrame]:
         """All of it, and the mean of each layer (rows) and condition (columns, by noise)."""
-        found = similarities(self.table(tables, "cosine_similarity"), runs.contexts)
+        found = self._similarities(tables, runs)
         if found.reference != Condition():
             raise Undecidable("there is no run without noise to compare with")
         if not found.related:
             raise Undecidable("no run has the seed of one without noise")
         means = [mean_by_layer(rows) for rows in found.related.values()]
         return found, pd.concat(means, axis="columns", keys=map(str, found.related))
+
+    def _similarities(self, tables: Tables, runs: Runs) -> Similarities:
+        for name in ("cosine_similarity", "layers"):
+            self.table(tables, name)  # or it cannot be told
+        return similarities(tables, runs.contexts)
 
 
 class SimilarityFalls(Similarity):

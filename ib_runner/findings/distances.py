@@ -9,6 +9,7 @@ import pandas as pd
 from ib_runner.findings.finding import Finding, Quantity, Undecidable
 from ib_runner.selections.context import Context, Tables
 from ib_runner.selections.information import of_layer
+from ib_runner.tables.layers import BETAS_PER_BIN
 
 
 class ClassSeparation(Finding):
@@ -49,12 +50,13 @@ class TightPairs(Finding):
         self.layer = layer
 
     def measure(self, tables: Tables, context: Context) -> Quantity:
-        if context.beta == 0:
-            raise Undecidable("without noise there is no scale to call tight")
         rows = of_layer(self.table(tables, "distance_histogram"), self.layer)
+        beta = self.facts(tables).beta(int(rows["layer"].iloc[0])) if len(rows) else 0.0
+        if beta == 0:
+            raise Undecidable("without noise there is no scale to call tight")
         last = rows[(rows["epoch"] == rows["epoch"].max()) & (rows["pairs"] == "within")]
         shares = last["count"] / last["count"].sum()
-        tight = 10 * context.beta
+        tight = BETAS_PER_BIN * beta
         low = float(shares[last["right"] <= tight].sum())
         high = float(shares[last["left"] < tight].sum())
         text = f"between {100 * low:.1f} and {100 * high:.1f} % of the within-class pairs"

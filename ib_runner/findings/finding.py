@@ -7,6 +7,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from ib_runner.selections.context import Context, Runs, Tables, read
+from ib_runner.tables.layers import Layers
 
 #: what was measured, where the tables do not tell
 NOTHING = "nothing"
@@ -81,6 +82,13 @@ class Rule:
                 f"and this is about epoch {self.min_epoch} and later"
             )
         return table
+
+    def facts(self, tables: Tables) -> Layers:
+        """What was measured of the run; ``Undecidable`` where nothing was."""
+        table = read(tables, "layers")
+        if table is None or table.empty:
+            raise Undecidable("there is no table layers")
+        return Layers(table)
 
     @property
     def rule(self) -> str:

@@ -8,7 +8,7 @@ from scipy import stats
 from ib_runner.findings.finding import Finding, FindingOverRuns, Quantity, Undecidable
 from ib_runner.selections.context import Context, Runs, Tables
 from ib_runner.selections.misclassified import errors_by_condition
-from ib_runner.selections.table1 import TABLE_1, Condition
+from ib_runner.selections.table1 import TABLE_1, Condition, condition
 
 
 class Table1Errors(Finding):
@@ -19,16 +19,17 @@ class Table1Errors(Finding):
     quantity = "the distance from Table 1's mean, in its standard deviations,"
 
     def measure(self, tables: Tables, context: Context) -> Quantity:
-        reported = TABLE_1.get(context.condition)
+        trained = condition(self.facts(tables))
+        reported = TABLE_1.get(trained)
         if reported is None:
-            raise Undecidable(f"Table 1 has no row for {context.condition}")
+            raise Undecidable(f"Table 1 has no row for {trained}")
         table = self.table(tables, "training")
         last = table[table["split"] == "test"].sort_values("epoch").iloc[-1]
         if pd.isna(last["errors"]):
             raise Undecidable("a regression has no errors")
         distance = float(last["errors"] - reported.mean) / reported.sd
         text = (
-            f"{last['errors']} errors at epoch {last['epoch']}; Table 1, {context.condition}: "
+            f"{last['errors']} errors at epoch {last['epoch']}; Table 1, {trained}: "
             f"{reported.mean:g} ± {reported.sd:g}"
         )
         return Quantity(text, distance, distance)
@@ -48,16 +49,17 @@ class ErrorsDifference(FindingOverRuns):
         self.quantity = f"errors ({self.condition}) less errors (deterministic), mean over seeds,"
 
     def measure(self, tables: Tables, runs: Runs) -> Quantity:
-        table = self.table(tables, "training")
+        for name in ("training", "layers"):
+            self.table(tables, name)  # or it cannot be told
         try:
-            epoch, errors = errors_by_condition(table, runs.contexts)
+            epoch, errors = errors_by_condition(tables, runs.contexts)
         except ValueError as error:
             raise Undecidable(str(error)) from error
         if epoch < self.min_epoch:
             raise Undecidable(f"a run ends at epoch {epoch}, this is about epoch {self.min_epoch}")
-        for condition in (self.condition, Condition()):
-            if condition not in errors:
-                raise Undecidable(f"there is no run with {condition}")
+        for one in (self.condition, Condition()):
+            if one not in errors:
+                raise Undecidable(f"there is no run with {one}")
         difference = (errors[self.condition] - errors[Condition()]).dropna()
         if len(difference) < 2:
             raise Undecidable(f"both conditions have {len(difference)} seeds in common, not 2")

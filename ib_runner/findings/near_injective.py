@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ib_runner.findings.finding import Finding, Quantity, Undecidable
-from ib_runner.selections.bins import whole_layers
+from ib_runner.selections.bins import of_width
 from ib_runner.selections.context import Context, Tables
 
 
@@ -21,7 +21,7 @@ class NearInjective(Finding):
         self.bin_width = bin_width
 
     def measure(self, tables: Tables, context: Context) -> Quantity:
-        rows = whole_layers(self.table(tables, "binned_entropy"), self.bin_width)
+        rows = of_width(self.table(tables, "binned_entropy"), self.bin_width)
         rows = rows[rows["layer"].isin(self.layers)]
         if set(rows["layer"]) != set(self.layers):
             raise Undecidable(
@@ -29,9 +29,10 @@ class NearInjective(Finding):
                 f"width {self.bin_width:g}"
             )
         lowest = rows.loc[rows["entropy"].idxmin()]
+        h_x = self.facts(tables).h_x
         text = (
             f"{lowest['entropy']:.3f} nats or more (least in layer {lowest['layer']:g}, epoch "
-            f"{lowest['epoch']:g}), H(X) = {context.h_x:.3f}"
+            f"{lowest['epoch']:g}), H(X) = {h_x:.3f}"
         )
-        short = float(context.h_x - lowest["entropy"])
+        short = float(h_x - lowest["entropy"])
         return Quantity(text, short, short)

@@ -3,9 +3,10 @@
 import numpy as np
 
 from ib_runner.findings.finding import Quantity, Undecidable
-from ib_runner.findings.trajectory import Trajectory, fall
+from ib_runner.findings.trajectory import Trajectory
+from ib_runner.selections.changes import fall
 from ib_runner.selections.context import Context, Tables
-from ib_runner.selections.information import best, of_layer
+from ib_runner.selections.information import best_at, of_layer
 
 
 class FallAtLargestNoise(Trajectory):
@@ -17,7 +18,7 @@ class FallAtLargestNoise(Trajectory):
         table = self.table(tables, "mutual_information")
         falls = {}
         for beta in np.unique(table["beta"]):
-            rows = of_layer(best(table, beta), self.layer).reset_index(drop=True)
+            rows = of_layer(best_at(table, beta), self.layer).reset_index(drop=True)
             if len(rows) > 1:
                 falls[beta] = fall(rows)
         if len(falls) < 2:

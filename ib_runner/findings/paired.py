@@ -9,7 +9,7 @@ import pandas as pd
 from scipy import stats
 
 from ib_runner.findings.finding import Finding, FindingOverRuns, Quantity, Undecidable
-from ib_runner.selections.context import Runs, Tables
+from ib_runner.selections.context import Runs, Tables, of_run
 
 #: of the interval of the mean difference
 CONFIDENCE = 0.95
@@ -72,16 +72,6 @@ class PairedDifference(FindingOverRuns):
         for key, run in sides[0].items():
             if key in sides[1]:
                 yield run, sides[1][key]
-
-
-def of_run(tables: Tables, run: str) -> Tables:
-    """The sweep's tables as those of one run: its rows alone."""
-
-    def table(name: str) -> pd.DataFrame:
-        rows = tables(name)
-        return rows[rows["run"] == run].reset_index(drop=True)
-
-    return table
 
 
 def _reach(values: list[float]) -> float:

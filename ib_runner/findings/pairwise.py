@@ -5,6 +5,7 @@ import pandas as pd
 from ib_runner.findings.finding import Quantity, Undecidable
 from ib_runner.findings.trajectory import Trajectory
 from ib_runner.selections.context import Context, Tables
+from ib_runner.selections.information import pairwise
 
 
 class PairwiseBounds(Trajectory):
@@ -14,13 +15,8 @@ class PairwiseBounds(Trajectory):
 
     def measure(self, tables: Tables, context: Context) -> Quantity:
         rows = self.information(tables, context).set_index("epoch")
-        table = self.table(tables, "mutual_information")
-        bounds = table[
-            table["method"].isin(["pairwise_lower", "pairwise_upper"])
-            & (table["layer"] == rows["layer"].iloc[0])
-            & (table["target"] == "x")
-            & ((table["beta"] - context.beta).abs() <= 1e-9 * context.beta)
-        ].dropna(subset=["mi"])
+        bounds = pairwise(self.table(tables, "mutual_information"), self.facts(tables))
+        bounds = bounds[bounds["layer"] == rows["layer"].iloc[0]].reset_index(drop=True)
         if bounds.empty:
             raise Undecidable(f"layer {self.layer} has no pairwise bounds")
         distance = (bounds["mi"] - bounds["epoch"].map(rows["mi"])).abs()

@@ -28,25 +28,33 @@ class Saturation(Finding):
             self.quantity = f"the growth, since epoch {since}, of {self.quantity}"
 
     def measure(self, tables: Tables, context: Context) -> Quantity:
-        if context.bounds is None:
-            raise Undecidable("the activation is unbounded")
         rows = of_layer(self.table(tables, "activation_histogram"), self.layer)
+        bounds = self.facts(tables).bounds(int(rows["layer"].iloc[0])) if len(rows) else None
+        if bounds is None:
+            raise Undecidable("the activation is unbounded, or the layer was not measured")
         share = rows.groupby("epoch")[["left", "right", "count"]].apply(
-            _share_near_ends, bounds=context.bounds
+            _share_near_ends, bounds=bounds
         )
         end = share.iloc[-1]
         if self.since is None:
-            text = f"{100 * end:.1f} % of the values near ±1 at epoch {share.index[-1]}"
+            text = (
+                f"{100 * end:.1f} % of the values near {_ends(bounds)} at epoch {share.index[-1]}"
+            )
             return Quantity(text, end, end)
         early = share[share.index <= self.since]
         if early.empty:
             raise Undecidable(f"no epoch up to {self.since} was measured")
         begin = early.iloc[-1]
         text = (
-            f"{100 * begin:.1f} % of the values near ±1 at epoch {early.index[-1]}, "
+            f"{100 * begin:.1f} % of the values near {_ends(bounds)} at epoch {early.index[-1]}, "
             f"{100 * end:.1f} % at epoch {share.index[-1]}"
         )
         return Quantity(text, end - begin, end - begin)
+
+
+def _ends(bounds: tuple[float, float]) -> str:
+    low, high = bounds
+    return f"±{high:g}" if low == -high else f"{low:g} or {high:g}"
 
 
 def _share_near_ends(bins: pd.DataFrame, bounds: tuple[float, float]) -> float:

@@ -6,6 +6,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from ib_runner.findings.finding import Finding, Quantity, Undecidable
+from ib_runner.selections.changes import Change, fall, rise
 from ib_runner.selections.context import Context, Tables
 from ib_runner.selections.information import best, of_layer
 from ib_runner.selections.turning import turning_points
@@ -21,7 +22,7 @@ class Trajectory(Finding):
     def information(self, tables: Tables, context: Context, since: int = 0) -> pd.DataFrame:
         """The layer's rows from epoch ``since`` on; ``Undecidable`` without two intervals."""
         table = self.table(tables, "mutual_information")
-        rows = of_layer(best(table, context.beta), self.layer)
+        rows = of_layer(best(table, self.facts(tables)), self.layer)
         rows = rows[rows["epoch"] >= since].reset_index(drop=True)
         if len(rows) < 2:
             from_then_on = f" from epoch {since} on" if since else ""
@@ -40,7 +41,7 @@ class Compression(Trajectory):
         self.quantity = f"the fall from the peak{after(since)} to the end (nats)"
 
     def measure(self, tables: Tables, context: Context) -> Quantity:
-        return fall(self.information(tables, context, self.since))
+        return _told(fall(self.information(tables, context, self.since)), "falls")
 
 
 class Rise(Trajectory):
@@ -49,9 +50,7 @@ class Rise(Trajectory):
     quantity = "the rise to the peak (nats)"
 
     def measure(self, tables: Tables, context: Context) -> Quantity:
-        rows = self.information(tables, context)
-        peak = rows["mi"].idxmax()
-        return _difference(rows.loc[rows["mi"][: peak + 1].idxmin()], rows.loc[peak], "rises")
+        return _told(rise(self.information(tables, context)), "rises")
 
 
 class Variation(Trajectory):
@@ -77,8 +76,9 @@ class GapToInput(Trajectory):
     def measure(self, tables: Tables, context: Context) -> Quantity:
         rows = self.information(tables, context)
         highest = rows.loc[rows["mi"].idxmax()]
-        text = f"{value(highest)}, H(X) = {context.h_x:.3f}"
-        return Quantity(text, context.h_x - highest["upper"], context.h_x - highest["lower"])
+        h_x = self.facts(tables).h_x
+        text = f"{value(highest)}, H(X) = {h_x:.3f}"
+        return Quantity(text, h_x - highest["upper"], h_x - highest["lower"])
 
 
 class Peak(Trajectory):
@@ -103,11 +103,6 @@ class Peak(Trajectory):
         return Quantity(text, int(rows["epoch"][first]), int(rows["epoch"][last]))
 
 
-def fall(rows: pd.DataFrame) -> Quantity:
-    """By how much I falls from its highest value in ``rows`` to the last one, nats."""
-    return _difference(rows.loc[rows["mi"].idxmax()], rows.iloc[-1], "falls")
-
-
 def after(since: int) -> str:
     """How rules say from when on they count."""
     return f" after epoch {since}" if since else ""
@@ -122,14 +117,13 @@ def _as_high(rows: pd.DataFrame, position: int) -> tuple[int, int]:
     return first, last
 
 
-def _difference(before: pd.Series, after: pd.Series, verb: str) -> Quantity:
-    """By how much I rises or falls between two rows, the intervals taken at their worst."""
-    upper, lower = (after, before) if verb == "rises" else (before, after)
+def _told(change: Change, verb: str) -> Quantity:
+    """By how much I rises or falls, in words too."""
+    before, after, low, high = change
     if before["epoch"] == after["epoch"]:
-        return Quantity(f"never {verb}: {value(before)} is the extreme", 0.0, 0.0)
-    low, high = upper["lower"] - lower["upper"], upper["upper"] - lower["lower"]
-    change = f"{verb} by {upper['mi'] - lower['mi']:.2f} [{low:.2f}, {high:.2f}] nats"
-    return Quantity(f"{change}: {value(before)}, {value(after)}", low, high)
+        return Quantity(f"never {verb}: {value(before)} is the extreme", low, high)
+    size = f"{verb} by {abs(after['mi'] - before['mi']):.2f} [{low:.2f}, {high:.2f}] nats"
+    return Quantity(f"{size}: {value(before)}, {value(after)}", low, high)
 
 
 def value(row: pd.Series) -> str:

@@ -26,8 +26,9 @@ class BelowInputEntropy(Finding):
             for values, kind in ((ends, "certified lower ends"), (exact, "exact values"))
             if len(values)
         ]
-        excess = max(float(one.max()) for one in (ends, exact) if len(one)) - context.h_x
-        return Quantity(f"{', '.join(listed)}; H(X) = {context.h_x:.3f}", excess, excess)
+        h_x = self.facts(tables).h_x
+        excess = max(float(one.max()) for one in (ends, exact) if len(one)) - h_x
+        return Quantity(f"{', '.join(listed)}; H(X) = {h_x:.3f}", excess, excess)
 
 
 class DataProcessing(Finding):
@@ -36,7 +37,7 @@ class DataProcessing(Finding):
     quantity = "the largest lower end above the upper end of the layer before (nats)"
 
     def measure(self, tables: Tables, context: Context) -> Quantity:
-        rows = best(self.table(tables, "mutual_information"), context.beta)
+        rows = best(self.table(tables, "mutual_information"), self.facts(tables))
         lower = rows.pivot_table(index="epoch", columns="layer", values="lower")
         upper = rows.pivot_table(index="epoch", columns="layer", values="upper")
         excess = (lower - upper.shift(axis="columns")).stack().dropna()

@@ -3,19 +3,19 @@
 from collections.abc import Sequence
 
 import pandas as pd
-from torch import Tensor
 
 from ib_runner.errors import UsageError
 from ib_runner.information.binning import binned_entropy, unit_entropies
 from ib_runner.measurements.measurement import EveryEpoch, rows
 from ib_runner.measurements.snapshot import Snapshot
-from ib_runner.networks.activations import BOUNDS
 
 
 class BinnedEntropy(EveryEpoch):
-    """``bin_widths`` None stands for 10β, the paper's choice.
+    """``bin_widths`` None stands for 10β, the paper's choice, of each layer's own β; for bounded
+    activations at most half their range.
 
-    ``activation``: the lowest bin of a bounded one includes its lower end. ``layers`` None are all
+    The lowest bin of a bounded layer includes its lower end; ``activation`` None: its range is what
+    the network shows. ``layers`` None are all
     hidden ones; ``whole`` and ``units`` say whether of whole layers and of every unit. Several
     entries may share the table, as long as no two make the same rows.
 
@@ -35,13 +35,12 @@ class BinnedEntropy(EveryEpoch):
         if not (whole or units):
             raise ValueError("whole and units are both false: nothing is left to measure")
         self.bin_widths = bin_widths
-        self.lowest = BOUNDS[activation][0] if activation in BOUNDS else None
+        self.activation = activation
         self.layers = layers
         self.whole = whole
         self.units = units
 
     def __call__(self, snapshot: Snapshot) -> pd.DataFrame:
-        widths = self.bin_widths or [10 * snapshot.beta]
         return rows(
             [
                 {
@@ -53,17 +52,34 @@ class BinnedEntropy(EveryEpoch):
                     "entropy": entropy,
                 }
                 for layer in chosen_layers(self.layers, snapshot)
-                for width in widths
-                for unit, entropy in self._entropies(snapshot.representations[layer], width)
+                for width in self._widths(snapshot, layer)
+                for unit, entropy in self._entropies(snapshot, layer, width)
             ]
         )
 
-    def _entropies(self, values: Tensor, width: float) -> list[tuple[int | None, float]]:
+    def _widths(self, snapshot: Snapshot, layer: int) -> Sequence[float]:
+        if self.bin_widths:
+            return self.bin_widths
+        width = snapshot.layers.bin_width(layer)
+        if width == 0:
+            raise UsageError(
+                "measure.bin_widths=null: that is 10 beta, and the network has no Gaussian noise.\n"
+                "Give the widths, as measure.bin_widths=[0.1]."
+            )
+        return [width]
+
+    def _entropies(
+        self, snapshot: Snapshot, layer: int, width: float
+    ) -> list[tuple[int | None, float]]:
+        """H(Bin) of the whole layer (None) and of each unit, as far as they are asked for."""
+        values = snapshot.representations[layer]
+        bounds = snapshot.bounds(layer, self.activation)
+        lowest = None if bounds is None else bounds[0]
         found: list[tuple[int | None, float]] = []
         if self.whole:
-            found.append((None, binned_entropy(values, width, lowest=self.lowest)))
+            found.append((None, binned_entropy(values, width, lowest=lowest)))
         if self.units:
-            found += enumerate(unit_entropies(values, width, lowest=self.lowest).tolist())
+            found += enumerate(unit_entropies(values, width, lowest=lowest).tolist())
         return found
 
 

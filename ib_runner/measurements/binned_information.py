@@ -6,13 +6,11 @@ I(Y;Bin(T_ℓ)) = H(Bin(T_ℓ)) − H(Bin(T_ℓ)|Y). With noise neither holds, a
 
 import pandas as pd
 import torch
-from torch import Tensor
 
 from ib_runner.information.binning import binned_entropy
 from ib_runner.information.estimate import Status
 from ib_runner.measurements.measurement import EveryEpoch, rows
 from ib_runner.measurements.snapshot import Snapshot
-from ib_runner.networks.activations import BOUNDS
 
 METHOD = "binned"
 
@@ -24,7 +22,7 @@ class BinnedInformation(EveryEpoch):
 
     def __init__(self, bin_width: float, activation: str | None = None):
         self.bin_width = bin_width
-        self.lowest = BOUNDS[activation][0] if activation in BOUNDS else None
+        self.activation = activation
 
     def __call__(self, snapshot: Snapshot) -> pd.DataFrame:
         if snapshot.noisy:
@@ -45,16 +43,19 @@ class BinnedInformation(EveryEpoch):
                     "seconds": 0.0,
                 }
                 for layer, values in enumerate(snapshot.representations[1:], start=1)
-                for target, mi in self._both(values, snapshot.inputs.y).items()
+                for target, mi in self._both(snapshot, layer).items()
             ]
         )
 
-    def _both(self, values: Tensor, y: Tensor) -> dict[str, float]:
-        """I(X;Bin(T)) and I(Y;Bin(T)), nats, of values [n, d] and classes [n]."""
-        total = binned_entropy(values, self.bin_width, lowest=self.lowest)
+    def _both(self, snapshot: Snapshot, layer: int) -> dict[str, float]:
+        """I(X;Bin(T)) and I(Y;Bin(T)) of a layer, nats."""
+        values, y = snapshot.representations[layer], snapshot.inputs.y
+        bounds = snapshot.bounds(layer, self.activation)
+        lowest = None if bounds is None else bounds[0]
+        total = binned_entropy(values, self.bin_width, lowest=lowest)
         classes, counts = torch.unique(y, return_counts=True)
         given_y = sum(
-            count / len(y) * binned_entropy(values[y == one], self.bin_width, lowest=self.lowest)
+            count / len(y) * binned_entropy(values[y == one], self.bin_width, lowest=lowest)
             for one, count in zip(classes, counts.tolist(), strict=True)
         )
         return {"x": total, "y": max(total - given_y, 0.0)}

@@ -3,9 +3,9 @@
 Linear regressions of H(Bin(T_ℓ(k))) on the epoch, one for each unit k and bin width.
 """
 
-from collections.abc import Callable
-
 import pandas as pd
+
+from ib_runner.selections.context import Tables
 
 
 class EntropySlope:
@@ -17,9 +17,7 @@ class EntropySlope:
     table = "entropy_slope"
     tables_needed = ("binned_entropy",)
 
-    def summarise(
-        self, tables: Callable[[str], pd.DataFrame], n_inputs: int, beta: float
-    ) -> pd.DataFrame:
+    def summarise(self, tables: Tables) -> pd.DataFrame:
         """``layer``, ``unit``, ``bin_width``, ``slope`` (nats/epoch) and ``intercept`` (nats);
         units with fewer than two epochs give none.
         """

@@ -1,7 +1,7 @@
 """What the paper's theorems ask for, beside what the certified intervals show."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import pandas as pd
 
@@ -9,6 +9,8 @@ from ib_runner.information.theory import guarantees
 from ib_runner.information.theory.guarantees import Rate
 from ib_runner.measurements.measurement import rows
 from ib_runner.networks.activations import BOUNDS
+from ib_runner.selections.context import Tables, facts
+from ib_runner.tables.layers import Layers
 
 
 class Guarantee:
@@ -16,7 +18,8 @@ class Guarantee:
 
     ``error``: the accuracy, in nats, that ``n`` is asked for (section 3.2: about 0.8, a tenth of
     Fig. 5's vertical scale). Theorems 1 and 5 and eq. (16) are for layers in [−1, 1]^d, so they
-    come for bounded activations only. ``eps`` is Theorem 5's, where the theorem allows it.
+    come for activations in [−1, 1] only. ``activation`` None: each layer's range is what the
+    network showed. ``eps`` is Theorem 5's, where the theorem allows it.
 
     Other activations have eq. (17) in place of (16), as far as the table ``distance_histogram`` is
     there. Its second moment is an estimate from the measured inputs, see :func:`moments`, and
@@ -25,39 +28,42 @@ class Guarantee:
     """
 
     table = "guarantee"
-    tables_needed = ("mutual_information",)
+    tables_needed = ("mutual_information", "layers")
 
     def __init__(self, error: float = 0.8, eps: float = 0.01, activation: str | None = None):
         self.error = error
         self.eps = eps
-        self.bounded = activation in BOUNDS
+        self.activation = activation
 
-    def summarise(
-        self, tables: Callable[[str], pd.DataFrame], n_inputs: int, beta: float
-    ) -> pd.DataFrame:
-        """Rows of the table; ``n_inputs`` is N and ``beta`` the noise of the rows to judge."""
-        if beta == 0:
-            return rows([])
-        table = tables("mutual_information")
-        table = table[(table.target == "x") & (table.beta == beta) & table.mi.notna()]
-        moment_of = {} if self.bounded else moments(tables)
+    def summarise(self, tables: Tables) -> pd.DataFrame:
+        """Rows of the table, about the network at its own noise."""
+        layers, table = facts(tables), tables("mutual_information")
+        table = layers.at_own_noise(table[(table.target == "x") & table.mi.notna()])
+        moment_of = moments(tables)
         found = []
-        for (layer, dim), measured in table.groupby(["layer", "dim"]):
-            integration = self._theorem_6(int(dim), beta, moment_of.get(layer))
+        for (layer, dim, beta), measured in table[table.beta > 0].groupby(["layer", "dim", "beta"]):
+            bounded = self._bounded(layers, layer)
+            moment = None if bounded else moment_of.get(layer)
+            integration = self._theorem_6(int(dim), beta, bounded, moment)
             for theorem, quantity, value, n in [
-                *self._asked(int(dim), beta, integration),
-                *self._shown(measured, n_inputs, integration),
+                *self._asked(int(dim), beta, bounded, integration),
+                *self._shown(measured, layers.n_inputs, integration),
             ]:
                 named = {"layer": layer, "theorem": theorem, "quantity": quantity}
                 found.append({**named, "value": value, "n": n})
         return rows(found)
 
+    def _bounded(self, layers: Layers, layer: int) -> bool:
+        """Whether the layer lies in [−1, 1]^d without noise, as the theorems have it."""
+        named = BOUNDS.get(self.activation) if self.activation else layers.bounds(layer)
+        return named is not None and named[0] >= -1 and named[1] <= 1
+
     def _theorem_6(
-        self, dim: int, beta: float, moment: float | None
+        self, dim: int, beta: float, bounded: bool, moment: float | None
     ) -> list[tuple[str, str, Rate]]:
         """The forms of Theorem 6 that there are, what they rest on, and their rates."""
         found = [("Theorem 6, sharper", "", guarantees.theorem_6_sharper(dim))]
-        if self.bounded:
+        if bounded:
             found.append(("Theorem 6, eq. (16)", "", guarantees.theorem_6_bounded(dim, beta)))
         elif moment is not None:
             rate = guarantees.theorem_6_second_moment(dim, beta, moment)
@@ -65,7 +71,11 @@ class Guarantee:
         return found
 
     def _asked(
-        self, dim: int, beta: float, integration: Sequence[tuple[str, str, Rate]]
+        self,
+        dim: int,
+        beta: float,
+        bounded: bool,
+        integration: Sequence[tuple[str, str, Rate]],
     ) -> list[tuple[str, str, float, float]]:
         found = [
             (
@@ -76,7 +86,7 @@ class Guarantee:
             )
             for theorem, given, rate in integration
         ]
-        if not self.bounded:
+        if not bounded:
             return found
         risk = guarantees.theorem_1(dim, beta)
         found.append(
@@ -106,7 +116,7 @@ class Guarantee:
         return found
 
 
-def moments(tables: Callable[[str], pd.DataFrame]) -> dict[int, float]:
+def moments(tables: Tables) -> dict[int, float]:
     """By layer, E|S − E S|² in squares of the activation's unit: the largest over the epochs.
 
     The M_C of eq. (17), whose error a shift of S does not change. Estimated from one noisy T of

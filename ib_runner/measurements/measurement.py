@@ -1,18 +1,22 @@
 """What a measurement is: a class with these two methods, named by a ``_target_`` in YAML."""
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol, runtime_checkable
 
 import pandas as pd
+from torch import Tensor, nn
 
 from ib_runner.errors import IbRunError
 from ib_runner.measurements.snapshot import Snapshot
+from ib_runner.selections.context import Tables
+from ib_runner.tables.schema import TABLES, Table, own_table, table_named
 
 
 class LayersFailedError(Exception):
-    """Raised by a measurement that some layers defeated.
+    """Raised by a measurement that failed for some layers and not for others.
 
-    It carries the ``rows`` of the table all the same, and what happened, by layer.
+    It carries the ``rows`` of those that went well, and the number of each other layer with what
+    happened there.
     """
 
     def __init__(self, rows: pd.DataFrame, causes: Sequence[tuple[int, str]]):
@@ -24,35 +28,45 @@ class LayersFailedError(Exception):
 class Measurement(Protocol):
     """One file and one YAML entry each; see ``conf/measurement``."""
 
-    #: the table its rows go to; a table with a ``beta`` key may be measured at other noise levels.
-    #: A table of its own has its ``columns`` (name to ``Column``) beside it, as a class attribute.
+    #: the table its rows go to; where the key has ``beta``, other noise levels may be measured too.
+    #: A table that is not one of ours needs ``columns`` (name to ``Column``) beside it.
     table: str
 
     def select(self, epochs: Sequence[int]) -> Sequence[int]:
-        """Which of the measured epochs it wants."""
+        """The epochs, among all that are measured, at which this measurement is made."""
         ...
 
     def __call__(self, snapshot: Snapshot) -> pd.DataFrame:
         """Rows of its table for one checkpoint, the ``epoch`` column included.
 
-        An error costs this epoch's rows only. ``LayersFailedError`` saves those of other layers.
+        After an error this epoch has no rows of this measurement. With ``LayersFailedError`` it has
+        the rows of the layers that went well.
         """
         ...
 
 
+@runtime_checkable
+class Remarks(Protocol):
+    """A measurement that has something to say about a network before it measures it."""
+
+    def remarks(self, network: nn.Module, x: Tensor) -> list[str]:
+        """Sentences for the log; ``x`` [n, …] are a few of the inputs."""
+        ...
+
+
+@runtime_checkable
 class Summary(Protocol):
     """A measurement made once a run, from tables that other measurements wrote."""
 
     table: str
     tables_needed: Sequence[str]
 
-    def summarise(
-        self, tables: Callable[[str], pd.DataFrame], n_inputs: int, beta: float
-    ) -> pd.DataFrame:
-        """All rows of its table, which replace the earlier ones."""
+    def summarise(self, tables: Tables) -> pd.DataFrame:
+        """All rows of its table, which replace the earlier ones; ``layers`` is among ``tables``."""
         ...
 
 
+@runtime_checkable
 class OverRuns(Protocol):
     """A measurement of the runs of a sweep together, made where the sweep is measured."""
 
@@ -83,3 +97,20 @@ def cause(error: BaseException) -> str:
 def rows(table_rows: Sequence[Mapping[str, object]]) -> pd.DataFrame:
     """A frame from rows, whatever their number."""
     return pd.DataFrame.from_records(list(table_rows))
+
+
+def table_of(measurement: Any) -> Table:
+    """The table that the rows of ``measurement`` go to: one of ours, or its own.
+
+    Raises ``ValueError`` where there is no such table and it brings no ``columns``, or these are
+    no columns of a table.
+    """
+    name, columns = getattr(measurement, "table", None), getattr(measurement, "columns", None)
+    if columns is not None:
+        return own_table(name, columns)
+    if name not in TABLES:
+        raise ValueError(
+            f"{type(measurement).__name__} has the table {name}, which there is not.\n"
+            "Give the class the columns of a table of its own: columns = {name: Column(…), …}"
+        )
+    return table_named(name)

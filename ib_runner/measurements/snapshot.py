@@ -8,17 +8,31 @@ what its layers are, as the CNN does for the figures' layers, which lie behind p
 import copy
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Protocol, runtime_checkable
 
+import pandas as pd
 import torch
 from torch import Tensor, nn
 
 from ib_runner.datasets import Split
 from ib_runner.datasets.arrays import as_inputs
+from ib_runner.measurements.layers import channel_rows
+from ib_runner.networks.activations import BOUNDS
 from ib_runner.networks.hidden import hidden_layers, unwrapped
 from ib_runner.networks.inputs import fitted, in_double
-from ib_runner.networks.noise import DropoutNoise, NoiseChannel
+from ib_runner.networks.noise import NoiseChannel
 from ib_runner.networks.preconditions import Measurable, measurable
 from ib_runner.seeds import stream_seed
+from ib_runner.tables.layers import Layers
+
+
+@runtime_checkable
+class SaysItsLayers(Protocol):
+    """A network that says itself what its layers are."""
+
+    def representations(self, x: Tensor) -> list[Tensor]:
+        """Layers 1, 2, … [n, d] of ``x`` [n, …], as the network's mode has it."""
+        ...
 
 
 @dataclass
@@ -48,15 +62,22 @@ class Snapshot:
 
         A network's own ``representations`` are without noise.
         """
-        return not hasattr(self.network, "representations") and any(
-            channel.beta > 0 or (isinstance(channel, DropoutNoise) and channel.p > 0)
-            for channel in self.channels
+        return not isinstance(self.network, SaysItsLayers) and any(
+            channel.beta > 0 or channel.p > 0 for channel in self.channels
         )
 
-    @property
-    def beta(self) -> float:
-        """The largest standard deviation of the channels' noise."""
-        return max(channel.beta for channel in self.channels)
+    @cached_property
+    def layers(self) -> Layers:
+        """What this network's layers are: noise and ranges."""
+        return Layers(pd.DataFrame(channel_rows(self.network, self.inputs.x)))
+
+    def bounds(self, layer: int, activation: str | None = None) -> tuple[float, float] | None:
+        """The closed range of S of ``layer``, if it has one: as the network shows it, or, where
+        the settings name it, that of ``activation``.
+        """
+        if activation is not None:
+            return BOUNDS.get(activation)
+        return None if isinstance(self.network, SaysItsLayers) else self.layers.bounds(layer)
 
     @cached_property
     def representations(self) -> list[Tensor]:
@@ -72,7 +93,7 @@ class Snapshot:
         A network that casts in its forward pass computes as it does, and the layers are cast.
         """
         network = unwrapped(self.network)
-        if hasattr(network, "representations"):
+        if isinstance(network, SaysItsLayers):
             network, x = copy.deepcopy(network).to(dtype), x.to(dtype)
             layers = [x, *network.representations(x)]
         else:

@@ -16,6 +16,13 @@ class NoiseChannel(nn.Module):
 
     #: standard deviation of additive Gaussian noise; 0 where there is none or it is not additive
     beta: float = 0.0
+    #: probability with which a unit is dropped
+    p: float = 0.0
+
+    @property
+    def kind(self) -> str:
+        """What the noise is called: gaussian, dropout, …; of a user's own channel its class."""
+        return type(self).__name__
 
 
 class GaussianNoise(NoiseChannel):
@@ -29,6 +36,10 @@ class GaussianNoise(NoiseChannel):
         if not 0.0 <= float(beta) < float("inf"):
             raise ValueError(f"noise.beta = {beta}: a finite standard deviation ≥ 0 is needed")
         self.beta = float(beta)
+
+    @property
+    def kind(self) -> str:
+        return "gaussian"
 
     def forward(self, s: Tensor) -> Tensor:
         if not self.training or self.beta == 0.0:
@@ -54,6 +65,10 @@ class DropoutNoise(NoiseChannel):
         self.p = float(p)
         self.feature_maps = bool(feature_maps)
 
+    @property
+    def kind(self) -> str:
+        return "dropout_maps" if self.feature_maps else "dropout"
+
     def forward(self, s: Tensor) -> Tensor:
         if not self.training or self.p == 0.0:
             return s.clone()
@@ -67,6 +82,10 @@ class DropoutNoise(NoiseChannel):
 
 class NoNoise(NoiseChannel):
     """T = S: marks a hidden layer of a deterministic network."""
+
+    @property
+    def kind(self) -> str:
+        return "none"
 
     def forward(self, s: Tensor) -> Tensor:
         return s.clone()

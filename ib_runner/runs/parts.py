@@ -10,16 +10,21 @@ import pandas as pd
 from ib_runner.errors import DamagedFileError
 from ib_runner.runs.atomic import make_folder, write_text
 from ib_runner.tables.files import read_table, write_table
+from ib_runner.tables.schema import Table
 
 DONE = "done"
 EPOCH = "[0-9]" * 6 + "*"
 
 
 class Parts:
-    """A folder of parts, one an epoch, each a table file or more and a mark that it is whole."""
+    """A folder of parts, one an epoch, each a table file or more and a mark that it is whole.
 
-    def __init__(self, folder: Path):
+    ``tables`` are those that parts may have, by name.
+    """
+
+    def __init__(self, folder: Path, tables: Mapping[str, Table]):
         self.folder = folder
+        self._tables = tables
 
     @property
     def done(self) -> set[int]:
@@ -31,7 +36,7 @@ class Parts:
         folder = self.folder / f"{epoch:06d}"
         make_folder(folder)
         for name, frame in tables.items():
-            write_table(folder / f"{name}.parquet", frame, name)
+            write_table(folder / f"{name}.parquet", frame, self._tables[name])
         if whole:
             write_text(folder / DONE, "")
 

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
 
 import pandas as pd
 
-from ib_runner.selections.table1 import Condition
+from ib_runner.tables.layers import Layers
 
 #: reads a table of the run by its name; raises FileNotFoundError or KeyError where there is none
 Tables = Callable[[str], pd.DataFrame]
@@ -13,28 +14,16 @@ Tables = Callable[[str], pd.DataFrame]
 
 @dataclass(frozen=True)
 class Context:
-    """``bounds``: the closed range of the activation, None for an unbounded one. ``h_x``: the
-    entropy of the input, ln N nats. ``loss`` and ``unit`` (nats, bits) are ``trainer.loss`` and
-    ``plot.unit``; ``epochs`` are those of ``plot.epochs``, None: choose from the tables.
-    ``beta`` and ``p`` are the noise that the network was trained with: standard deviation and
-    dropout probability, 0 where there is none of the kind; ``feature_maps``: dropped whole.
+    """``loss`` and ``unit`` (nats, bits) are ``trainer.loss`` and ``plot.unit``; ``epochs`` are
+    those of ``plot.epochs``, None: choose from the tables. What was measured, noise and H(X), is
+    in the table ``layers``: see :func:`facts`.
     """
 
     experiment: str
-    beta: float
-    h_x: float
-    bounds: tuple[float, float] | None = None
     loss: str = "cross_entropy"
     unit: str = "nats"
     epochs: tuple[int, ...] | None = None
-    p: float = 0.0
-    feature_maps: bool = False
     seed: int = 0
-
-    @property
-    def condition(self) -> Condition:
-        """What tells the networks of Table 1 apart."""
-        return Condition(self.p, self.beta, self.feature_maps)
 
 
 @dataclass(frozen=True)
@@ -49,9 +38,31 @@ class Runs:
     contexts: Mapping[str, Context]
 
 
+@runtime_checkable
+class OverRuns(Protocol):
+    """A measurement, a figure or a finding that is about the runs of a sweep together."""
+
+    over_runs: Callable[..., Any]
+
+
 def read(tables: Tables, name: str) -> pd.DataFrame | None:
     """Table ``name``, or None where the run has none."""
     try:
         return tables(name)
     except (FileNotFoundError, KeyError):
         return None
+
+
+def facts(tables: Tables) -> Layers:
+    """What was measured of the run: noise, ranges, H(X)."""
+    return Layers(tables("layers"))
+
+
+def of_run(tables: Tables, run: str) -> Tables:
+    """The sweep's tables as those of one run: its rows alone."""
+
+    def table(name: str) -> pd.DataFrame:
+        rows = tables(name)
+        return rows[rows["run"] == run].reset_index(drop=True)
+
+    return table

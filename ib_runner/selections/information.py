@@ -1,8 +1,9 @@
 """I(X;T_ℓ) over epochs from the table ``mutual_information``."""
 
-import json
-
 import pandas as pd
+
+from ib_runner.tables.layers import Layers
+from ib_runner.tables.settings import settings_of
 
 CERTIFIED = "coupled"
 EXACT = "quadrature"
@@ -10,35 +11,38 @@ BINNED = "binned"
 BOUNDS = ("pairwise_lower", "pairwise_upper")
 
 
-def certified(table: pd.DataFrame, beta: float) -> pd.DataFrame:
-    """The rows about X at noise level ``beta`` that have an interval, sorted by layer and epoch.
+def certified(table: pd.DataFrame, layers: Layers) -> pd.DataFrame:
+    """The rows about X, at the network's own noise, that have an interval; by layer and epoch.
 
     They come from the coupled estimator: one method, so that trends are not changes of method.
     """
-    return _method(table, CERTIFIED, beta).dropna(subset=["lower", "upper"])
+    return _intervals(layers.at_own_noise(table))
 
 
-def paper(table: pd.DataFrame, beta: float) -> pd.DataFrame:
+def paper(table: pd.DataFrame, layers: Layers) -> pd.DataFrame:
     """The values of the paper's estimator, sorted by layer and epoch."""
-    return _method(table, "paper", beta).dropna(subset=["mi"])
+    return _of_method(layers.at_own_noise(table), "paper").dropna(subset=["mi"])
 
 
-def exact(table: pd.DataFrame, beta: float) -> pd.DataFrame:
+def exact(table: pd.DataFrame, layers: Layers) -> pd.DataFrame:
     """The values of layers of one unit by quadrature, sorted by layer and epoch."""
-    return _method(table, EXACT, beta).dropna(subset=["mi"])
+    return _of_method(layers.at_own_noise(table), EXACT).dropna(subset=["mi"])
 
 
-def best(table: pd.DataFrame, beta: float) -> pd.DataFrame:
+def best(table: pd.DataFrame, layers: Layers) -> pd.DataFrame:
     """Of each layer one method's rows: the exact ones where there are any, else the certified."""
-    known = exact(table, beta)
-    others = certified(table, beta)
-    others = others[~others["layer"].isin(known["layer"].unique())]
-    return pd.concat([one for one in (known, others) if len(one)] or [known], ignore_index=True)
+    return _best(layers.at_own_noise(table))
 
 
-def pairwise(table: pd.DataFrame, beta: float) -> pd.DataFrame:
+def best_at(table: pd.DataFrame, beta: float) -> pd.DataFrame:
+    """As ``best``, of the network with noise ``beta`` in every layer, its own or not."""
+    return _best(table[table["beta"] == beta])
+
+
+def pairwise(table: pd.DataFrame, layers: Layers) -> pd.DataFrame:
     """The rows of both pairwise bounds, the lower one's first."""
-    return pd.concat([_method(table, one, beta) for one in BOUNDS]).dropna(subset=["mi"])
+    own = layers.at_own_noise(table)
+    return pd.concat([_of_method(own, one) for one in BOUNDS]).dropna(subset=["mi"])
 
 
 def of_layer(rows: pd.DataFrame, layer: int) -> pd.DataFrame:
@@ -51,14 +55,15 @@ def layer_number(rows: pd.DataFrame, layer: int) -> int:
     return int(layer if layer >= 0 else rows["layer"].max() + 1 + layer)
 
 
-def about_both(table: pd.DataFrame, beta: float) -> pd.DataFrame:
+def about_both(table: pd.DataFrame, layers: Layers) -> pd.DataFrame:
     """epoch, layer, and mi, lower, upper of I(X;T_ℓ) (``mi_x``, …) and I(Y;T_ℓ) (``mi_y``, …).
 
     Certified values; without noise binned ones, which have no interval.
     """
-    method = CERTIFIED if beta > 0 else BINNED
+    method = CERTIFIED if layers.gaussian else BINNED
+    own = layers.at_own_noise(table)
     sides = [
-        _method(table, method, beta, target).dropna(subset=["mi"])[
+        _of_method(own, method, target).dropna(subset=["mi"])[
             ["layer", "epoch", "mi", "lower", "upper"]
         ]
         for target in ("x", "y")
@@ -66,13 +71,28 @@ def about_both(table: pd.DataFrame, beta: float) -> pd.DataFrame:
     return pd.merge(*sides, on=["layer", "epoch"], suffixes=("_x", "_y"))
 
 
-def bin_width(table: pd.DataFrame) -> float | None:
-    """The width of the bins behind the binned values, as the table's own settings have it."""
-    settings = json.loads(table.attrs.get("settings", "{}"))
-    return settings.get("measurement", {}).get("binned_information", {}).get("bin_width")
+def binned_widths(table: pd.DataFrame) -> list[float]:
+    """The widths of the bins behind the binned rows, as these rows' own settings have them."""
+    known = settings_of(table)
+    rows = table[table["method"] == BINNED]
+    used = set(rows["settings"].dropna()) if "settings" in rows else set()
+    widths = {
+        known[one].get("measurement", {}).get("binned_information", {}).get("bin_width")
+        for one in used & known.keys()
+    }
+    return sorted(widths - {None})
 
 
-def _method(table: pd.DataFrame, method: str, beta: float, target: str = "x") -> pd.DataFrame:
+def _best(table: pd.DataFrame) -> pd.DataFrame:
+    known, others = _of_method(table, EXACT).dropna(subset=["mi"]), _intervals(table)
+    others = others[~others["layer"].isin(known["layer"].unique())]
+    return pd.concat([one for one in (known, others) if len(one)] or [known], ignore_index=True)
+
+
+def _intervals(table: pd.DataFrame) -> pd.DataFrame:
+    return _of_method(table, CERTIFIED).dropna(subset=["lower", "upper"])
+
+
+def _of_method(table: pd.DataFrame, method: str, target: str = "x") -> pd.DataFrame:
     chosen = (table["target"] == target) & (table["method"] == method)
-    chosen &= (table["beta"] - beta).abs() <= 1e-9 * beta
     return table[chosen].sort_values(["layer", "epoch"], ignore_index=True)

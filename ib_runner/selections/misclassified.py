@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from ib_runner.selections.context import Context
-from ib_runner.selections.table1 import Condition
+from ib_runner.selections.context import Context, Tables
+from ib_runner.selections.table1 import Condition, conditions_of
 
 
 class ErrorsAtEpoch(NamedTuple):
@@ -16,12 +16,13 @@ class ErrorsAtEpoch(NamedTuple):
     by_condition: dict[Condition, pd.Series]
 
 
-def errors_by_condition(training: pd.DataFrame, contexts: Mapping[str, Context]) -> ErrorsAtEpoch:
+def errors_by_condition(tables: Tables, contexts: Mapping[str, Context]) -> ErrorsAtEpoch:
     """The errors at the last epoch that all runs have, conditions in the order of Table 1.
 
     Runs that differ in more than condition and seed count with their mean. Raises ``ValueError``
     where there are no errors.
     """
+    training, condition_of = tables("training"), conditions_of(tables)
     rows = training[(training["split"] == "test") & training["run"].isin(contexts)]
     rows = rows.dropna(subset=["errors"])
     if rows.empty:
@@ -29,7 +30,7 @@ def errors_by_condition(training: pd.DataFrame, contexts: Mapping[str, Context])
     epoch = int(rows.groupby("run")["epoch"].max().min())
     found: dict[Condition, dict[int, list[float]]] = {}
     for run, errors in rows.loc[rows["epoch"] == epoch, ["run", "errors"]].itertuples(index=False):
-        seeds = found.setdefault(contexts[run].condition, {})
+        seeds = found.setdefault(condition_of[run], {})
         seeds.setdefault(contexts[run].seed, []).append(float(errors))
     series = {
         condition: pd.Series({seed: sum(one) / len(one) for seed, one in sorted(seeds.items())})

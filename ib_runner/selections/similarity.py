@@ -6,8 +6,8 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from ib_runner.selections.context import Context
-from ib_runner.selections.table1 import Condition
+from ib_runner.selections.context import Context, Tables
+from ib_runner.selections.table1 import Condition, conditions_of
 
 
 class Similarities(NamedTuple):
@@ -20,18 +20,19 @@ class Similarities(NamedTuple):
     unrelated: pd.DataFrame
 
 
-def similarities(table: pd.DataFrame, contexts: Mapping[str, Context]) -> Similarities:
-    """What ``table`` says at its last epoch; ``contexts`` are the runs', by name.
+def similarities(tables: Tables, contexts: Mapping[str, Context]) -> Similarities:
+    """What the sweep's table says at its last epoch; ``contexts`` are the runs', by name.
 
     The reference is the least noisy condition of all.
     """
-    reference = min(one.condition for one in contexts.values())
+    table, condition_of = tables("cosine_similarity"), conditions_of(tables)
+    reference = min(condition_of[run] for run in contexts)
     known = table["run_a"].isin(contexts) & table["run_b"].isin(contexts)
     table = table[known & (table["epoch"] == table["epoch"].max())]
     related: dict[Condition, list[pd.DataFrame]] = {}
     unrelated = [table.iloc[:0]]
     for (a, b), rows in table.groupby(["run_a", "run_b"]):
-        conditions = sorted([contexts[a].condition, contexts[b].condition])
+        conditions = sorted([condition_of[a], condition_of[b]])
         if contexts[a].seed != contexts[b].seed:
             unrelated.append(rows)
         elif conditions[0] == reference != conditions[1]:

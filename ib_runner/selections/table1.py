@@ -2,6 +2,12 @@
 
 from typing import NamedTuple
 
+from ib_runner.selections.context import Tables
+from ib_runner.tables.layers import Layers
+
+#: the kind of noise that drops whole feature maps, as the table ``layers`` calls it
+DROPPED_MAPS = "dropout_maps"
+
 
 class Condition(NamedTuple):
     """Dropout with probability ``p``, of units or of whole ``feature_maps``, or Gaussian noise of
@@ -38,3 +44,14 @@ TABLE_1 = {
     Condition(p=0.2): Errors(39, 3.9),
     Condition(p=0.2, feature_maps=True): Errors(39, 3.9),
 }
+
+
+def condition(layers: Layers) -> Condition:
+    """The condition of a network with these ``layers``; of unequal noise the largest counts."""
+    dropped, kinds = layers.hidden["p"].fillna(0.0), set(layers.hidden["noise"])
+    return Condition(float(dropped.max()), float(layers.betas.max()), DROPPED_MAPS in kinds)
+
+
+def conditions_of(tables: Tables) -> dict[str, Condition]:
+    """The condition of each run of a sweep, from the sweep's table ``layers``."""
+    return {str(run): condition(Layers(rows)) for run, rows in tables("layers").groupby("run")}

@@ -1,6 +1,5 @@
 """Hold a run's tables against what the paper reports: a row for each finding."""
 
-from functools import cache
 from typing import Any
 
 import pandas as pd
@@ -11,7 +10,7 @@ from ib_runner.findings.finding import Outcome, Rule
 from ib_runner.runs.atomic import make_folder
 from ib_runner.runs.folder import Run
 from ib_runner.runs.log import log_to, logger
-from ib_runner.stages.context import context_of
+from ib_runner.stages.context import context_of, tables_of
 from ib_runner.stages.verdicts import in_blocks
 from ib_runner.tables.files import write_table
 
@@ -22,7 +21,7 @@ def check(config: DictConfig, run: Run) -> None:
     if not findings:
         logger.warning("check: experiment %s has no findings", config.experiment)
         return
-    context, tables = context_of(config, run), cache(run.table)
+    context, tables = context_of(config, run), tables_of(config, run)
     rows = [finding_row(name, one, one(tables, context), 1) for name, one in findings.items()]
     frame = pd.DataFrame(rows)
     with run.held(), log_to(run.path / "check.log"):

@@ -1,12 +1,17 @@
-"""What figures and findings get to know about a run beside its tables."""
+"""What figures and findings get to know about a run: its tables, and how to show them."""
 
-import math
+from functools import cache
 
-from omegaconf import DictConfig, OmegaConf
+import pandas as pd
+from omegaconf import DictConfig
 
-from ib_runner.networks.activations import BOUNDS
+from ib_runner.measurements.layers import layers_table
+from ib_runner.runs.atomic import make_folder
 from ib_runner.runs.folder import Run
-from ib_runner.selections.context import Context
+from ib_runner.runs.log import logger
+from ib_runner.selections.context import Context, Tables
+from ib_runner.tables.files import replace_rows, write_table
+from ib_runner.tables.settings import made_with, settings_of
 
 
 def context_of(config: DictConfig, run: Run) -> Context:
@@ -14,13 +19,55 @@ def context_of(config: DictConfig, run: Run) -> Context:
     epochs = config.plot.epochs
     return Context(
         experiment=config.experiment,
-        beta=float(OmegaConf.select(run.config, "noise.beta") or 0.0),
-        h_x=math.log(len(getattr(run.dataset(), config.measure.inputs))),
-        bounds=BOUNDS.get(OmegaConf.select(config, "network.activation")),
         loss=config.trainer.loss,
         unit=config.plot.unit,
         epochs=None if epochs is None else tuple(epochs),
-        p=float(OmegaConf.select(run.config, "noise.p") or 0.0),
-        feature_maps=bool(OmegaConf.select(run.config, "noise.feature_maps")),
         seed=int(config.seed),
     )
+
+
+def tables_of(config: DictConfig, run: Run) -> Tables:
+    """The run's tables, each read once: the rows about the inputs that were measured last.
+
+    Rows about others (``measure.inputs``) stay in the files; with them H(X) would be another. The
+    table ``layers`` is written first where it is asked for and missing.
+    """
+
+    @cache
+    def table(name: str) -> pd.DataFrame:
+        if name == "layers":
+            complete_layers(config, run)
+            rows = run.table(name)
+            return rows[rows["inputs"] == rows.attrs["inputs"]]
+        rows = run.table(name)
+        if "settings" not in rows:
+            return rows
+        inputs = run.table("layers").attrs["inputs"]
+        return made_with(rows, settings_of(rows), "measure", "inputs", inputs)
+
+    return table
+
+
+def record_layers(config: DictConfig, run: Run) -> None:
+    """Write what is measured of ``run`` with ``config`` to its table ``layers``.
+
+    Of other inputs the rows stay. For the holder of the run's lock.
+    """
+    name = config.measure.inputs
+    inputs = getattr(run.dataset(), name)
+    rows = layers_table(run.network(run.epochs[0]), inputs, name)
+    path = run.table_path("layers")
+    if path.is_file():
+        rows = replace_rows(run.table("layers"), rows, "layers")
+    make_folder(path.parent)
+    write_table(path, rows, "layers", {**run.table_metadata(config), "inputs": name})
+
+
+def complete_layers(config: DictConfig, run: Run) -> None:
+    """Write the table ``layers`` of a run that has none: not measured, or by an earlier version."""
+    if run.table_path("layers").is_file() or not run.epochs:
+        return
+    logger.info("%s: noting what its layers are, once", run.path)
+    with run.held():
+        record_layers(config, run)
+        run.forget_dataset()

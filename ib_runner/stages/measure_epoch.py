@@ -10,11 +10,11 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 
 from ib_runner.errors import UsageError, raise_interruption_behind
-from ib_runner.measurements.measurement import LayersFailedError, Measurement, cause
+from ib_runner.measurements.measurement import LayersFailedError, Measurement, cause, table_of
 from ib_runner.measurements.snapshot import Snapshot
 from ib_runner.runs.folder import Run
 from ib_runner.tables.files import check_rows
-from ib_runner.tables.schema import key_columns
+from ib_runner.tables.schema import Table
 
 
 @dataclass(frozen=True)
@@ -84,14 +84,15 @@ class EpochTask:
             return self.nothing(cause(error))
         inputs = getattr(run.dataset(), config.measure.inputs)
         snapshot = Snapshot(self.epoch, network, inputs, config.seed)
-        tables: dict[str, list[pd.DataFrame]] = {}
+        frames: dict[str, list[pd.DataFrame]] = {}
         failures = []
         for name in self.names:
             frame, failed = _measure(name, measurements[name], snapshot, self.epochs)
             failures += failed
             if len(frame):
-                tables.setdefault(measurements[name].table, []).append(frame)
-        together = {table: _together(table, frames) for table, frames in tables.items()}
+                frames.setdefault(measurements[name].table, []).append(frame)
+        tables = {measurements[name].table: table_of(measurements[name]) for name in self.names}
+        together = {name: _together(tables[name], made) for name, made in frames.items()}
         return Measured(self.run, self.epoch, together, tuple(failures))
 
 
@@ -118,7 +119,7 @@ def _measure(
             frame = error.rows
             failures = [Failure(epoch, name, layer, why) for layer, why in error.causes]
         if len(frame):
-            check_rows(frame, measurement.table)
+            check_rows(frame, table_of(measurement))
     except UsageError:
         raise
     except Exception as error:  # a user's own measurement may raise anything
@@ -127,12 +128,12 @@ def _measure(
     return frame, failures
 
 
-def _together(table: str, frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
+def _together(table: Table, frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
     """One frame of those that several entries made for ``table``."""
     rows = pd.concat(frames, ignore_index=True)
-    if len(frames) > 1 and rows.duplicated(key_columns(table)).any():
+    if len(frames) > 1 and rows.duplicated(table.key).any():
         raise UsageError(
-            f"measure.measurements: two of its entries make the same rows of {table}.\n"
+            f"measure.measurements: two of its entries make the same rows of {table.name}.\n"
             "Let each have layers, units or widths of its own."
         )
     return rows

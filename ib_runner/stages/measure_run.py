@@ -1,24 +1,26 @@
 """One run while it is measured: held, its tasks, the parts that come in, its tables in the end."""
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 from omegaconf import DictConfig, OmegaConf
 
 from ib_runner.config.builder import for_runs
 from ib_runner.errors import IbRunError, MeasurementFailedError, UsageError
+from ib_runner.measurements.measurement import Remarks, Summary, table_of
 from ib_runner.runs.folder import Run
 from ib_runner.runs.log import log_to, logger
 from ib_runner.runs.parts import Parts
+from ib_runner.stages.context import record_layers, tables_of
 from ib_runner.stages.epochs import epochs_to_measure
 from ib_runner.stages.measure_epoch import EpochTask, Failure, Measured
 from ib_runner.tables.files import replace_rows, write_table
-from ib_runner.tables.schema import TABLES
+from ib_runner.tables.schema import Table
+from ib_runner.tables.settings import fingerprint, settings_metadata, settings_of
 
 
 class MeasuredRun:
@@ -44,7 +46,8 @@ class MeasuredRun:
         self._came: set[int] = set()
         self._held = ExitStack()
         settings = _settings_hash(config, self._names, self.epochs)
-        self._parts = Parts(run.path / "measurements" / f".parts-{settings}")
+        self._tables = {one.table: table_of(one) for one in self._measurements.values()}
+        self._parts = Parts(run.path / "measurements" / f".parts-{settings}", self._tables)
 
     def __enter__(self) -> "MeasuredRun":
         with ExitStack() as held, log_to(self._log):
@@ -108,15 +111,30 @@ class MeasuredRun:
             self._held.close()
 
     def _merge(self) -> None:
-        metadata = self.run.table_metadata(self.config)
+        record_layers(self.config, self.run)
         for name, new in self._parts.tables():
-            path = self.run.table_path(name)
-            merged = replace_rows(self.run.table(name), new, name) if path.is_file() else new
-            write_table(path, merged, name, metadata)
+            path, table = self.run.table_path(name), self._tables[name]
+            new = new.assign(settings=self._fingerprint)
+            known = {self._fingerprint: row_settings(self.config)}
+            if path.is_file():
+                old = self.run.table(name)
+                known |= settings_of(old)
+                new = replace_rows(old, new, table)
+            self._write(table, new, known)
         self._summarise()
         if self._failures:
             raise MeasurementFailedError(self._told())
         self._parts.remove()
+
+    def _write(
+        self, table: Table, rows: pd.DataFrame, known: Mapping[str, Mapping[str, Any]]
+    ) -> None:
+        metadata = self.run.table_metadata(self.config) | settings_metadata(rows, known)
+        write_table(self.run.table_path(table.name), rows, table, metadata)
+
+    @property
+    def _fingerprint(self) -> str:
+        return fingerprint(row_settings(self.config))
 
     def _summarise(self) -> None:
         """Tables made from tables: those whose sources are there, without failed points."""
@@ -124,20 +142,19 @@ class MeasuredRun:
         failed = {
             self._measurements[name].table for name in self._names if name in names or None in names
         }
-        n_inputs = len(getattr(self.run.dataset(), self.config.measure.inputs))
-        beta = float(OmegaConf.select(self.run.config, "noise.beta") or 0.0)
+        tables = tables_of(self.config, self.run)
         for one in self._measurements.values():
-            if not hasattr(one, "summarise"):
+            if not isinstance(one, Summary):
                 continue
             if not failed.isdisjoint(one.tables_needed):
                 logger.warning(
                     "measure: %s left as it is, for want of the points that failed", one.table
                 )
             elif all(self.run.table_path(table).is_file() for table in one.tables_needed):
-                rows = one.summarise(self.run.table, n_inputs, beta)
+                rows = one.summarise(tables)
                 if len(rows):
-                    path, metadata = self.run.table_path(one.table), self.run.table_metadata
-                    write_table(path, rows, one.table, metadata(self.config))
+                    rows = rows.assign(settings=self._fingerprint)
+                    self._write(table_of(one), rows, {self._fingerprint: row_settings(self.config)})
 
     def _told(self) -> str:
         failures = self._failures
@@ -153,13 +170,11 @@ def _measured_at_this_noise(
     config: DictConfig, run: Run, measurements: Mapping[str, Any]
 ) -> list[str]:
     """The measurements to make: all, or at another noise level those whose rows name it."""
-    measurements = {
-        name: one for name, one in measurements.items() if not hasattr(one, "summarise")
-    }
+    measurements = {name: one for name, one in measurements.items() if not isinstance(one, Summary)}
     trained, measured = (OmegaConf.select(c, "noise.beta") for c in (run.config, config))
     if trained == measured:
         return list(measurements)
-    kept = [name for name, one in measurements.items() if "beta" in TABLES[one.table]]
+    kept = [name for name, one in measurements.items() if "beta" in table_of(one).columns]
     logger.info(
         "noise.beta = %s, trained with %s: measuring %s only, whose rows name the noise level",
         measured,
@@ -172,7 +187,7 @@ def _measured_at_this_noise(
 def _remark(config: DictConfig, run: Run, measurements: Sequence[Any]) -> None:
     """Log, once, what measurements have to say about the network that they will measure."""
     for one in measurements:
-        if hasattr(one, "remarks"):
+        if isinstance(one, Remarks):
             network = run.builder(config).network(run.dataset()).eval()
             for remark in one.remarks(network, run.dataset().all.x[:2]):
                 logger.info("%s: %s", one.table, remark)
@@ -180,8 +195,15 @@ def _remark(config: DictConfig, run: Run, measurements: Sequence[Any]) -> None:
 
 def _settings_hash(config: DictConfig, names: list[str], epochs: list[int]) -> str:
     """Two calls with one hash make the same rows."""
-    text = json.dumps([measured_with(config), names, epochs], sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
+    return fingerprint({"settings": measured_with(config), "names": names, "epochs": epochs})
+
+
+def row_settings(config: DictConfig) -> dict[str, Any]:
+    """What the values in a row are a function of, beside the checkpoint and its data."""
+    settings = measured_with(config)
+    for key in ("epochs", "further_epochs", "measurements"):
+        settings["measure"].pop(key, None)
+    return settings
 
 
 def measured_with(config: DictConfig) -> dict[str, Any]:

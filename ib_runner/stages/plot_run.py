@@ -1,8 +1,7 @@
 """Draw a run's tables: every figure of ``plot.figures`` in every format."""
 
 from collections.abc import Mapping, Sequence
-from functools import cache
-from typing import Any
+from typing import Protocol, runtime_checkable
 
 from omegaconf import DictConfig
 
@@ -13,7 +12,7 @@ from ib_runner.runs.atomic import make_folder, write_bytes
 from ib_runner.runs.folder import Run
 from ib_runner.runs.log import log_to, logger, progress
 from ib_runner.selections.context import Context, Tables
-from ib_runner.stages.context import context_of
+from ib_runner.stages.context import context_of, tables_of
 
 
 def plot(config: DictConfig, run: Run) -> None:
@@ -28,13 +27,15 @@ def plot(config: DictConfig, run: Run) -> None:
     if not figures:
         logger.info("plot: plot.figures names no figure of a single run")
         return
-    context, tables = context_of(config, run), cache(run.table)
+    context, tables = context_of(config, run), tables_of(config, run)
     missing = {name: _missing(run, one) for name, one in figures.items()}
     complete = {name: one for name, one in figures.items() if not missing[name]}
     _warn(config, run, missing)
     drawable = {name: one for name, one in complete.items() if applies(one, tables, context)}
     if not drawable:
         raise UsageError(_nothing(run, missing))
+    if any("layers" in getattr(figure, "tables_needed", ()) for figure in drawable.values()):
+        tables("layers")  # where it must be written first, the run is held for that alone
     folder = run.path / "figures"
     bar = progress(len(drawable), "plot", "figure")
     with run.held(), log_to(run.path / "plot.log"), bar:
@@ -50,9 +51,9 @@ def plot(config: DictConfig, run: Run) -> None:
         logger.info("%s: %s", folder, ", ".join(drawable))
 
 
-def applies(figure: Any, tables: Tables, context: Context) -> bool:
+def applies(figure: object, tables: Tables, context: Context) -> bool:
     """Whether ``figure`` has anything to show of this run; most always do."""
-    return not hasattr(figure, "applies") or figure.applies(tables, context)
+    return not isinstance(figure, Applies) or figure.applies(tables, context)
 
 
 def _warn(config: DictConfig, run: Run, missing: Mapping[str, Sequence[str]]) -> None:
@@ -84,6 +85,16 @@ def _nothing(run: Run, missing: Mapping[str, Sequence[str]]) -> str:
     )
 
 
+@runtime_checkable
+class Applies(Protocol):
+    """A figure that some runs have nothing for."""
+
+    def applies(self, tables: Tables, context: Context) -> bool:
+        """Whether there is anything to show of the run with these ``tables``."""
+        ...
+
+
 def _missing(run: Run, figure: object) -> list[str]:
+    """The tables that ``figure`` needs and the run has not; ``layers`` can be made."""
     needed = getattr(figure, "tables_needed", ())
-    return [table for table in needed if not run.table_path(table).is_file()]
+    return [one for one in needed if one != "layers" and not run.table_path(one).is_file()]

@@ -10,15 +10,17 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 from omegaconf import DictConfig
 
 from ib_runner.config.builder import Builder, for_sweeps
 from ib_runner.runs.folder import Run
 from ib_runner.runs.sweep import read_sweep, swept_values
 from ib_runner.selections.context import Runs, Tables
-from ib_runner.stages.context import context_of
-from ib_runner.tables.collect import SweptRun, collect_tables, sweep_table_path
+from ib_runner.stages.context import complete_layers, context_of
+from ib_runner.tables.collect import SweptRun, collect_table, collect_tables, sweep_table_path
 from ib_runner.tables.files import read_table
+from ib_runner.tables.settings import made_with, settings_of
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,42 @@ class SweepOfRuns:
     @cached_property
     def tables(self) -> Tables:
         """The sweep's tables by name; ``FileNotFoundError`` where there is none."""
-        return cache(lambda name: read_table(sweep_table_path(self.path, name)))
+        return cache(self._table)
+
+    def _table(self, name: str) -> pd.DataFrame:
+        """The sweep's table; of each run the rows about the inputs that were measured last."""
+        path = sweep_table_path(self.path, name)
+        if name == "layers":
+            self._complete_layers(path)
+        rows = read_table(path)
+        if name == "layers":
+            return rows[rows["inputs"] == rows["run"].map(self._inputs)]
+        if "settings" not in rows or rows.empty:
+            return rows
+        known = settings_of(rows)
+        return pd.concat(
+            [
+                made_with(one, known, "measure", "inputs", self._inputs.get(run))
+                for run, one in rows.groupby("run", sort=False)
+            ],
+            ignore_index=True,
+        )
+
+    @cached_property
+    def _inputs(self) -> dict[str, str]:
+        """What the inputs are called that were measured last, by run."""
+        return {
+            run.path.name: run.table("layers").attrs["inputs"]
+            for run in self.runs
+            if run.table_path("layers").is_file()
+        }
+
+    def _complete_layers(self, path: Path) -> None:
+        """Write the table ``layers`` of the runs that have none, and the sweep's then."""
+        for run, config in zip(self.runs, self.configs, strict=True):
+            complete_layers(config, run)
+        if not path.is_file():
+            collect_table(self.path, self.swept, "layers")
 
     @cached_property
     def about(self) -> Runs:

@@ -33,6 +33,8 @@ def read_arrow(path: Path) -> pa.Table:
             f"versions up to {SCHEMA_VERSION}.\nUpdate ib-run, or measure again."
         )
     for name, column in TABLES.get(path.stem, {}).items():
+        if column.optional and name not in arrow.schema.names:
+            continue
         if name not in arrow.schema.names or arrow.schema.field(name).type != column.type:
             raise _damaged(path, f"is another one: it lacks the column {name} of {path.stem}")
     return arrow

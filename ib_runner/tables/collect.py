@@ -10,8 +10,9 @@ import pyarrow as pa
 
 from ib_runner.runs.atomic import make_folder
 from ib_runner.runs.provenance import software
-from ib_runner.tables.files import read_table, write_table
-from ib_runner.tables.schema import TABLES, Column
+from ib_runner.tables.files import read_columns, read_table, write_table
+from ib_runner.tables.schema import Column
+from ib_runner.tables.settings import settings_metadata, settings_of
 
 _ARROW = {bool: pa.bool_(), int: pa.int64(), float: pa.float64(), str: pa.string()}
 
@@ -42,13 +43,22 @@ def sweep_table_path(folder: Path, table: str) -> Path:
 
 def collect_tables(folder: Path, runs: Sequence[SweptRun]) -> list[str]:
     """Write every table, findings aside, that at least one run has; their names."""
-    written = []
-    for table in TABLES.keys() - {"findings"}:
-        columns, frames = _of_runs(runs, table)
-        if frames:
-            _write(folder, table, frames, columns, runs)
-            written.append(table)
-    return sorted(written)
+    names = sorted({"training", *_measured(runs)} - {"findings"})
+    return [name for name in names if collect_table(folder, runs, name)]
+
+
+def collect_table(folder: Path, runs: Sequence[SweptRun], name: str) -> bool:
+    """Write table ``name``, if at least one run has it; whether one does."""
+    columns, frames = _of_runs(runs, name)
+    if frames:
+        _write(folder, name, frames, columns, runs)
+    return bool(frames)
+
+
+def _measured(runs: Sequence[SweptRun]) -> set[str]:
+    """The names of the runs' measured tables, those of users' own measurements among them."""
+    folders = {run.table_path("layers").parent for run in runs}
+    return {path.stem for folder in folders for path in folder.glob("*.parquet")}
 
 
 def collect_findings(
@@ -86,18 +96,23 @@ def _of_runs(runs: Sequence[SweptRun], table: str) -> tuple[dict[str, Column], l
 
 def _write(
     folder: Path,
-    table: str,
+    name: str,
     frames: Sequence[pd.DataFrame],
     columns: Mapping[str, Column],
     runs: Sequence[SweptRun],
 ) -> None:
-    """The runs' own settings and data are in their own tables and ``run.json``."""
-    path = sweep_table_path(folder, table)
+    """The runs' data and configurations are in their own tables and ``run.json``."""
+    path = sweep_table_path(folder, name)
+    table = next(
+        read_columns(run.table_path(name)) for run in runs if run.table_path(name).is_file()
+    )
+    rows = pd.concat(frames, ignore_index=True)
+    there = [one for one, column in table.columns.items() if one in rows or not column.optional]
+    known = {key: one for frame in frames for key, one in settings_of(frame).items()}
     names = json.dumps(sorted(run.name for run in runs))
-    metadata = {"sweep": folder.name, "runs": names, **software()}
+    metadata = {"sweep": folder.name, "runs": names, **software(), **settings_metadata(rows, known)}
     make_folder(path.parent)
-    rows = pd.concat(frames, ignore_index=True).reindex(columns=[*TABLES[table], *columns])
-    write_table(path, rows, table, metadata, extra=columns)
+    write_table(path, rows.reindex(columns=[*there, *columns]), table, metadata, extra=columns)
 
 
 #: begins the run's name in rows about several runs of the sweep

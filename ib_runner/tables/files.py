@@ -10,25 +10,30 @@ import pyarrow.parquet as pq
 from ib_runner.runs.atomic import write_bytes
 from ib_runner.tables import seal
 from ib_runner.tables.arrow import read_arrow
-from ib_runner.tables.schema import TABLES, Column, key_columns, replacement_key
+from ib_runner.tables.schema import SETTINGS, TABLES, Column, Table, table_named
 from ib_runner.tables.version import SCHEMA_VERSION
 
 
-def arrow_schema(table: str, extra: Mapping[str, Column] | None = None) -> pa.Schema:
-    """The arrow schema of ``table``, with further columns ``extra`` behind its own."""
-    columns = {**TABLES[table], **(extra or {})}
+def arrow_schema(table: str | Table, extra: Mapping[str, Column] | None = None) -> pa.Schema:
+    """The arrow schema of ``table``, with further columns ``extra`` behind its own.
+
+    Units, and whether a column is in the key, are in the fields' metadata.
+    """
+    columns = {**table_named(table).columns, **(extra or {})}
     return pa.schema(
-        [
-            pa.field(name, column.type, metadata={"unit": column.unit} if column.unit else None)
-            for name, column in columns.items()
-        ]
+        [pa.field(name, one.type, metadata=_metadata(one)) for name, one in columns.items()]
     )
+
+
+def _metadata(column: Column) -> dict[str, str] | None:
+    said = {"unit": column.unit, "key": "yes" if column.key else None}
+    return {word: value for word, value in said.items() if value} or None
 
 
 def write_table(
     path: Path,
     frame: pd.DataFrame,
-    table: str,
+    table: str | Table,
     metadata: Mapping[str, str] | None = None,
     extra: Mapping[str, Column] | None = None,
 ) -> None:
@@ -37,7 +42,7 @@ def write_table(
     Raises ``KeyError`` where a column is missing, ``ValueError`` where a key is not unique, and
     arrow's errors where a value is not of its column's type.
     """
-    arrow = _arrow(frame, table, extra)
+    arrow = _arrow(frame, table_named(table), extra)
     arrow = arrow.replace_schema_metadata(
         {"schema_version": str(SCHEMA_VERSION), **(metadata or {}), seal.KEY: seal.BLANK}
     )
@@ -46,21 +51,40 @@ def write_table(
     write_bytes(path, seal.sealed(sink.getvalue().to_pybytes()))
 
 
-def check_rows(frame: pd.DataFrame, table: str) -> None:
+def check_rows(frame: pd.DataFrame, table: str | Table) -> None:
     """Raise what ``write_table`` would raise for ``frame``."""
-    _arrow(frame, table)
+    _arrow(frame, table_named(table))
 
 
-def _arrow(frame: pd.DataFrame, table: str, extra: Mapping[str, Column] | None = None) -> pa.Table:
+def _arrow(
+    frame: pd.DataFrame, table: Table, extra: Mapping[str, Column] | None = None
+) -> pa.Table:
     schema = arrow_schema(table, extra)
     unknown = set(frame.columns) - set(schema.names)
     if unknown:
-        raise KeyError(f"table {table} has no column {', '.join(sorted(unknown))}")
-    keys = [name for name, column in (extra or {}).items() if column.key] + key_columns(table)
+        raise KeyError(f"table {table.name} has no column {', '.join(sorted(unknown))}")
+    for name, column in table.columns.items():
+        if column.optional and name not in frame:
+            schema = schema.remove(schema.get_field_index(name))
+    keys = [name for name, column in (extra or {}).items() if column.key] + table.key
     frame = frame[schema.names].sort_values(keys, kind="stable", ignore_index=True)
     if frame.duplicated(keys).any():
-        raise ValueError(f"table {table}: rows with the same {', '.join(keys)}")
+        raise ValueError(f"table {table.name}: rows with the same {', '.join(keys)}")
     return pa.Table.from_pandas(frame, schema, preserve_index=False)
+
+
+def read_columns(path: Path) -> Table:
+    """The table that the file ``path`` holds, one of a user's own measurement too."""
+    if path.stem in TABLES:
+        return table_named(path.stem)
+    columns = {}
+    for field in pq.read_schema(path):
+        said = field.metadata or {}
+        unit, key = said.get(b"unit"), b"key" in said
+        columns[field.name] = Column(field.type, unit and unit.decode(), key)
+    if "settings" in columns:
+        columns["settings"] = SETTINGS
+    return Table(path.stem, columns)
 
 
 def read_table(path: Path) -> pd.DataFrame:
@@ -79,14 +103,14 @@ def read_table(path: Path) -> pd.DataFrame:
     return frame
 
 
-def replace_rows(old: pd.DataFrame, new: pd.DataFrame, table: str) -> pd.DataFrame:
+def replace_rows(old: pd.DataFrame, new: pd.DataFrame, table: str | Table) -> pd.DataFrame:
     """``old`` with the rows measured again replaced by ``new``'s and the rest kept.
 
     What failed replaces nothing.
     """
     if old.empty:
         return new
-    keys = replacement_key(table)
+    keys = table_named(table).replacement_key
     # nulls are keys too (unit null = the whole layer); their text form compares equal
     if "status" in new:
         there = _key_tuples(new, keys).isin(set(_key_tuples(old, keys)))

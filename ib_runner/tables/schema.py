@@ -1,7 +1,4 @@
-"""The columns, units and keys of every table: long form, one value a row.
-
-``key`` are the columns that tell rows apart: a row measured again replaces the row with its key.
-"""
+"""The columns, units and keys of every table: long form, one value a row."""
 
 import re
 from collections.abc import Mapping
@@ -16,11 +13,16 @@ _TEXT = pa.string()
 
 @dataclass(frozen=True)
 class Column:
-    """A column's arrow type, unit (None: a plain number or a name) and whether it is in the key."""
+    """A column's arrow type, unit (None: a plain number or a name) and whether it is in the key.
+
+    The key tells rows apart: a row measured again replaces the row with its key. ``optional``: a
+    file may lack the column, as those of earlier versions do.
+    """
 
     type: pa.DataType
     unit: str | None = None
     key: bool = False
+    optional: bool = False
 
 
 EPOCH = Column(pa.int32(), "epochs", key=True)
@@ -28,6 +30,8 @@ LAYER = Column(pa.int16(), key=True)
 _NOISE = Column(pa.bool_(), key=True)
 _NATS = Column(_REAL, "nats")
 _COUNT = Column(_INT)
+#: the fingerprint of the settings that made a row; the settings are in the file's metadata
+SETTINGS = Column(_TEXT, optional=True)
 
 
 def _bins(unit: str, of_density: str) -> dict[str, Column]:
@@ -69,6 +73,7 @@ TABLES: dict[str, dict[str, Column]] = {
         "n_mc": _COUNT,
         "status": Column(_TEXT),
         "seconds": Column(_REAL, "seconds"),
+        "settings": SETTINGS,
     },
     "binned_entropy": {
         "epoch": EPOCH,
@@ -77,6 +82,7 @@ TABLES: dict[str, dict[str, Column]] = {
         "bin_width": Column(_REAL, "activation", key=True),
         "noise": _NOISE,
         "entropy": _NATS,
+        "settings": SETTINGS,
     },
     "entropy_slope": {
         "layer": LAYER,
@@ -84,6 +90,7 @@ TABLES: dict[str, dict[str, Column]] = {
         "bin_width": Column(_REAL, "activation", key=True),
         "slope": Column(_REAL, "nats/epoch"),
         "intercept": _NATS,
+        "settings": SETTINGS,
     },
     "distance_histogram": {
         "epoch": EPOCH,
@@ -91,8 +98,15 @@ TABLES: dict[str, dict[str, Column]] = {
         "pairs": Column(_TEXT, key=True),
         "noise": _NOISE,
         **_ACTIVATION_BINS,
+        "settings": SETTINGS,
     },
-    "activation_histogram": {"epoch": EPOCH, "layer": LAYER, "noise": _NOISE, **_ACTIVATION_BINS},
+    "activation_histogram": {
+        "epoch": EPOCH,
+        "layer": LAYER,
+        "noise": _NOISE,
+        **_ACTIVATION_BINS,
+        "settings": SETTINGS,
+    },
     "representation": {
         "epoch": EPOCH,
         "layer": LAYER,
@@ -100,14 +114,21 @@ TABLES: dict[str, dict[str, Column]] = {
         "label": Column(_INT),
         "noise": _NOISE,
         "value": Column(pa.list_(pa.float32()), "activation"),
+        "settings": SETTINGS,
     },
     "density": {
         "epoch": EPOCH,
         "layer": LAYER,
         "t": Column(_REAL, "activation", key=True),
         "density": Column(_REAL, "1/activation"),
+        "settings": SETTINGS,
     },
-    "parameter": {"epoch": EPOCH, "name": Column(_TEXT, key=True), "value": Column(_REAL)},
+    "parameter": {
+        "epoch": EPOCH,
+        "name": Column(_TEXT, key=True),
+        "value": Column(_REAL),
+        "settings": SETTINGS,
+    },
     "cosine_similarity": {
         "epoch": EPOCH,
         "layer": LAYER,
@@ -121,6 +142,20 @@ TABLES: dict[str, dict[str, Column]] = {
         "quantity": Column(_TEXT, key=True),
         "value": Column(_REAL, "nats"),
         "n": Column(_REAL, "samples"),
+        "settings": SETTINGS,
+    },
+    "layers": {
+        "layer": LAYER,
+        "inputs": Column(_TEXT, key=True),
+        "dim": Column(pa.int32(), "units"),
+        "noise": Column(_TEXT),
+        "beta": Column(_REAL, "activation"),
+        "p": Column(_REAL, "probability"),
+        "low": Column(_REAL, "activation"),
+        "high": Column(_REAL, "activation"),
+        "h_x": _NATS,
+        "h_y": _NATS,
+        "n_inputs": _COUNT,
     },
     "findings": {
         "finding": Column(_TEXT, key=True),
@@ -136,29 +171,43 @@ TABLES: dict[str, dict[str, Column]] = {
 }
 
 
-def define_table(name: str, columns: Mapping[str, Column]) -> None:
-    """Make known the table of a user's own measurement; the same one again changes nothing.
+@dataclass(frozen=True)
+class Table:
+    """A table's name and columns: one of ``TABLES``, or one of a user's own measurement."""
 
-    Raises ``ValueError`` where the name is no word or taken by another table, or no column is in
-    the key.
-    """
-    if not re.fullmatch(r"[A-Za-z_]\w*", name):
-        raise ValueError(f"table {name!r}: a name of letters, digits and _ is needed")
-    if not any(column.key for column in columns.values()):
-        raise ValueError(f"table {name}: at least one of its columns needs key=True")
-    if TABLES.setdefault(name, dict(columns)) != dict(columns):
-        raise ValueError(f"table {name}: there is one with other columns already")
+    name: str
+    columns: Mapping[str, Column]
 
+    @property
+    def key(self) -> list[str]:
+        """The columns that tell its rows apart."""
+        return [name for name, column in self.columns.items() if column.key]
 
-def key_columns(table: str) -> list[str]:
-    """The columns that tell the rows of ``table`` apart."""
-    return [name for name, column in TABLES[table].items() if column.key]
+    @property
+    def replacement_key(self) -> list[str]:
+        """The columns by which measuring again replaces rows: the key, without bins and grids."""
+        return [name for name in self.key if name not in _BINS_AND_GRIDS]
 
 
 #: bins and grids are replaced as a whole: a new range leaves no bins of an older one behind
 _BINS_AND_GRIDS = {"left", "right", "t"}
 
 
-def replacement_key(table: str) -> list[str]:
-    """The columns by which measuring again replaces rows: the key, without bins and grids."""
-    return [name for name in key_columns(table) if name not in _BINS_AND_GRIDS]
+def table_named(table: str | Table) -> Table:
+    """The table of this name, or ``table`` itself; ``KeyError`` where there is none."""
+    return table if isinstance(table, Table) else Table(table, TABLES[table])
+
+
+def own_table(name: str, columns: Mapping[str, Column]) -> Table:
+    """The table of a user's own measurement.
+
+    Raises ``ValueError`` where the name is no word or that of another table, or no column is in
+    the key.
+    """
+    if not re.fullmatch(r"[A-Za-z_]\w*", name):
+        raise ValueError(f"table {name!r}: a name of letters, digits and _ is needed")
+    if not any(column.key for column in columns.values()):
+        raise ValueError(f"table {name}: at least one of its columns needs key=True")
+    if dict(columns) != TABLES.get(name, columns):
+        raise ValueError(f"table {name}: there is one with other columns already")
+    return Table(name, {**columns, "settings": SETTINGS})

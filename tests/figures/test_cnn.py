@@ -6,7 +6,7 @@ import matplotlib
 import numpy as np
 import pytest
 from fake_sweep import LAYERS, N_INPUTS, fake_sweep, slopes
-from fake_tables import BETA, H_X, fake_tables
+from fake_tables import FakeTables, fake_tables
 from matplotlib.figure import Figure
 
 from ib_runner.figures.binned_entropy import BinnedEntropy
@@ -18,7 +18,7 @@ from ib_runner.figures.table1 import Table1
 from ib_runner.selections.context import Context
 from ib_runner.selections.table1 import Condition
 
-CONTEXT = Context(experiment="fake", beta=BETA, h_x=H_X, bounds=(-1.0, 1.0))
+CONTEXT = Context(experiment="fake")
 SLOPES = {1e-4: [-0.003, -0.002, 0.001], 1e-1: [-0.002, -0.001, -0.0005]}
 SOME = [Condition(), Condition(beta=0.1), Condition(p=0.2)]
 
@@ -94,6 +94,7 @@ def test_table_1_says_means_and_spreads_beside_the_papers(drawn):
     names = [tick.get_text() for tick in drawn["Table1"].axes[0].get_yticklabels()]
     assert names == [
         "deterministic", "β = 0.05", "β = 0.1", "β = 0.2", "β = 0.5", "dropout, p = 0.2",
+        "dropout of maps, p = 0.2",
     ]  # fmt: skip
 
 
@@ -149,6 +150,6 @@ def test_numbers_on_the_axes_are_written_out(drawn):
     tables = fake_tables()
     entropies = tables("binned_entropy").assign(bin_width=1.0)
     narrow = entropies.assign(entropy=9.21 + 1e-5 * entropies["entropy"])
-    figure = BinnedEntropy(from_zero=False)(lambda name: narrow, CONTEXT)
+    figure = BinnedEntropy(from_zero=False)(FakeTables(binned_entropy=narrow), CONTEXT)
     figure.canvas.draw()
     assert figure.axes[0].yaxis.get_offset_text().get_text() == ""

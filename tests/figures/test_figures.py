@@ -6,7 +6,7 @@ import math
 import matplotlib
 import numpy as np
 import pytest
-from fake_tables import BETA, DIP, H_X, PEAK, SECOND_PEAK, WIDTHS, fake_tables
+from fake_tables import DIP, PEAK, SECOND_PEAK, WIDTHS, fake_tables
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -29,7 +29,7 @@ from ib_runner.figures.style import PAGE, encode
 from ib_runner.selections.context import Context
 
 N_LAYERS = len(WIDTHS)
-CONTEXT = Context(experiment="fake", beta=BETA, h_x=H_X, bounds=(-1.0, 1.0))
+CONTEXT = Context(experiment="fake")
 BITS = dataclasses.replace(CONTEXT, unit="bits")
 TABLES = fake_tables()
 FIGURES = {
@@ -83,8 +83,9 @@ def curves(axes: Axes) -> dict[str, np.ndarray]:
 def test_reads_the_tables_it_says_it_needs(name, drawn, read):
     needed = set(FIGURES[name].tables_needed)
     # turning points of the information mark the epochs, where it is measured
-    assert read[name] - {"mutual_information"} == needed - {"mutual_information"}
-    for table in needed:
+    marking = {"mutual_information", "layers"}
+    assert read[name] - marking == needed - marking
+    for table in needed - {"layers"}:
         with pytest.raises(KeyError, match=table):
             FIGURES[name]()(TABLES.without(table), CONTEXT)
 
@@ -228,7 +229,7 @@ def test_scatter_plots_of_many_units_show_principal_components():
     plane = np.outer(np.arange(len(table)), [3.0, 4.0, 0.0, 0.0, 0.0])
     plane += 1e-3 * rng.standard_normal(plane.shape)
     tables["representation"] = table.assign(value=list(plane))
-    axes = Representation()(tables, dataclasses.replace(CONTEXT, epochs=(10,), bounds=None)).axes[0]
+    axes = Representation()(tables, dataclasses.replace(CONTEXT, epochs=(10,))).axes[0]
     assert axes.get_xlabel() == "component 1"
     x, y, _ = axes.collections[0]._offsets3d
     assert np.std(x) > 1000 * np.std(y)

@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from fake_tables import BETA, DIP, H_X, fake_tables
+from fake_tables import BETA, DIP, fake_layers, fake_tables
 from matplotlib.collections import QuadMesh
 from matplotlib.figure import Figure
 
@@ -23,7 +23,7 @@ from ib_runner.figures.noise_levels import NoiseLevels
 from ib_runner.figures.parameter import Parameter
 from ib_runner.selections.context import Context
 
-CONTEXT = Context(experiment="fake", beta=BETA, h_x=H_X, bounds=(-1.0, 1.0))
+CONTEXT = Context(experiment="fake")
 TABLES = fake_tables()
 
 
@@ -153,6 +153,6 @@ def test_end_bins_of_unbounded_activations_say_that_they_hold_more():
     tables = fake_tables(last=10)
     ends = [axes.get_yticklabels() for axes in ActivationHistogram()(tables, CONTEXT).axes[:1]]
     assert [text.get_text() for text in ends[0]] == ["−1", "0", "1"]
-    unbounded = dataclasses.replace(CONTEXT, bounds=None)
-    ends = [axes.get_yticklabels() for axes in ActivationHistogram()(tables, unbounded).axes[:1]]
+    tables["layers"] = fake_layers(bounds=None)
+    ends = [axes.get_yticklabels() for axes in ActivationHistogram()(tables, CONTEXT).axes[:1]]
     assert [text.get_text() for text in ends[0]] == ["≤ −1", "0", "≥ 1"]

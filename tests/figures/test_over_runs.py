@@ -1,12 +1,10 @@
 """Figures over the runs of a sweep, and over bin widths and both targets of a run."""
 
-import dataclasses
-
 import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
-from fake_tables import BETA, H_X, SECOND_PEAK, FakeTables, fake_experiments, fake_tables
+from fake_tables import BETA, SECOND_PEAK, FakeTables, fake_experiments, fake_layers, fake_tables
 
 from ib_runner.figures.bin_widths import BinWidths
 from ib_runner.figures.information_plane import InformationPlane
@@ -16,7 +14,7 @@ from ib_runner.figures.seeds import Seeds
 from ib_runner.figures.style import PAGE
 from ib_runner.selections.context import Context, Runs
 
-CONTEXT = Context(experiment="fake", beta=BETA, h_x=H_X, bounds=(-1.0, 1.0))
+CONTEXT = Context(experiment="fake")
 RUN = fake_tables(last=10_000)
 SWEEP, RUNS = fake_experiments({"plain": True, "parseval": False})
 BETAS = (0.001, 0.02)
@@ -24,13 +22,15 @@ BETAS = (0.001, 0.02)
 
 def noise_sweep() -> tuple[FakeTables, Runs]:
     """The sweep's experiments as two noise levels of three seeds each."""
-    contexts, frames = {}, []
-    for number, (run, context) in enumerate(RUNS.contexts.items()):
-        contexts[run] = dataclasses.replace(context, beta=BETAS[number // 3])
-        table = SWEEP["mutual_information"]
-        frames.append(table[table["run"] == run].assign(beta=BETAS[number // 3]))
+    frames, layers = [], []
+    for number, run in enumerate(RUNS.contexts):
+        beta, table = BETAS[number // 3], SWEEP["mutual_information"]
+        rows = table[table["run"] == run].assign(beta=beta)
+        frames.append(rows.assign(**{"noise.beta": beta}))
+        layers.append(fake_layers(beta).assign(run=run))
     tables = FakeTables(mutual_information=pd.concat(frames, ignore_index=True))
-    return tables, Runs(("noise.beta", "seed"), contexts)
+    tables["layers"] = pd.concat(layers)
+    return tables, Runs(("noise.beta", "seed"), RUNS.contexts)
 
 
 def both_targets(method="coupled", beta=BETA) -> FakeTables:
@@ -116,7 +116,9 @@ def test_exact_values_stand_in_where_there_are_any():
     table = tables["mutual_information"]
     one = table[(table["layer"] == 5) & (table["method"] == "coupled")]
     exact = one.assign(layer=1, method="quadrature", lower=np.nan, upper=np.nan)
-    (axes,) = InformationByNoise().over_runs(FakeTables(mutual_information=exact), runs).axes
+    (axes,) = (
+        InformationByNoise().over_runs(FakeTables(tables, mutual_information=exact), runs).axes
+    )
     assert list(lines(axes)) == ["0.001", "0.02"]
 
 
@@ -162,14 +164,16 @@ def test_the_information_plane_joins_both_targets(drawn):
 
 
 def test_without_noise_the_plane_is_binned_and_without_i_y_there_is_none():
-    silent = dataclasses.replace(CONTEXT, beta=0.0)
     binned = both_targets("binned", 0.0)
     none = binned["mutual_information"].assign(lower=np.nan, upper=np.nan)
-    figure = InformationPlane()(FakeTables(mutual_information=none), silent)
+    silent = FakeTables(mutual_information=none, layers=fake_layers(0.0))
+    figure = InformationPlane()(silent, CONTEXT)
     assert "Bin" in figure.get_supxlabel()
     assert "width" not in figure.get_supxlabel()  # nobody knows it
-    none.attrs["settings"] = '{"measurement": {"binned_information": {"bin_width": 0.07}}}'
-    figure = InformationPlane()(FakeTables(mutual_information=none), silent)
+    made = '{"a": {"measurement": {"binned_information": {"bin_width": 0.07}}}}'
+    none.attrs["settings_of_rows"] = made
+    silent["mutual_information"] = none.assign(settings="a")
+    figure = InformationPlane()(silent, CONTEXT)
     assert "bins of width 0.07" in figure.get_supxlabel()
     assert len(figure.axes[0].collections[0].get_paths()) == 0
     assert not InformationPlane().applies(RUN, CONTEXT)

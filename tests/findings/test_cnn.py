@@ -1,13 +1,10 @@
 """Findings about the CNN: Table 1, cosine similarities, near-injectivity, units, distances."""
 
-import dataclasses
-import math
-
 import numpy as np
 import pandas as pd
 import pytest
 from fake_sweep import ALIKE, FALL, UNRELATED, fake_sweep, slopes
-from fake_tables import FakeTables
+from fake_tables import FakeTables, fake_layers
 
 from ib_runner.findings.cosine_order import (
     SimilarityAboveChance,
@@ -20,9 +17,9 @@ from ib_runner.findings.misclassification import ErrorsDifference, Table1Errors
 from ib_runner.findings.near_injective import NearInjective
 from ib_runner.findings.overlap import DistanceOverlap, ModeRatio
 from ib_runner.selections.context import Context, Runs
-from ib_runner.selections.table1 import TABLE_1, Condition
+from ib_runner.selections.table1 import DROPPED_MAPS, TABLE_1, Condition
 
-CONTEXT = Context(experiment="fake", beta=0.0, h_x=math.log(10_000))
+CONTEXT = Context(experiment="fake")
 SWEEP = fake_sweep()
 
 
@@ -60,11 +57,13 @@ def test_conditions_sort_and_read_as_in_table_1():
     ],
 )
 def test_errors_are_held_against_the_row_of_the_runs_own_condition(condition, errors, holds):
-    context = dataclasses.replace(CONTEXT, beta=condition.beta, p=condition.p)
-    outcome = judge(Table1Errors, training(errors), context, at_least=-3, at_most=3, min_epoch=128)
-    assert outcome.holds == holds
-    short = judge(Table1Errors, training(errors, 2), context, at_least=-3, at_most=3, min_epoch=128)
-    assert short.holds == "undecided"
+    kind = DROPPED_MAPS if condition.feature_maps else None
+    layers = fake_layers(condition.beta, p=condition.p, kind=kind)
+    bounds = {"at_least": -3, "at_most": 3, "min_epoch": 128}
+    tables = FakeTables(training(errors), layers=layers)
+    assert judge(Table1Errors, tables, **bounds).holds == holds
+    short = FakeTables(training(errors, 2), layers=layers)
+    assert judge(Table1Errors, short, **bounds).holds == "undecided"
 
 
 def test_difference_of_errors_over_seeds_has_an_interval():
@@ -141,7 +140,7 @@ SIMILARITIES = {
 def test_similarities_that_the_tables_do_not_tell(kind):
     keys = SIMILARITIES[kind] | {"at_most": 9.0}
     noisy = fake_sweep([Condition(), Condition(beta=0.1)])
-    without = Runs((), {run: one for run, one in noisy[1].contexts.items() if one.beta})
+    without = Runs((), {run: one for run, one in noisy[1].contexts.items() if "β" in run})
     for sweep, why in [
         ((FakeTables(), SWEEP[1]), "there is no table"),
         (fake_sweep(last=2), "ends at epoch 2"),
@@ -160,7 +159,10 @@ def entropies(values: list[float]) -> FakeTables:
         for layer in (1, 2, 3)
         for unit, width, entropy in ((None, 1.0, value), (0, 1.0, 0.5), (None, 0.1, 0.5))
     ]
-    return FakeTables(binned_entropy=pd.DataFrame(rows).astype({"unit": "Int64"}))
+    return FakeTables(
+        binned_entropy=pd.DataFrame(rows).astype({"unit": "Int64"}),
+        layers=fake_layers(0.0, np.log(10_000)),
+    )
 
 
 def test_near_injective():

@@ -1,12 +1,11 @@
 """Every kind of finding: where it holds, where it does not, and where the tables do not tell."""
 
-import dataclasses
 import math
 
 import numpy as np
 import pandas as pd
 import pytest
-from fake_tables import BETA, DIP, H_X, PEAK, SECOND_PEAK, FakeTables, fake_tables
+from fake_tables import DIP, H_X, PEAK, SECOND_PEAK, FakeTables, fake_layers, fake_tables
 
 from ib_runner.findings.accuracy import Accuracy
 from ib_runner.findings.bin_widths import (
@@ -28,7 +27,7 @@ from ib_runner.findings.trajectory import Compression, Peak, Rise, Variation
 from ib_runner.findings.truths import BelowInputEntropy, DataProcessing
 from ib_runner.selections.context import Context
 
-CONTEXT = Context(experiment="fake", beta=BETA, h_x=H_X, bounds=(-1.0, 1.0))
+CONTEXT = Context(experiment="fake")
 PAPER = fake_tables()
 FLAT = fake_tables(compresses=False)
 SHORT = fake_tables(last=50)
@@ -208,8 +207,8 @@ def test_too_few_certified_rows():
 def test_saturation():
     assert judge(Saturation, PAPER, layer=5, since=PEAK, at_least=0.25).holds == "yes"
     assert judge(Saturation, FLAT, layer=5, since=PEAK, at_least=0.25).holds == "no"
-    unbounded = dataclasses.replace(CONTEXT, bounds=None)
-    outcome = Saturation(layer=5, since=PEAK, expected="", at_least=0.25)(PAPER, unbounded)
+    unbounded = FakeTables(PAPER, layers=fake_layers(bounds=None))
+    outcome = judge(Saturation, unbounded, layer=5, since=PEAK, at_least=0.25)
     assert outcome.holds == "undecided"
     late = PAPER["activation_histogram"].query("epoch > 100")
     late = FakeTables(activation_histogram=late)
@@ -363,8 +362,8 @@ def test_tight_pairs_are_known_up_to_a_bin():
     assert judge(TightPairs, tables, layer=2, at_least=0.299, at_most=0.601).holds == "yes"
     assert judge(TightPairs, tables, layer=2, at_least=0.31).holds == "undecided"
     assert judge(TightPairs, tables, layer=2, at_least=0.61).holds == "no"
-    no_noise = dataclasses.replace(CONTEXT, beta=0.0)
-    outcome = TightPairs(layer=2, expected="", at_most=0.1)(tables, no_noise)
+    no_noise = FakeTables(tables, layers=fake_layers(0.0))
+    outcome = judge(TightPairs, no_noise, layer=2, at_most=0.1)
     assert outcome.holds == "undecided"
 
 

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from fake_tables import FakeTables
+from fake_tables import FakeTables, fake_layers
 
 from ib_runner.findings.noise_levels import FallAtLargestNoise
 from ib_runner.findings.pairwise import PairwiseBounds
@@ -16,7 +16,8 @@ from ib_runner.findings.trajectory import GapToInput
 from ib_runner.selections.context import Context
 
 BETA = 0.01
-CONTEXT = Context(experiment="fake", beta=BETA, h_x=math.log(4), bounds=(-1.0, 1.0))
+CONTEXT = Context(experiment="fake")
+LAYERS = fake_layers(BETA, math.log(4))
 
 
 def information(values, epochs=None, method="quadrature", beta=BETA) -> pd.DataFrame:
@@ -27,7 +28,7 @@ def information(values, epochs=None, method="quadrature", beta=BETA) -> pd.DataF
 
 
 def judge(kind, *tables, context=CONTEXT, **keys):
-    together = FakeTables(mutual_information=pd.concat(tables, ignore_index=True))
+    together = FakeTables(mutual_information=pd.concat(tables, ignore_index=True), layers=LAYERS)
     return kind(layer=1, expected="as in the paper", **keys)(together, context)
 
 
@@ -86,6 +87,7 @@ def test_a_flat_top_is_one_mode():
 
 def test_resolvable_clusters():
     tables = FakeTables(
+        layers=LAYERS,
         mutual_information=information([0.0, math.log(4), 0.56]),
         density=pd.concat(
             [gaussians([0], 0), gaussians([-1, -0.5, 0, 1], 1), gaussians([-1, 1], 10)]

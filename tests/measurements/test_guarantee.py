@@ -5,7 +5,7 @@ import math
 import pandas as pd
 import pytest
 import torch
-from fake_tables import FakeTables
+from fake_tables import FakeTables, fake_layers
 
 from ib_runner.datasets import Split
 from ib_runner.information.theory.guarantees import theorem_6_second_moment
@@ -32,7 +32,8 @@ def estimates():
 
 
 def tables(**others):
-    return FakeTables(mutual_information=estimates(), **others)
+    layers = fake_layers(BETA, math.log(N), n_inputs=N)
+    return FakeTables(mutual_information=estimates(), **{"layers": layers, **others})
 
 
 def distances(moment_of_layer, noise=True):
@@ -49,7 +50,7 @@ def distances(moment_of_layer, noise=True):
 
 @pytest.mark.parametrize("activation", ["tanh", "relu"])
 def test_every_layer_has_theorem_6_and_its_sharper_form(activation, tmp_path):
-    rows = Guarantee(activation=activation).summarise(tables(), N, BETA)
+    rows = Guarantee(activation=activation).summarise(tables())
     write_table(tmp_path / "t", rows, "guarantee")
     shown = rows[rows.quantity == "error of h(T) by the paper's method"]
     expected = ["Theorem 6, sharper"]
@@ -67,7 +68,7 @@ def test_every_layer_has_theorem_6_and_its_sharper_form(activation, tmp_path):
 
 
 def test_the_width_shown_is_that_of_the_certified_interval():
-    rows = Guarantee(activation="tanh").summarise(tables(), N, BETA)
+    rows = Guarantee(activation="tanh").summarise(tables())
     widths = rows[rows.theorem == "certified interval"]
     assert widths.value.tolist() == pytest.approx([0.04, 0.04])
     assert widths.n.tolist() == [N * 256] * 2
@@ -75,7 +76,7 @@ def test_the_width_shown_is_that_of_the_certified_interval():
 
 def test_unbounded_layers_have_theorem_6_with_the_moment_that_was_measured():
     measured = tables(distance_histogram=distances({1: 5.0, 2: 0.25}))
-    rows = Guarantee(activation="relu").summarise(measured, N, BETA)
+    rows = Guarantee(activation="relu").summarise(measured)
     rows = rows[rows.theorem == "Theorem 6, eq. (17)"].set_index(["layer", "quantity"])
     for layer, dim, moment in [(1, 10, 5.0), (2, 3, 0.25)]:
         rate = theorem_6_second_moment(dim, BETA, moment)
@@ -94,7 +95,7 @@ def test_without_that_moment_there_is_no_such_row():
     diverged = tables(distance_histogram=distances({1: 5.0}).assign(right=1e200))
     relu = [("relu", given) for given in (tables(), silent, one_input, diverged)]
     for activation, given in [*relu, ("tanh", known)]:
-        rows = Guarantee(activation=activation).summarise(given, N, BETA)
+        rows = Guarantee(activation=activation).summarise(given)
         assert "Theorem 6, eq. (17)" not in set(rows.theorem)
 
 
@@ -111,3 +112,16 @@ def test_the_moment_of_a_layer_whose_values_are_known():
         true = float(linear(x).var(0, correction=1).sum())
     (found,) = moments(FakeTables(distance_histogram=table)).values()
     assert true <= found <= 1.1 * true
+
+
+def test_bounds_and_noise_are_each_layers_own():
+    """Layer 1 has noise BETA and is bounded, layer 2 has noise 0.1 and is not."""
+    rest = [0.1] * 4
+    layers = fake_layers([BETA, *rest], bounds=[(-1.0, 1.0), *[None] * 4], n_inputs=N)
+    table = estimates()
+    own = table.assign(beta=table.layer.map({1: BETA, 2: 0.1}))
+    rows = Guarantee().summarise(FakeTables(mutual_information=own, layers=layers))
+    assert set(rows[rows.theorem == "Theorem 1"].layer) == {1}
+    assert set(rows[rows.theorem == "certified interval"].layer) == {1, 2}
+    foreign = FakeTables(mutual_information=table, layers=layers)  # layer 2 at BETA is not its own
+    assert set(Guarantee().summarise(foreign).layer) == {1}

@@ -11,8 +11,9 @@ from omegaconf import OmegaConf
 from ib_runner.config.builder import Builder
 from ib_runner.errors import UsageError
 from ib_runner.measurements import EPOCH, Column, EveryEpoch
-from ib_runner.tables import schema
-from ib_runner.tables.files import read_table, write_table
+from ib_runner.measurements.measurement import table_of
+from ib_runner.tables.files import read_columns, read_table, replace_rows, write_table
+from ib_runner.tables.schema import TABLES
 
 COLUMNS = {"epoch": EPOCH, "share": Column(pa.float64(), "fraction")}
 
@@ -20,8 +21,6 @@ COLUMNS = {"epoch": EPOCH, "share": Column(pa.float64(), "fraction")}
 @pytest.fixture
 def build(monkeypatch):
     """Build a measurement with these class attributes, as a configuration names it."""
-    monkeypatch.setattr(schema, "TABLES", dict(schema.TABLES))
-    monkeypatch.setattr("ib_runner.config.builder.TABLES", schema.TABLES)
     module = ModuleType("mine")
     monkeypatch.setitem(sys.modules, "mine", module)
 
@@ -34,14 +33,20 @@ def build(monkeypatch):
     return make
 
 
-def test_a_table_of_its_own(build, tmp_path, monkeypatch):
-    build(table="dead_units", columns=COLUMNS)
-    build(table="dead_units", columns=COLUMNS)  # again, as every worker does
-    monkeypatch.setattr("ib_runner.tables.files.TABLES", schema.TABLES)
-    write_table(tmp_path / "t.parquet", pd.DataFrame({"epoch": [1], "share": [0.5]}), "dead_units")
-    read = pa.parquet.read_schema(tmp_path / "t.parquet")
+def test_a_table_of_its_own(build, tmp_path):
+    known = set(TABLES)
+    (measurement,) = build(table="dead_units", columns=COLUMNS).values()
+    assert set(TABLES) == known  # building changes nothing that others see
+    path = tmp_path / "dead_units.parquet"
+    rows = pd.DataFrame({"epoch": [1], "share": [0.5]})
+    write_table(path, rows, table_of(measurement))
+    read = pa.parquet.read_schema(path)
     assert read.field("share").metadata == {b"unit": b"fraction"}
-    assert read_table(tmp_path / "t.parquet")["share"].tolist() == [0.5]
+    assert read_table(path)["share"].tolist() == [0.5]
+    # the file alone says what its columns are, to whom the measurement is unknown
+    found = read_columns(path)
+    assert found.key == ["epoch"]
+    assert replace_rows(read_table(path), rows.assign(share=0.7), found)["share"].tolist() == [0.7]
 
 
 def test_a_table_of_ours(build):

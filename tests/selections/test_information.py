@@ -1,11 +1,13 @@
 """Which rows of the table are the trajectory."""
 
 import pandas as pd
-from fake_tables import BETA, fake_tables
+from fake_tables import BETA, fake_layers, fake_tables
 
 from ib_runner.selections.information import certified, of_layer, paper
+from ib_runner.tables.layers import Layers
 
 TABLE = fake_tables(last=50)["mutual_information"]
+LAYERS = Layers(fake_layers())
 
 
 def test_only_certified_rows_about_x_at_the_runs_noise():
@@ -19,13 +21,13 @@ def test_only_certified_rows_about_x_at_the_runs_noise():
     )
     expected = TABLE[TABLE["method"] == "coupled"].sort_values(["layer", "epoch"])
     expected = expected.reset_index(drop=True)
-    pd.testing.assert_frame_equal(certified(strangers, BETA), expected)
-    assert set(paper(strangers, BETA)["method"]) == {"paper"}
+    pd.testing.assert_frame_equal(certified(strangers, LAYERS), expected)
+    assert set(paper(strangers, LAYERS)["method"]) == {"paper"}
 
 
 def test_rows_without_interval_are_left_out():
     vacuous = TABLE.assign(beta=0.0, lower=float("nan"), upper=float("nan"))
-    assert certified(vacuous, 0.0).empty
+    assert certified(vacuous, Layers(fake_layers(0.0))).empty
 
 
 def test_layers_count_from_1_or_backwards():

@@ -2,10 +2,11 @@
 
 import numpy as np
 import pandas as pd
-from fake_tables import BETA, DIP, PEAK, SECOND_PEAK, fake_tables
+from fake_tables import DIP, PEAK, SECOND_PEAK, fake_layers, fake_tables
 
 from ib_runner.selections.information import certified, of_layer
 from ib_runner.selections.turning import spread_epochs, turning_points
+from ib_runner.tables.layers import Layers
 
 
 def trajectory(values, width: float) -> pd.DataFrame:
@@ -37,7 +38,7 @@ def test_neither_end_is_a_turning_point():
 
 
 def test_the_made_up_run_turns_where_it_was_made_to():
-    rows = of_layer(certified(fake_tables()["mutual_information"], BETA), -1)
+    rows = of_layer(certified(fake_tables()["mutual_information"], Layers(fake_layers())), -1)
     assert [turn.epoch for turn in turning_points(rows)] == [PEAK, DIP, SECOND_PEAK]
 
 

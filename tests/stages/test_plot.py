@@ -27,6 +27,7 @@ def run(tmp_path, base):
     tables = fake_tables(last=20)
     for name in ("training", "binned_entropy"):
         write_table(run.table_path(name), tables[name], name)
+    write_table(run.table_path("layers"), tables("layers"), "layers", {"inputs": "all"})
     return run
 
 

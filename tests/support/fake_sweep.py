@@ -2,10 +2,10 @@
 
 import numpy as np
 import pandas as pd
-from fake_tables import FakeTables
+from fake_tables import FakeTables, fake_layers
 
 from ib_runner.selections.context import Context, Runs
-from ib_runner.selections.table1 import TABLE_1, Condition
+from ib_runner.selections.table1 import DROPPED_MAPS, TABLE_1, Condition
 
 LAYERS = (1, 2, 3, 4)
 #: mean similarities of layers 1 to 4: without noise, and by how much β = 1 lowers them
@@ -20,22 +20,32 @@ def fake_sweep(conditions=tuple(TABLE_1), seeds=(0, 1, 2), last=128) -> tuple[Fa
     The errors are Table 1's means, spread by −sd, 0 and sd over seeds 0, 1 and 2.
     """
     contexts = {
-        f"{condition.p}-{condition.beta}_{seed}": Context(
-            experiment="fake", beta=condition.beta, p=condition.p, seed=seed, h_x=np.log(N_INPUTS)
-        )
+        f"{condition}_{seed}": Context(experiment="fake", seed=seed)
         for condition in conditions
         for seed in seeds
     }
+    trained = dict(zip(contexts, [one for one in conditions for _ in seeds], strict=True))
     tables = FakeTables(
-        training=_training(contexts, last), cosine_similarity=_cosines(contexts, last)
+        training=_training(contexts, trained, last),
+        cosine_similarity=_cosines(contexts, trained, last),
+        layers=pd.concat(
+            fake_layers(one.beta, np.log(N_INPUTS), p=one.p, kind=_kind(one)).assign(run=run)
+            for run, one in trained.items()
+        ),
     )
     return tables, Runs(keys=("condition", "seed"), contexts=contexts)
 
 
-def _training(contexts: dict[str, Context], last: int) -> pd.DataFrame:
+def _kind(condition: Condition) -> str | None:
+    return DROPPED_MAPS if condition.feature_maps else None
+
+
+def _training(
+    contexts: dict[str, Context], trained: dict[str, Condition], last: int
+) -> pd.DataFrame:
     rows = []
     for run, context in contexts.items():
-        mean, sd = TABLE_1[context.condition]
+        mean, sd = TABLE_1[trained[run]]
         for epoch, errors in ((0, 9000), (last, mean + sd * (context.seed - 1))):
             head = {"run": run, "epoch": epoch, "loss": 0.1, "accuracy": 1 - errors / 10_000}
             rows += [
@@ -50,7 +60,9 @@ def mean_similarity(condition: Condition) -> np.ndarray:
     return ALIKE - FALL * (condition.beta or 0.1 * condition.p)
 
 
-def _cosines(contexts: dict[str, Context], last: int) -> pd.DataFrame:
+def _cosines(
+    contexts: dict[str, Context], trained: dict[str, Condition], last: int
+) -> pd.DataFrame:
     edges = np.linspace(-1, 1, 201)
     middles = (edges[1:] + edges[:-1]) / 2
     frames = []
@@ -58,9 +70,9 @@ def _cosines(contexts: dict[str, Context], last: int) -> pd.DataFrame:
         for b, other in contexts.items():
             if a >= b:
                 continue
-            if one.seed == other.seed and Condition() in (one.condition, other.condition):
-                means = mean_similarity(max(one.condition, other.condition))
-            elif one.seed != other.seed and one.condition == other.condition == Condition():
+            if one.seed == other.seed and Condition() in (trained[a], trained[b]):
+                means = mean_similarity(max(trained[a], trained[b]))
+            elif one.seed != other.seed and trained[a] == trained[b] == Condition():
                 means = UNRELATED
             else:
                 continue

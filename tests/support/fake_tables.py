@@ -16,10 +16,31 @@ H_X = float(np.log(4096))
 PEAK, DIP, SECOND_PEAK = 28, 45, 80
 
 
+def fake_layers(
+    beta=BETA, h_x=H_X, bounds=(-1.0, 1.0), p=0.0, kind=None, n_inputs=4096
+) -> pd.DataFrame:
+    """The table ``layers``; ``beta`` and ``bounds`` of all layers, or a list of each layer's."""
+    betas = beta if isinstance(beta, list) else [beta] * len(WIDTHS)
+    ends = bounds if isinstance(bounds, list) else [bounds] * len(WIDTHS)
+    rows = [{"layer": 0, "dim": 12, "h_x": h_x, "h_y": float(np.log(2)), "n_inputs": n_inputs}]
+    for layer, (dim, one, end) in enumerate(zip(WIDTHS, betas, ends, strict=True), start=1):
+        called = kind or ("gaussian" if one else "dropout" if p else "none")
+        low, high = end or (None, None)
+        noise = {"noise": called, "beta": one, "p": p, "low": low, "high": high}
+        rows.append({"layer": layer, "dim": dim, **noise})
+    frame = pd.DataFrame(rows).astype({"n_inputs": "Int64"})
+    return frame.assign(inputs="all", **{c: frame[c].astype(float) for c in ("low", "high")})
+
+
 class FakeTables(dict):
-    """Called like a run's reader of tables; ``KeyError`` where there is none."""
+    """Called like a run's reader of tables; ``KeyError`` where there is none.
+
+    ``layers`` are those of the network with noise BETA, unless they are given.
+    """
 
     def __call__(self, name: str) -> pd.DataFrame:
+        if name == "layers" and name not in self:
+            return fake_layers()
         return self[name].copy()
 
     def without(self, *names: str) -> "FakeTables":
@@ -49,7 +70,7 @@ def fake_experiments(
     Seed k has all of I(X;T_ℓ) and H(Bin(T_ℓ)) lower by 0.1·k nats, and its losses higher by 0.01·k.
     """
     shifts = {"mutual_information": ("mi", "lower", "upper"), "binned_entropy": ("entropy",)}
-    frames: dict[str, list[pd.DataFrame]] = {"training": [], **{name: [] for name in shifts}}
+    frames: dict[str, list[pd.DataFrame]] = {name: [] for name in ("training", "layers", *shifts)}
     contexts = {}
     epochs = fake_epochs(last)
     for name, compresses in experiments.items():
@@ -60,7 +81,8 @@ def fake_experiments(
         }
         for seed in range(n_seeds):
             run = f"exp-{name}_seed-{seed}"
-            contexts[run] = Context(experiment=name, beta=BETA, h_x=H_X, bounds=(-1.0, 1.0))
+            contexts[run] = Context(experiment=name)
+            frames["layers"].append(fake_layers().assign(run=run, exp=name, seed=seed))
             for table, rows in tables.items():
                 shifted = {c: rows[c] - 0.1 * seed for c in shifts.get(table, ())}
                 if table == "training":

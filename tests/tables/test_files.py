@@ -7,7 +7,7 @@ import pytest
 
 from ib_runner.errors import DamagedFileError
 from ib_runner.tables.files import arrow_schema, read_table, replace_rows, write_table
-from ib_runner.tables.schema import TABLES, replacement_key
+from ib_runner.tables.schema import TABLES, table_named
 from ib_runner.tables.version import SCHEMA_VERSION
 
 
@@ -70,7 +70,7 @@ def test_histograms_and_guarantees_have_units():
     assert {units["cosine_similarity"][name] for name in ("left", "right", "density")} == {"1"}
     assert units["guarantee"]["value"] == "nats"
     field = arrow_schema("cosine_similarity").field("left")
-    assert field.metadata == {b"unit": b"1"}
+    assert field.metadata == {b"unit": b"1", b"key": b"yes"}
 
 
 def test_lists_of_float32_survive(tmp_path):
@@ -100,7 +100,7 @@ def test_measuring_again_replaces_the_key_and_keeps_the_rest(tmp_path):
 
 
 def test_a_histogram_is_replaced_whole():
-    assert replacement_key("activation_histogram") == ["epoch", "layer", "noise"]
+    assert table_named("activation_histogram").replacement_key == ["epoch", "layer", "noise"]
 
 
 def test_duplicate_keys_and_unknown_columns_are_refused(tmp_path):

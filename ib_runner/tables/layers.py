@@ -1,0 +1,84 @@
+"""What was measured, layer by layer, as the table ``layers`` has it: the one home of such facts.
+
+Noise is that which the network was trained with; rows at another noise level name it themselves.
+"""
+
+import math
+from functools import cached_property
+
+import pandas as pd
+
+#: bins of H(Bin(T)) are this many standard deviations of the noise wide (section 5.1)
+BETAS_PER_BIN = 10
+NONE = "none"
+
+
+class Layers:
+    """The facts in ``table``, the table ``layers`` of one run, for one choice of inputs.
+
+    Layer 0 is the input. Raises ``ValueError`` where ``table`` has a layer twice.
+    """
+
+    def __init__(self, table: pd.DataFrame):
+        if table["layer"].duplicated().any():
+            raise ValueError("table layers: of one run and one choice of inputs, each layer once")
+        self._rows = table.set_index("layer").sort_index()
+
+    @property
+    def h_x(self) -> float:
+        """H(X), nats: repeated inputs are one."""
+        return float(self._rows["h_x"][0])
+
+    @property
+    def h_y(self) -> float:
+        """H(Y), nats."""
+        return float(self._rows["h_y"][0])
+
+    @property
+    def n_inputs(self) -> int:
+        """The number of inputs, repeated ones counted each."""
+        return int(self._rows["n_inputs"][0])
+
+    @cached_property
+    def hidden(self) -> pd.DataFrame:
+        """The rows of layers 1, 2, …, by layer."""
+        return self._rows[self._rows.index > 0]
+
+    @cached_property
+    def betas(self) -> pd.Series:
+        """Each layer's standard deviation of Gaussian noise, 0 where there is none, by layer."""
+        return self.hidden["beta"].fillna(0.0)
+
+    @property
+    def gaussian(self) -> bool:
+        """Whether any layer has Gaussian noise."""
+        return bool((self.betas > 0).any())
+
+    def at_own_noise(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """Those ``rows`` (``layer``, ``beta``) that are about the network as it was trained."""
+        return rows[rows["beta"] == rows["layer"].map(self.betas)]
+
+    def beta(self, layer: int) -> float:
+        """The layer's own noise, or the largest of all layers where it has none of its own."""
+        own = float(self.betas.get(layer, 0.0))
+        return own or float(self.betas.max())
+
+    def bounds(self, layer: int) -> tuple[float, float] | None:
+        """The closed range of the layer's values without noise; None where it is unbounded."""
+        if layer not in self.hidden.index:
+            return None
+        low, high = (float(self.hidden[end][layer]) for end in ("low", "high"))
+        return (low, high) if math.isfinite(low) and math.isfinite(high) else None
+
+    def bin_width(self, layer: int) -> float:
+        """The width of the bins of H(Bin(T_ℓ)) where the settings name none."""
+        return default_bin_width(self.beta(layer), self.bounds(layer))
+
+
+def default_bin_width(beta: float, bounds: tuple[float, float] | None) -> float:
+    """10β, the paper's choice, and at most half the range of a bounded activation.
+
+    Wider bins than that would not tell the two ends of the range apart.
+    """
+    width = BETAS_PER_BIN * beta
+    return width if bounds is None else min(width, (bounds[1] - bounds[0]) / 2)
