@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 from hydra._internal.hydra import Hydra
@@ -83,9 +84,7 @@ def register(hydra: Hydra, saved: DictConfig, path: object) -> DictConfig:
     the experiment's findings among them.
     """
     check_saved(saved, path)
-    known = saved.experiment in group_options(hydra, "exp")
-    base = compose(hydra, "base", [f"+exp={saved.experiment}"] if known else [])
-    new = OmegaConf.to_container(settings(base))
+    new = _as_composed_today(hydra, str(saved.experiment))
     ours = OmegaConf.to_container(saved)
     ours.setdefault("logging", None)
     for node in ("measurement", "figure", "measure", "plot", "findings"):
@@ -99,6 +98,14 @@ def register(hydra: Hydra, saved: DictConfig, path: object) -> DictConfig:
     ]
     ConfigStore.instance().store(SAVED, {"defaults": defaults, **ours}, provider="ib_runner")
     return OmegaConf.create(ours)
+
+
+@lru_cache
+def _as_composed_today(hydra: Hydra, experiment: str) -> dict[str, Any]:
+    """What ``conf/`` has for ``experiment``, or for none where it has no such experiment."""
+    known = experiment in group_options(hydra, "exp")
+    base = compose(hydra, "base", [f"+exp={experiment}"] if known else [])
+    return OmegaConf.to_container(settings(base))
 
 
 def check_saved(saved: DictConfig, path: object) -> None:

@@ -1,6 +1,5 @@
 """``ib-run measure``: from checkpoints to tables."""
 
-from ib_runner.config.validate import check_measurements, check_measuring
 from ib_runner.stages.cost import Cost, duration_text, size_text
 from ib_runner.stages.stage import Stage
 
@@ -15,6 +14,8 @@ class Measure(Stage):
     may_change = ("measure", "measurement", "noise.beta")
 
     def validate(self, config, new):
+        from ib_runner.config.validate import check_measurements, check_measuring
+
         check_measurements(config)
         check_measuring(config)
 

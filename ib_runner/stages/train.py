@@ -1,6 +1,5 @@
 """``ib-run train``: one network, from its configuration to checkpoints and losses."""
 
-from ib_runner.config.validate import check_measurements, check_new_run
 from ib_runner.stages.cost import Cost, duration_text, size_text
 from ib_runner.stages.stage import Stage
 
@@ -16,6 +15,8 @@ class Train(Stage):
     may_change = ("trainer.epochs",)
 
     def validate(self, config, new):
+        from ib_runner.config.validate import check_measurements, check_new_run
+
         check_measurements(config)  # training is long: not afterwards
         if new:
             check_new_run(config)
