@@ -148,7 +148,7 @@ def _of_layer(
     task: Task, layer: Layer, points: Points, densities: Densities, sizes: Sizes
 ) -> dict[str, Values]:
     n, labels = len(task.sampler), task.labels
-    classes = task.inputs.classes if labels is None else labels.classes
+    classes = np.zeros(n, np.int64) if labels is None else labels.classes
     sums = sums_at(layer, points, [(0, n)], densities, classes)
     bounds = {"x": bound_x(points, sums, n, sizes.delta)}
     if labels is not None:

@@ -5,40 +5,74 @@ of densities relative to the noise's peak (2πβ²)^(−d/2), which cancels in e
 are taken in coordinates centred near the cloud, never by the matrix-product trick.
 """
 
+from typing import NamedTuple
+
 import numba
 import numpy as np
 
 from ib_runner.vector_math import exp2
 
-#: a term is held at 2 to this power, and a sum that has reached it is taken again, rescaled
-_HIGHEST_EXPONENT = 64.0
-_OVERFLOWING = 2.0**60
-#: inputs are tested for nearness in blocks
-_BLOCK = 256
 _f = np.float32
+#: a term that is 2 to this power or more becomes the unit of its sum
+_HIGHEST_EXPONENT = _f(60.0)
+#: terms that are added in float32 before their sum is added in float64
+_TERMS = 32
 
 
-@numba.njit(cache=True, fastmath=True, error_model="numpy")
-def _sum_of_powers(q, reference):
-    total = _f(0.0)
-    for c in range(q.size):
-        total += exp2(min(q[c] - reference, _f(_HIGHEST_EXPONENT)))
-    return np.float64(total)
+class Queries(NamedTuple):
+    """Points [n, d, m] float32 about their owners' centres, in blocks of owners that lie together.
+
+    ``owners`` [n] are inputs; block b has the rows ``rows[starts[b]:starts[b + 1]]`` of ``points``,
+    all of one class.
+    """
+
+    points: np.ndarray
+    owners: np.ndarray
+    rows: np.ndarray
+    starts: np.ndarray
 
 
-@numba.njit(cache=True, fastmath=True, error_model="numpy")
-def _highest(q):
-    highest = q[0]
-    for c in range(q.size):
-        highest = max(highest, q[c])
-    return highest
+class Components(NamedTuple):
+    """The mixtures of N inputs: ``records`` [K, R] (see ``mixture_fit``), those of input x from
+    ``offsets[x]`` on, about its row of ``centres`` [N, d] (float64); ``classes`` [N].
+    """
+
+    centres: np.ndarray
+    records: np.ndarray
+    offsets: np.ndarray
+    classes: np.ndarray
 
 
-@numba.njit(cache=True, fastmath=True, error_model="numpy")
-def _subtract_squares(u, coordinates, q):
-    for k in range(q.size):
-        difference = u - coordinates[k]
-        q[k] -= difference * difference
+class Boxes(NamedTuple):
+    """Where each input's components are, the inputs sorted along one axis.
+
+    ``order`` [N]: the inputs. ``low``, ``high``, ``inverse_width`` [d, N], in that order: boxes
+    around the components' means, and 1/largest diagonal of I + 2 ln 2·covariance. ``axis`` [d]: a
+    unit vector, ``begins`` [N], ascending: the least projection of a box on it, ``longest`` that
+    of all boxes, and ``width`` the largest of vᵀ(I + 2 ln 2·covariance)v for v = ``axis``.
+    ``slack``: the boxes' rounding error. An input is near where 2^(−``bits``) of the least own term
+    may be exceeded.
+    """
+
+    order: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    inverse_width: np.ndarray
+    axis: np.ndarray
+    begins: np.ndarray
+    longest: float
+    width: float
+    slack: float
+    bits: float
+
+
+class Sums(NamedTuple):
+    """Results: log2 sums [n, m] (float64) and evaluations [blocks] (int64)."""
+
+    own: np.ndarray
+    same: np.ndarray
+    total: np.ndarray
+    evaluations: np.ndarray
 
 
 @numba.njit(cache=True, fastmath=True, error_model="numpy")
@@ -48,8 +82,14 @@ def _own_cloud_densities(points, references, cloud, out):
         for k in range(q.size):
             q[k] = -references[j]
         for i in range(points.shape[0]):
-            _subtract_squares(points[i, j], cloud[i], q)
-        out[j] = np.log2(_sum_of_powers(q, _f(0.0)) / q.size) + references[j]
+            u = points[i, j]
+            for k in range(q.size):
+                difference = u - cloud[i, k]
+                q[k] -= difference * difference
+        total = _f(0.0)
+        for k in range(q.size):
+            total += exp2(min(q[k], _HIGHEST_EXPONENT))
+        out[j] = np.log2(np.float64(total) / q.size) + references[j]
 
 
 @numba.njit(cache=True, parallel=True, fastmath=True, error_model="numpy")
@@ -65,262 +105,238 @@ def own_cloud_densities(points, references, clouds, out):
 
 
 @numba.njit(cache=True, fastmath=True, error_model="numpy")
-def _raise_distances(low, high, inverse_width, box_low, box_high, distance):
-    """Raise ``distance`` to gap²/width along one axis; the gap is that between two intervals."""
-    for j in range(low.size):
-        gap = max(max(low[j] - box_high, box_low - high[j]), _f(0.0))
-        distance[j] = max(distance[j], gap * gap * inverse_width[j])
+def _exponents(record, shift, u, q, y):
+    """log2 of one component at the points ``u`` [d, p], into ``q`` [p]; ``y`` [p] is scratch.
 
-
-@numba.njit(cache=True, fastmath=True, error_model="numpy")
-def _exponents(rows, count, points, j, work):
-    """log2 of ``count`` components at one point, into ``work[0, :count]``.
-
-    ``work`` [d + 2, chunk] is scratch: q, y and u − mean.
+    Few passes over the points, each of which stores to one array: only then is it vector code.
     """
-    dim = points.shape[0]
-    q = work[0, :count]
-    y = work[1, :count]
-    first = rows[0, :count]
-    for c in range(count):
-        q[c] = first[c]
+    dim = u.shape[0]
+    for j in range(q.size):
+        q[j] = record[0]
     for i in range(dim):
-        u = points[i, j]
-        mean = rows[1 + i, :count]
-        difference = work[2 + i, :count]
-        for c in range(count):
-            difference[c] = u - mean[c]
-        row = 1 + dim + i * (i + 1) // 2
-        for c in range(count):
-            y[c] = _f(0.0)
-        for k in range(i):
-            factor = rows[row + k, :count]
-            moved = work[2 + k, :count]
-            for c in range(count):
-                y[c] += factor[c] * moved[c]
-        factor = rows[row + i, :count]
-        for c in range(count):
-            last = y[c] + factor[c] * difference[c]
-            q[c] -= last * last
-    return q
+        factors = record[1 + dim + i * (i + 1) // 2 :]
+        at_mean = 0.0
+        for k in range(i + 1):
+            at_mean += np.float64(factors[k]) * np.float64(record[1 + k] + shift[k])
+        middle = _f(at_mean)
+        f0 = factors[0]
+        u0 = u[0]
+        if i == 0:
+            for j in range(q.size):
+                one = f0 * u0[j] - middle
+                q[j] -= one * one
+            continue
+        f1 = factors[1]
+        u1 = u[1]
+        if i == 1:
+            for j in range(q.size):
+                one = f0 * u0[j] + f1 * u1[j] - middle
+                q[j] -= one * one
+            continue
+        f2 = factors[2]
+        u2 = u[2]
+        if i == 2:
+            for j in range(q.size):
+                one = f0 * u0[j] + f1 * u1[j] + f2 * u2[j] - middle
+                q[j] -= one * one
+            continue
+        f3 = factors[3]
+        u3 = u[3]
+        if i == 3:
+            for j in range(q.size):
+                one = f0 * u0[j] + f1 * u1[j] + f2 * u2[j] + f3 * u3[j] - middle
+                q[j] -= one * one
+            continue
+        for j in range(y.size):
+            y[j] = f0 * u0[j] + f1 * u1[j] + f2 * u2[j] + f3 * u3[j] - middle
+        k = 4
+        while k + 2 <= i + 1:
+            f0 = factors[k]
+            f1 = factors[k + 1]
+            u0 = u[k]
+            u1 = u[k + 1]
+            for j in range(y.size):
+                y[j] += f0 * u0[j] + f1 * u1[j]
+            k += 2
+        if k == i:
+            f0 = factors[i]
+            u0 = u[i]
+            for j in range(y.size):
+                y[j] += f0 * u0[j]
+        for j in range(q.size):
+            q[j] -= y[j] * y[j]
 
 
 @numba.njit(cache=True, fastmath=True, error_model="numpy")
-def _add_chunk(rows, count, points, work, reference, total):
-    """Add ``count`` components to the sums ``total`` [m], in units of 2^reference."""
-    for j in range(points.shape[1]):
-        q = _exponents(rows, count, points, j, work)
-        added = _sum_of_powers(q, _f(reference[j]))
-        if added > _OVERFLOWING:
-            highest = np.float64(_highest(q))
-            total[j] *= 2.0 ** (reference[j] - highest)
-            reference[j] = highest
-            added = _sum_of_powers(q, _f(highest))
-        total[j] += added
+def _flush(part, total):
+    for j in range(part.size):
+        total[j] += part[j]
+        part[j] = _f(0.0)
 
 
 @numba.njit(cache=True, fastmath=True, error_model="numpy")
-def _gather(records, r, shift, rows, c):
-    dim = shift.size
-    rows[0, c] = records[r, 0]
-    for k in range(dim):
-        rows[1 + k, c] = records[r, 1 + k] + shift[k]
-    for k in range(1 + dim, records.shape[1]):
-        rows[k, c] = records[r, k]
+def _add(records, shift, u, q, y, reference, part, total, pending):
+    """Add the components ``records`` to the sums ``total`` + ``part`` [p], in units of
+    2^``reference``; ``pending``: terms in ``part``. Returns what is pending then.
+    """
+    for r in range(records.shape[0]):
+        _exponents(records[r], shift, u, q, y)
+        highest = _f(-np.inf)
+        for j in range(q.size):
+            q[j] -= reference[j]
+            highest = max(highest, q[j])
+        if highest > _HIGHEST_EXPONENT:
+            _flush(part, total)
+            for j in range(q.size):
+                if q[j] > _HIGHEST_EXPONENT:
+                    raised = reference[j] + q[j]
+                    total[j] *= 2.0 ** (np.float64(reference[j]) - np.float64(raised))
+                    reference[j] = raised
+                    q[j] = _f(0.0)
+        for j in range(q.size):
+            part[j] += exp2(q[j])
+        pending += 1
+        if pending == _TERMS:
+            _flush(part, total)
+            pending = 0
+    return pending
 
 
 @numba.njit(cache=True, fastmath=True, error_model="numpy")
-def _find_near(points, centre, low, high, inverse_width, slack, threshold, near):
-    box_low = np.empty(points.shape[0], np.float32)
-    box_high = np.empty(points.shape[0], np.float32)
-    for i in range(points.shape[0]):
-        lowest = points[i, 0]
-        highest = points[i, 0]
-        for j in range(points.shape[1]):
-            lowest = min(lowest, points[i, j])
-            highest = max(highest, points[i, j])
-        box_low[i] = centre[i] + lowest - slack
-        box_high[i] = centre[i] + highest + slack
-    distance = np.empty(_BLOCK, np.float32)
+def _own(records, shift, u, q, y, reference, part, total):
+    """log2 of one mixture's highest term at ``u`` [d, p] into ``reference``, of its sum into
+    ``total``.
+    """
+    for r in range(records.shape[0]):
+        _exponents(records[r], shift, u, q, y)
+        for j in range(q.size):
+            reference[j] = q[j] if r == 0 else max(reference[j], q[j])
+    for j in range(total.size):
+        total[j] = 0.0
+        part[j] = _f(0.0)
+    _add(records, shift, u, q, y, reference, part, total, 0)
+    _flush(part, total)
+    for j in range(total.size):
+        total[j] = reference[j] + np.log2(total[j])
+
+
+@numba.njit(cache=True, fastmath=True, error_model="numpy")
+def _find_near(u, origin, lowest, boxes, near):
+    """The inputs near the points ``u`` [d, p] about ``origin``, into ``near``; their number."""
+    dim, n = u.shape
+    threshold = _f(boxes.bits - lowest)
+    begin = np.inf
+    end = -np.inf
+    for j in range(n):
+        at = 0.0
+        for i in range(dim):
+            at += boxes.axis[i] * (origin[i] + u[i, j])
+        begin = min(begin, at)
+        end = max(end, at)
+    reach = np.sqrt(max(boxes.bits - lowest, 0.0) * boxes.width) + boxes.slack * dim
+    first = np.searchsorted(boxes.begins, begin - reach - boxes.longest)
+    last = np.searchsorted(boxes.begins, end + reach)
+    distance = np.zeros(last - first, np.float32)
+    for i in range(dim):
+        lowest_here = u[i, 0]
+        highest_here = u[i, 0]
+        for j in range(n):
+            lowest_here = min(lowest_here, u[i, j])
+            highest_here = max(highest_here, u[i, j])
+        box_low = _f(origin[i] + lowest_here - boxes.slack)
+        box_high = _f(origin[i] + highest_here + boxes.slack)
+        low = boxes.low[i, first:last]
+        high = boxes.high[i, first:last]
+        inverse_width = boxes.inverse_width[i, first:last]
+        for k in range(distance.size):
+            gap = max(max(low[k] - box_high, box_low - high[k]), _f(0.0))
+            distance[k] = max(distance[k], gap * gap * inverse_width[k])
     n_near = 0
-    for begin in range(0, low.shape[1], _BLOCK):
-        end = min(begin + _BLOCK, low.shape[1])
-        for j in range(_BLOCK):
-            distance[j] = _f(0.0)
-        for i in range(points.shape[0]):
-            _raise_distances(
-                low[i, begin:end],
-                high[i, begin:end],
-                inverse_width[i, begin:end],
-                box_low[i],
-                box_high[i],
-                distance,
-            )
-        for j in range(end - begin):
-            near[n_near] = begin + j
-            n_near += distance[j] <= threshold
+    for k in range(distance.size):
+        near[n_near] = boxes.order[first + k]
+        n_near += distance[k] <= threshold
     return n_near
 
 
 @numba.njit(cache=True, fastmath=True, error_model="numpy")
-def _own_mixture(points, records, rows, work, reference, own):
-    """log2 of one mixture at ``points`` [d, m]; its highest term is the first reference."""
-    shift = np.zeros(points.shape[0], np.float32)
-    for j in range(own.size):
-        own[j] = 0.0
-    count = 0
-    for r in range(records.shape[0]):
-        _gather(records, r, shift, rows, count)
-        count += 1
-        if count == rows.shape[1] or r + 1 == records.shape[0]:
-            if r < rows.shape[1]:
-                for j in range(own.size):
-                    reference[j] = _highest(_exponents(rows, count, points, j, work))
-            _add_chunk(rows, count, points, work, reference, own)
-            count = 0
-    for j in range(own.size):
-        own[j] = reference[j] + np.log2(own[j])
-
-
-@numba.njit(cache=True, fastmath=True, error_model="numpy")
-def _add_others(
-    points, owner, near, classes, same, centres, records, offsets, rows, work, reference, total
-):
-    """Add the mixtures of the inputs ``near`` whose class is the owner's, or is not.
-
-    In units of 2^reference; the owner's own mixture is left out.
-    """
-    shift = np.zeros(points.shape[0], np.float32)
-    added = 0
-    count = 0
-    for other in near:
-        if other != owner and (classes[other] == classes[owner]) == same:
-            for k in range(points.shape[0]):
-                shift[k] = centres[other, k] - centres[owner, k]
-            for r in range(offsets[other], offsets[other + 1]):
-                _gather(records, r, shift, rows, count)
-                count += 1
-                if count == rows.shape[1]:
-                    _add_chunk(rows, count, points, work, reference, total)
-                    added += count
-                    count = 0
-    _add_chunk(rows, count, points, work, reference, total)
-    return added + count
-
-
-@numba.njit(cache=True, fastmath=True, error_model="numpy")
-def _add_at(
-    points,
-    owner,
-    centres,
-    classes,
-    records,
-    offsets,
-    low,
-    high,
-    inverse_width,
-    slack,
-    bits,
-    own,
-    same,
-    total,
-    count_only,
-):
-    """``add_mixtures`` for the points of one input; returns the number of evaluations."""
-    # the records of a chunk, one row a number, stay in the first cache
-    chunk = max(32, min(256, 6144 // records.shape[1] // 32 * 32))
-    rows = np.empty((records.shape[1], chunk), np.float32)
-    work = np.empty((points.shape[0] + 2, chunk), np.float32)
-    reference = np.empty(own.size)
-    own_records = records[offsets[owner] : offsets[owner + 1]]
-    _own_mixture(points, own_records, rows, work, reference, own)
-    near = np.empty(centres.shape[0] + 1, np.int64)
+def _add_block(queries, first, last, components, boxes, sums, count_only):
+    """``add_mixtures`` for one block; returns the number of evaluations."""
+    dim, m = queries.points.shape[1:]
+    n = (last - first) * m
+    origin = components.centres[queries.owners[queries.rows[first]]]
+    u = np.empty((dim, n), np.float32)
+    of_owner = np.empty((dim, m), np.float32)
+    shift = np.empty(dim, np.float32)
+    q = np.empty(n, np.float32)
+    y = np.empty(n, np.float32)
+    reference = np.empty(n, np.float32)
+    part = np.empty(n, np.float32)
+    total = np.empty(n)
+    evaluations = 0
     lowest = np.inf
-    for j in range(own.size):
-        lowest = min(lowest, own[j])
-    threshold = _f(bits - lowest)
-    n_near = _find_near(points, centres[owner], low, high, inverse_width, slack, threshold, near)
-    evaluations = own.size * own_records.shape[0]
-    if count_only:
-        for other in near[:n_near]:
-            if other != owner:
-                evaluations += own.size * (offsets[other + 1] - offsets[other])
-        return evaluations
-    for j in range(own.size):
-        reference[j] = own[j]
-        total[j] = 1.0
+    for k in range(first, last):
+        row = queries.rows[k]
+        owner = queries.owners[row]
+        begin = (k - first) * m
+        for i in range(dim):
+            shift[i] = components.centres[owner, i] - origin[i]
+            for j in range(m):
+                of_owner[i, j] = queries.points[row, i, j] + shift[i]
+                u[i, begin + j] = of_owner[i, j]
+        records = components.records[components.offsets[owner] : components.offsets[owner + 1]]
+        here = reference[begin : begin + m]
+        _own(records, shift, of_owner, q[:m], y[:m], here, part[:m], total[:m])
+        evaluations += m * records.shape[0]
+        for j in range(m):
+            sums.own[row, j] = total[j]
+            lowest = min(lowest, total[j])
+            here[j] = total[j]
+    near = np.empty(components.centres.shape[0] + 1, np.int64)
+    n_near = _find_near(u, origin, lowest, boxes, near)
+    of_class = components.classes[queries.owners[queries.rows[first]]]
+    for j in range(n):
+        total[j] = 0.0
+        part[j] = _f(0.0)
+    pending = 0
     for of_own_class in (True, False):
-        evaluations += own.size * _add_others(
-            points,
-            owner,
-            near[:n_near],
-            classes,
-            of_own_class,
-            centres,
-            records,
-            offsets,
-            rows,
-            work,
-            reference,
-            total,
-        )
-        if of_own_class:
-            for j in range(own.size):
-                same[j] = reference[j] + np.log2(total[j])
-    for j in range(own.size):
-        total[j] = reference[j] + np.log2(total[j])
+        for x in near[:n_near]:
+            if (components.classes[x] == of_class) == of_own_class:
+                records = components.records[components.offsets[x] : components.offsets[x + 1]]
+                evaluations += n * records.shape[0]
+                if not count_only:
+                    for i in range(dim):
+                        shift[i] = components.centres[x, i] - origin[i]
+                    pending = _add(records, shift, u, q, y, reference, part, total, pending)
+        _flush(part, total)
+        pending = 0
+        for k in range(first, last):
+            row = queries.rows[k]
+            for j in range(m):
+                at = (k - first) * m + j
+                log2_sum = reference[at] + np.log2(total[at])
+                sums.total[row, j] = log2_sum
+                if of_own_class:
+                    sums.same[row, j] = log2_sum
     return evaluations
 
 
 @numba.njit(cache=True, parallel=True, fastmath=True, error_model="numpy")
-def add_mixtures(
-    points,
-    owners,
-    centres,
-    classes,
-    records,
-    offsets,
-    low,
-    high,
-    inverse_width,
-    slack,
-    bits,
-    own,
-    same,
-    total,
-    evaluations,
-    count_only,
-):
-    """Add up the mixtures of N inputs at points drawn by n of them, pruned.
+def add_mixtures(queries, components, boxes, sums, count_only):
+    """Add up the mixtures of N inputs at points drawn by some of them, pruned.
 
-    ``points`` [n, d, m]: float32, relative to the centre of the input that drew them. ``owners``
-    [n]: those inputs. ``centres`` [N, d] (float64). ``classes`` [N]. ``records`` [K, R] and
-    ``offsets`` [N + 1]: the mixtures (see ``mixture_fit``). ``low``, ``high``,
-    ``inverse_width`` [d, N]: float32 boxes around the components' means, and 1/largest diagonal
-    of I + 2 ln 2·covariance. ``slack``: the boxes' rounding error. ``own``, ``same`` and
-    ``total`` [n, m] (float64) receive log2 of the own mixture, of the sum over the own class and
-    of that over all; ``evaluations`` [n] (int64) the number of component evaluations. With
-    ``count_only`` they are counted without being made, but for the own mixtures'.
+    Fills ``sums``: log2 of the own mixture, of the sum over the own class, of that over all, and
+    the number of component evaluations; with ``count_only`` they are counted without being made,
+    but for the own mixtures'.
 
-    An input is left out of a sum when it adds less than 2^(−``bits``) of the own term at all of
-    the points: its mixture is at most 2^(−g²/w) there, with g the gap between the two boxes along
-    any coordinate and w the width there (vᵀM⁻¹v ≥ v_i²/M_ii for every positive definite M).
+    An input is left out of a block's sums when it adds less than 2^(−``bits``) of the own term at
+    all of the block's points: its mixture is at most 2^(−g²/w) there, with g the gap between the
+    boxes of means and points along any direction v and w = vᵀMv of the widest component, as
+    uᵀM⁻¹u ≥ (v·u)²/(vᵀMv) for every positive definite M (Cauchy and Schwarz). One direction, the
+    same for all, bounds a range of the sorted inputs; the axes decide within it.
     """
-    for x in numba.prange(points.shape[0]):
-        evaluations[x] = _add_at(
-            points[x],
-            owners[x],
-            centres,
-            classes,
-            records,
-            offsets,
-            low,
-            high,
-            inverse_width,
-            slack,
-            bits,
-            own[x],
-            same[x],
-            total[x],
-            count_only,
+    starts = queries.starts
+    evaluations = sums.evaluations  # numba loses what prange writes to a field
+    for b in numba.prange(starts.size - 1):
+        evaluations[b] = _add_block(
+            queries, starts[b], starts[b + 1], components, boxes, sums, count_only
         )

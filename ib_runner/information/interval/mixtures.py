@@ -8,14 +8,25 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ib_runner.information.interval.kernels import add_mixtures
+from ib_runner.information.interval.kernels import (
+    Boxes,
+    Components,
+    Queries,
+    Sums,
+    add_mixtures,
+)
 from ib_runner.information.interval.mixture_fit import fit_gaussian_mixtures, record_length
 
 #: what pruning may leave out of a sum, relative to the own term
 PRUNED = 1e-4
 LN2 = float(np.log(2.0))
+#: inputs whose points are evaluated together, whatever their number: fewer points never cost more;
+#: noise units across which float32 coordinates are fine
+_BLOCK_ROWS, _COMPACT = 64, 8.0
 #: points of own density 2^−2000 lie where no cloud's are
 _FAR = 2000.0
+#: coordinates that are large for boxes in float32
+_WIDE = 1e6
 
 
 def unit(beta: float) -> float:
@@ -89,7 +100,8 @@ def mixture_sums(
     n, _, m = points.shape
     own, same, total = (np.empty((n, m)) for _ in range(3))
     places = _places(centres, length, mixtures.boxes)
-    evaluations = _add(points, owners, places, mixtures, classes, own, same, total, False)
+    sums = (own, same, total)
+    evaluations = _add(points, owners, places, mixtures, classes, sums, count_only=False)
     return MixtureSums(own, same, total, evaluations)
 
 
@@ -104,7 +116,8 @@ def own_densities(
     n, _, m = points.shape
     own, unused = np.empty((n, m)), np.empty((n, m))
     places = _places(centres, length, mixtures.boxes)
-    evaluations = _add(points, owners, places, mixtures, owners, own, unused, unused, True)
+    sums, one_class = (own, unused, unused), np.zeros(len(centres), np.int64)
+    evaluations = _add(points, owners, places, mixtures, one_class, sums, count_only=True)
     return own, evaluations
 
 
@@ -117,7 +130,7 @@ class _Places:
 
 
 def _places(centres: np.ndarray, length: float, boxes: np.ndarray) -> _Places:
-    """``centres`` [N, d] in noise units, no farther apart along an axis than matters.
+    """``centres`` [N, d] in noise units, if far apart no farther along an axis than matters.
 
     With R the farthest that a component's mean lies from its centre, plus √(4000·w) for its width
     w: inputs that a gap of 2R divides have densities below 2^−4000 where the other's own one is
@@ -126,7 +139,10 @@ def _places(centres: np.ndarray, length: float, boxes: np.ndarray) -> _Places:
     """
     centres = np.asarray(centres, dtype=np.float64)
     boxes = boxes.astype(np.float64)
-    found, moved = np.zeros(centres.shape), False
+    with np.errstate(over="ignore"):
+        found, moved = (centres - centres.mean(0)) / length, False
+    if np.abs(found).max() <= _WIDE:
+        return _Places(found, moved)
     for axis in range(centres.shape[1]):
         order = np.argsort(centres[:, axis], kind="stable")
         with np.errstate(over="ignore"):  # a gap of more than 1e308 is a wide one
@@ -138,30 +154,68 @@ def _places(centres: np.ndarray, length: float, boxes: np.ndarray) -> _Places:
     return _Places(found, moved)
 
 
-def _add(points, owners, places, mixtures, classes, own, same, total, count_only) -> int:
+def _add(
+    points: np.ndarray,
+    owners: np.ndarray,
+    places: _Places,
+    mixtures: Mixtures,
+    classes: np.ndarray,
+    sums: tuple[np.ndarray, np.ndarray, np.ndarray],
+    *,
+    count_only: bool,
+) -> int:
+    """Fill ``sums``: own, same and total; returns the number of evaluations."""
     centres = places.centres
-    low = np.ascontiguousarray((mixtures.boxes[:, 0] + centres).T, dtype=np.float32)
-    high = np.ascontiguousarray((mixtures.boxes[:, 1] + centres).T, dtype=np.float32)
-    slack = np.float32(1e-6 * max(np.abs(low).max(), np.abs(high).max(), 1.0))
-    evaluations = np.zeros(len(points), np.int64)
-    add_mixtures(
-        np.ascontiguousarray(points, dtype=np.float32),
-        owners,
-        centres,
-        classes,
-        mixtures.records,
-        mixtures.offsets,
-        low,
-        high,
-        np.ascontiguousarray(1.0 / mixtures.boxes[:, 2].T),
-        slack,
-        float(np.log2(len(centres) / PRUNED)),
-        own,
-        same,
-        total,
-        evaluations,
-        count_only,
-    )
+    rows, starts = blocks(centres[owners], classes[owners], _BLOCK_ROWS)
+    queries = Queries(np.ascontiguousarray(points, dtype=np.float32), owners, rows, starts)
+    components = Components(centres, mixtures.records, mixtures.offsets, classes)
+    found = Sums(*sums, np.zeros(len(starts) - 1, np.int64))
+    add_mixtures(queries, components, _boxes(centres, mixtures), found, count_only)
     if places.moved:  # what lies that far out may lie near others: nothing is known of its sums
-        own[own < -_FAR] = np.nan
-    return int(evaluations.sum())
+        sums[0][sums[0] < -_FAR] = np.nan
+    return int(found.evaluations.sum())
+
+
+def _boxes(centres: np.ndarray, mixtures: Mixtures) -> Boxes:
+    """The components' boxes, sorted along the axis in which the centres differ most."""
+    low, high, width = mixtures.boxes.transpose(1, 0, 2).astype(np.float64)
+    low, high = low + centres, high + centres
+    axis = np.linalg.eigh(centres.T @ centres)[1][:, -1]
+    begins = np.minimum(axis * low, axis * high).sum(1)
+    ends = np.maximum(axis * low, axis * high).sum(1)
+    order = np.argsort(begins, kind="stable")
+    return Boxes(
+        order,
+        *(np.ascontiguousarray(one[order].T, np.float32) for one in (low, high, 1.0 / width)),
+        axis,
+        begins[order],
+        float((ends - begins).max()),
+        float(np.square((np.abs(axis) * np.sqrt(width)).sum(1)).max()),
+        1e-6 * max(np.abs(low).max(), np.abs(high).max(), 1.0),
+        float(np.log2(len(centres) / PRUNED)),
+    )
+
+
+def blocks(centres: np.ndarray, classes: np.ndarray, most: int) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of ``centres`` [n, d], noise units, in blocks of one class that lie together.
+
+    Halved at the median of the widest axis until a block has at most ``most`` rows no farther
+    apart than float32 coordinates about one of them allow. Returns the rows in their order, and
+    where blocks start, [blocks + 1].
+    """
+    rows = np.argsort(classes, kind="stable")
+    labels = classes[rows]
+    starts = np.concatenate([[0], np.flatnonzero(np.diff(labels)) + 1, [len(rows)]])
+    while True:
+        at, sizes = centres[rows], np.diff(starts)
+        first = starts[:-1]
+        extent = np.maximum.reduceat(at, first) - np.minimum.reduceat(at, first)
+        widest = extent.argmax(1)
+        halved = (sizes > 1) & ((sizes > most) | (extent.max(1) > _COMPACT))
+        if not halved.any():
+            return rows, starts
+        block = np.repeat(np.arange(len(sizes)), sizes)
+        key = np.where(halved[block], at[np.arange(len(rows)), widest[block]], 0.0)
+        rows = rows[np.lexsort((key, block))]
+        middles = (first + (sizes + 1) // 2)[halved]
+        starts = np.sort(np.concatenate([starts, middles]))

@@ -137,7 +137,8 @@ def _of_layer(
     sizes_o = [1] if layer.exact else plan.sizes_o
     tried = {(n_o, 1): fitted(n_o, 1) for n_o in sizes_o}
     summed = points.first(max(2, _SUMMED // plan.n_inputs))
-    sums = sums_at(layer, summed, plan.groups, densities, np.arange(len(densities.centres)))
+    one_class = np.zeros(len(densities.centres), np.int64)
+    sums = sums_at(layer, summed, plan.groups, densities, one_class)
     distance = float((summed.log2_own_cloud - sums.own).mean()) * LN2
     bounds = {delta: bound_x(summed, sums, len(densities.centres), delta) for delta in DELTAS}
     pilot = Pilot(

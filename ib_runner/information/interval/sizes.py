@@ -33,7 +33,7 @@ _FEWEST_IN_ALL, _FEWEST = 2**14, 2
 _MOST = 2**31
 _QUANTILE = 1.96
 #: what things cost, in kernel evaluations: a component, a draw, fitting a draw to one Gaussian
-_COMPONENT, _DRAW, _FIT = 8.0, 200.0, 20.0
+_COMPONENT, _DRAW, _FIT = 3.0, 200.0, 20.0
 
 
 @dataclass(frozen=True)

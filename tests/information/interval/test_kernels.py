@@ -1,10 +1,12 @@
 """The kernels against float64, for clouds far apart, touching and merged, short and long."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
 from ib_runner.information.interval.kernels import own_cloud_densities
-from ib_runner.information.interval.mixtures import PRUNED, fit, join, mixture_sums
+from ib_runner.information.interval.mixtures import PRUNED, blocks, fit, join, mixture_sums
 
 LN2 = np.log(2)
 
@@ -51,6 +53,47 @@ def test_sums_of_mixtures(dim, n_components, spacing, stretch):
         same = np.logaddexp.reduce(terms[classes == classes[x]] * LN2, axis=0) / LN2
         assert np.allclose(sums.total[x], total, atol=room + PRUNED)
         assert np.allclose(sums.same[x], same, atol=room + PRUNED)
+
+
+@pytest.mark.parametrize("most", [1, 5, 64])
+def test_blocks_hold_every_row_once_are_of_one_class_and_compact(most):
+    rng = np.random.default_rng(0)
+    centres = rng.standard_normal((500, 3)) * np.array([1.0, 5.0, 30.0])
+    classes = np.arange(500) % 2
+    rows, starts = blocks(centres, classes, most)
+    assert sorted(rows) == list(range(500))
+    assert starts[0] == 0
+    assert starts[-1] == 500
+    for first, last in pairwise(starts.tolist()):
+        block = rows[first:last]
+        assert 1 <= len(block) <= most
+        assert len(set(classes[block])) == 1
+        assert len(block) == 1 or np.ptp(centres[block], axis=0).max() <= 8.0
+
+
+def test_rows_in_one_place_share_a_block():
+    rows, starts = blocks(np.zeros((64, 2)), np.zeros(64, int), 64)
+    assert starts.tolist() == [0, 64]
+    assert sorted(rows) == list(range(64))
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e9, 1e200])
+def test_sums_are_the_same_in_any_unit_and_however_far_groups_are(scale):
+    """Two groups of inputs that touch, far apart: each is summed as if it were alone."""
+    rng = np.random.default_rng(3)
+    near = rng.standard_normal((10, 2))
+    far = near + np.array([1e8, 0.0])
+    clouds = rng.standard_normal((20, 2, 64)).astype(np.float32) * np.float32(0.3)
+    points = clouds[:, :, :4] + rng.standard_normal((20, 2, 4)).astype(np.float32)
+    alone = fit(clouds[:10], 1)
+    wanted = mixture_sums(points[:10], np.arange(10), near, alone, np.zeros(10, int))
+    centres = np.concatenate([near, far]) * scale
+    both = fit(clouds, 1)
+    found = mixture_sums(points, np.arange(20), centres, both, np.zeros(20, int), scale)
+    assert np.allclose(found.own[:10], wanted.own, atol=1e-5)
+    assert np.allclose(found.total[:10], wanted.total, atol=1e-4)
+    again = mixture_sums(points[10:], np.arange(10), near, fit(clouds[10:], 1), np.zeros(10, int))
+    assert np.allclose(found.total[10:], again.total, atol=1e-4)
 
 
 def test_own_clouds_without_underflow():

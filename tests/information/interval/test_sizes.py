@@ -75,11 +75,10 @@ def test_the_budget_is_a_limit(budget, monkeypatch):
         spent.append(out.size * cloud.shape[2])
         own_cloud_densities(points, references, cloud, out)
 
-    def mixtures(*arguments):
-        add_mixtures(*arguments)
-        evaluations, count_only = arguments[-2:]
+    def mixtures(queries, components, boxes, sums, count_only):
+        add_mixtures(queries, components, boxes, sums, count_only)
         if not count_only:
-            spent.append(int(evaluations.sum()))
+            spent.append(int(sums.evaluations.sum()))
 
     own_cloud_densities = clouds.own_cloud_densities
     add_mixtures = mixtures_module.add_mixtures
