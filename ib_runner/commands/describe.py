@@ -27,10 +27,12 @@ def describe(plan: Plan) -> str:
 
 
 def _cost(stage: Stage, job: Job) -> Cost:
-    """What the stage would do to the job's run; a line for each of its steps."""
-    new = f"a new run of {job.config.get('experiment')}"
-    head = f"{job.run.path}: {job.run.state}" if job.run else new
+    """What the stage would do to the run of ``job``; a line for each of its steps."""
     builder = cache(job.builder)  # so that steps share the data set and the network
     costs = {step.name: step.cost(job.config, job.run, builder) for step in stage.steps}
+    if stage.own_keys and job.run:
+        return together(costs.values(), f"{job.run.path}: {costs[stage.name].text}")
+    new = f"a new run of {job.config.get('experiment')}"
+    head = f"{job.run.path}: {job.run.state}" if job.run else new
     lines = [f"  {name}: {one.text}" for name, one in costs.items()]
     return together(costs.values(), "\n".join([head, *lines]))
