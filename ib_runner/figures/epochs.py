@@ -1,11 +1,13 @@
 """The epoch axis, and the epochs that scatter plots and histograms show."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter
+from numpy.typing import ArrayLike
 
 from ib_runner.selections.context import Context, Tables, facts, read
 from ib_runner.selections.information import certified, of_layer
@@ -33,6 +35,16 @@ def epoch_axis(axes: Axes, last: int, label: bool = True) -> None:
 def marker(rows: pd.DataFrame) -> str | None:
     """Of a line over the epochs of ``rows``: one epoch alone would not be seen."""
     return "." if len(rows) == 1 else None
+
+
+def draw_interval(
+    axes: Axes, epochs: ArrayLike, low: ArrayLike, high: ArrayLike, **look: Any
+) -> None:
+    """From ``low`` to ``high`` over ``epochs``: a band, or a bar where there is one epoch alone."""
+    if len(np.atleast_1d(epochs)) == 1:
+        axes.vlines(epochs, low, high, linewidth=4.0, **look)
+    else:
+        axes.fill_between(epochs, low, high, linewidth=0, **look)
 
 
 def marked_epochs(

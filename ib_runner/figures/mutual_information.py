@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from ib_runner.figures.epochs import epoch_axis
+from ib_runner.figures.epochs import draw_interval, epoch_axis, marker
 from ib_runner.figures.layers import layer_legend, layer_line, layer_name
 from ib_runner.figures.style import COLUMN, GREY, new_figure, styled
 from ib_runner.figures.units import convert
@@ -57,8 +57,8 @@ def draw_information(axes: Axes, table: pd.DataFrame, layers: Layers, context: C
     for layer, rows in certified(table, layers).groupby("layer"):
         style = layer_line(layer, n_layers)
         mi, lower, upper = (convert(rows[name], context.unit) for name in ("mi", "lower", "upper"))
-        axes.fill_between(rows["epoch"], lower, upper, color=style["color"], alpha=0.3, linewidth=0)
-        axes.plot(rows["epoch"], mi, label=layer_name(layer), **style)
+        draw_interval(axes, rows["epoch"], lower, upper, color=style["color"], alpha=0.3)
+        axes.plot(rows["epoch"], mi, label=layer_name(layer), marker=marker(rows), **style)
     handles = _draw_other_methods(axes, table, layers, context.unit)
     axes.axhline(convert(layers.h_x, context.unit), **ENTROPY)
     axes.set_ylim(bottom=0)
@@ -82,7 +82,8 @@ def _draw_other_methods(axes: Axes, table: pd.DataFrame, layers: Layers, unit: s
         rows = found(table, layers)
         for (layer, _), one in rows.groupby(["layer", "method"]):
             values = convert(one["mi"], unit)
-            axes.plot(one["epoch"], values, **{"color": layer_line(layer)["color"], **style})
+            look = {"color": layer_line(layer)["color"], "marker": marker(one), **style}
+            axes.plot(one["epoch"], values, **look)
             cannot_be = one[one["status"] == IMPOSSIBLE]
             values = convert(cannot_be["mi"], unit)
             axes.plot(cannot_be["epoch"], values, **{"color": layer_line(layer)["color"], **RING})

@@ -69,7 +69,12 @@ class CompressionByNoise:
         layers = np.unique(table["layer"])
         for layer in layers:
             falls = convert(_falls(table[table["layer"] == layer]), context.unit)
-            _draw_falls(axes, falls, int(layer), SHIFT * (layer - layers.mean()))
+            if len(falls):
+                _draw_falls(axes, falls, int(layer), SHIFT * (layer - layers.mean()))
+        if not axes.containers:
+            axes.text(0.5, 0.5, "a fall needs two measured epochs", ha="center", va="center")
+            axes.set_axis_off()
+            return figure
         axes.set_xscale("log")
         axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]))
         axes.set_xlabel(r"noise $\beta$")
@@ -103,17 +108,21 @@ def _h_x(tables: Tables, runs: Runs) -> float:
 
 
 def _falls(rows: pd.DataFrame) -> pd.DataFrame:
-    """``low``, ``middle`` and ``high`` of one layer's fall, by β."""
+    """``low``, ``middle`` and ``high`` of one layer's fall, by β; of runs with two epochs."""
     found = []
     for beta, of_beta in rows.groupby("trained"):
-        falls = [fall(one.reset_index(drop=True)) for _, one in of_beta.groupby("run")]
+        falls = [
+            fall(one.reset_index(drop=True)) for _, one in of_beta.groupby("run") if len(one) > 1
+        ]
+        if not falls:
+            continue
         middles = [one.middle for one in falls]
         if len(falls) == 1:
             low, high = falls[0].low, falls[0].high
         else:
             low, high = np.quantile(middles, (0.25, 0.75))
         found.append({"beta": beta, "low": low, "middle": np.median(middles), "high": high})
-    return pd.DataFrame(found).set_index("beta")
+    return pd.DataFrame(found, columns=["beta", "low", "middle", "high"]).set_index("beta")
 
 
 def _draw_falls(axes: Axes, falls: pd.DataFrame, layer: int, shift: float) -> None:

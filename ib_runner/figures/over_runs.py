@@ -5,6 +5,7 @@ from typing import Any
 import pandas as pd
 from matplotlib.axes import Axes
 
+from ib_runner.figures.epochs import draw_interval, marker
 from ib_runner.selections.context import Runs, Tables
 
 #: edges of the band: the inter-quartile range
@@ -41,10 +42,8 @@ def over_seeds(rows: pd.DataFrame, column: str, x: str = "epoch") -> pd.DataFram
 
 def draw_band(axes: Axes, band: pd.DataFrame, label: str | None, **style: Any) -> None:
     """The median as a line and the inter-quartile range around it."""
-    axes.fill_between(
-        band.index, band["low"], band["high"], color=style["color"], alpha=0.25, linewidth=0
-    )
-    axes.plot(band.index, band["median"], label=label, **style)
+    draw_interval(axes, band.index, band["low"], band["high"], color=style["color"], alpha=0.25)
+    axes.plot(band.index, band["median"], label=label, marker=marker(band), **style)
 
 
 def layout(count: int, columns: int) -> tuple[int, int]:

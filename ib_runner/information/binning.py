@@ -29,7 +29,8 @@ def binned_entropy(values: Tensor, bin_width: float, lowest: float | None = None
     # whole rows as bytes: hashed to find them again, compared in full when hashes meet
     as_bytes = rows.view(np.dtype((np.void, rows.shape[1] * rows.itemsize))).ravel().tolist()
     counts = np.array(list(Counter(as_bytes).values()))
-    return math.log(len(rows)) - float(_count_log_count(counts).sum()) / len(rows)
+    entropy = math.log(len(rows)) - float(_count_log_count(counts).sum()) / len(rows)
+    return max(entropy, 0.0)  # rounding may leave −2·10⁻¹⁶ where all rows meet
 
 
 def unit_entropies(values: Tensor, bin_width: float, lowest: float | None = None) -> Tensor:
@@ -47,7 +48,7 @@ def unit_entropies(values: Tensor, bin_width: float, lowest: float | None = None
     # every unit starts a run, so that its runs begin where its row does
     runs_of_unit = np.searchsorted(starts, np.arange(d) * n)
     sums = np.add.reduceat(_count_log_count(counts), runs_of_unit)
-    return torch.from_numpy(math.log(n) - sums / n)
+    return torch.from_numpy(np.maximum(math.log(n) - sums / n, 0.0))
 
 
 def bin_codes(values: Tensor, bin_width: float, lowest: float | None = None) -> np.ndarray:

@@ -6,7 +6,7 @@ import math
 import matplotlib
 import numpy as np
 import pytest
-from fake_tables import DIP, PEAK, SECOND_PEAK, WIDTHS, fake_tables
+from fake_tables import DIP, PEAK, SECOND_PEAK, WIDTHS, FakeTables, fake_tables
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -283,3 +283,12 @@ def test_fig6_has_a_row_for_each_epoch_and_a_column_for_each_layer(drawn):
     within = [patch for patch in axes[1].patches if patch.get_label() == "within"]
     heights, edges, _ = within[0].get_data()
     assert np.sum(heights * np.diff(edges)) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("figure", [MutualInformation, Fig5])
+def test_one_measured_epoch_is_seen(figure):
+    once = {name: table.query("epoch == 0") for name, table in TABLES.items() if "epoch" in table}
+    (axes,) = panels(figure()(FakeTables(TABLES, **once), CONTEXT), "I(X;T")
+    drawn = [line for line in axes.get_lines() if line.get_label().startswith("layer")]
+    assert len(drawn) == len(WIDTHS)
+    assert all(line.get_marker() == "." for line in drawn)

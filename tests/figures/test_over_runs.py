@@ -178,3 +178,27 @@ def test_without_noise_the_plane_is_binned_and_without_i_y_there_is_none():
     assert len(figure.axes[0].collections[0].get_paths()) == 0
     assert not InformationPlane().applies(RUN, CONTEXT)
     assert InformationPlane().applies(both_targets(), CONTEXT)
+
+
+@pytest.mark.parametrize("figure", [InformationByNoise, Seeds])
+def test_one_measured_epoch_is_seen(figure):
+    tables, runs = noise_sweep()
+    tables = FakeTables(SWEEP, **tables)
+    runs = runs if figure is InformationByNoise else RUNS
+    for name in ("mutual_information", "binned_entropy"):
+        tables[name] = tables[name][tables[name]["epoch"] == 0]
+    if figure is Seeds:
+        tables["layers"] = SWEEP["layers"]
+        tables["mutual_information"] = SWEEP["mutual_information"].query("epoch == 0")
+    axes = figure().over_runs(tables, runs).axes[0]
+    seen = [line for line in lines(axes).values() if len(line.get_xdata()) == 1]
+    assert seen
+    assert all(line.get_marker() == "." for line in seen)
+
+
+def test_one_epoch_has_no_fall():
+    tables, runs = noise_sweep()
+    once = tables["mutual_information"].query("epoch == 0")
+    (axes,) = CompressionByNoise().over_runs(FakeTables(tables, mutual_information=once), runs).axes
+    assert not axes.containers
+    assert [text.get_text() for text in axes.texts] == ["a fall needs two measured epochs"]

@@ -101,3 +101,11 @@ def test_errors_name_the_cause(values, width, message):
     for entropy in (binned_entropy, unit_entropies):
         with pytest.raises(ValueError, match=message):
             entropy(torch.tensor(values, dtype=torch.float64), width)
+
+
+@pytest.mark.parametrize("n", [3, 7, 49, 1000])
+def test_no_entropy_is_below_zero(n):
+    values = torch.full((n, 2), 0.3)
+    assert binned_entropy(values, 0.1) >= 0.0
+    assert (unit_entropies(values, 0.1) >= 0.0).all()
+    assert binned_entropy(values, 0.1) == pytest.approx(0.0, abs=1e-15)
