@@ -1,6 +1,9 @@
 """The coupled estimator of all layers: a pilot, sizes, draws, and estimates from the bounds.
 
-What it computes and why that is an interval: see ``bounds``.
+Two ways lead to the densities. Clouds of draws as they come (``bounds``) are the cheaper one for
+few units whose clouds are not much wider than the noise; paths aimed at each point
+(``paths.certify``) know no such limits. A layer of few units has clouds unless their pilot promises
+an interval much wider than asked for, and paths a narrower one.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,33 +23,54 @@ from ib_runner.information.interval.clouds import (
 )
 from ib_runner.information.interval.mixtures import LN2, MixtureSums
 from ib_runner.information.interval.sizes import BUDGET, Request, Sizes, choose
+from ib_runner.information.paths import certify
 from ib_runner.information.sampling.sampler import Layer, Sampler
 from ib_runner.information.task import Task, nothing_certified
 
+#: clouds need a number of draws that is exponential in the units: not tried for more
+CLOUD_UNITS = 16
+#: clouds whose promised width is more than so many times the one asked for are held against paths,
+#: and given up for them where that makes it this much narrower
+_TOO_WIDE, _NARROWER = 1.3, 0.8
 #: the share of what is left of the budget that is planned with: near inputs are a forecast
 _PLANNED = 0.8
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """Sizes, densities and points by layer; sizes None where the budget allows nothing.
+    """Sizes, densities and points by layer; sizes None where the budget allows no clouds.
 
-    ``left``: what one layer may yet cost, in kernel evaluations.
+    ``left``: what one layer may yet cost, in kernel evaluations. ``paths``: the plans of layers
+    whose densities are from paths; None where the budget allows nothing.
     """
 
     sizes: Mapping[int, Sizes | None]
     densities: Mapping[int, Densities]
     points: dict[int, Points]
     left: float
+    paths: Mapping[int, certify.Prepared | None]
 
 
 def prepare(task: Task) -> Prepared:
     """Choose sizes for the layers of ``task`` and draw clouds and points for all of them."""
-    sampler, layers = task.sampler, task.layers
+    sampler = task.sampler
+    layers = [layer for layer in task.layers if layer.dim <= CLOUD_UNITS]
     densities = fit_densities(
         sampler, layers, {k.number: (1, 1) if k.exact else pilot.BASE for k in layers}
     )
-    sizes, left = _sizes(task, densities)
+    sizes, left = _sizes(replace(task, layers=layers), densities) if layers else ({}, 0.0)
+    paths = {}
+    for layer in task.layers:
+        clouds = sizes.get(layer.number)
+        width = float("inf") if clouds is None else clouds.width
+        if layer.dim <= CLOUD_UNITS and (
+            layer.exact or width <= _TOO_WIDE * task.settings.target_width
+        ):
+            continue
+        found = certify.prepare(task, layer, budget_of(task))
+        if clouds is None or (found is not None and found.plan.width < _NARROWER * width):
+            paths[layer.number] = found
+            sizes[layer.number] = None
     possible = [layer for layer in layers if sizes[layer.number] is not None]
     _refit(sampler, possible, densities, sizes)
     points = {}
@@ -58,12 +82,15 @@ def prepare(task: Task) -> Prepared:
             {k.number: sizes[k.number].n_x for k in possible},
             {k.number: sizes[k.number].n_mc for k in possible},
         )
-    return Prepared(sizes, densities, points, left)
+    return Prepared(sizes, densities, points, left, paths)
 
 
 def values(task: Task, layer: Layer, prepared: Prepared) -> dict[str, Values]:
     """The intervals of one layer, by target. Its points are taken from ``prepared``."""
     k = layer.number
+    if k in prepared.paths:
+        plan = prepared.paths[k]
+        return nothing_certified(task) if plan is None else certify.values(task, layer, plan)
     points, densities, sizes = (
         prepared.points.pop(k, None),
         prepared.densities[k],
@@ -79,8 +106,7 @@ def values(task: Task, layer: Layer, prepared: Prepared) -> dict[str, Values]:
 def _sizes(task: Task, densities: dict[int, Densities]) -> tuple[dict[int, Sizes | None], float]:
     """Sizes for every layer, None where the budget allows none; and what a layer may yet cost."""
     n, settings = len(task.sampler), task.settings
-    unbounded = settings.budget is None and settings.n_mc is not None
-    budget = float("inf") if unbounded else float(settings.budget or BUDGET)
+    budget = budget_of(task)
     requests = {
         layer.number: Request(
             n=n,
@@ -105,6 +131,13 @@ def _sizes(task: Task, densities: dict[int, Densities]) -> tuple[dict[int, Sizes
         k: choose(found[k], replace(request, budget=_PLANNED * left))
         for k, request in requests.items()
     }, left
+
+
+def budget_of(task: Task) -> float:
+    """Kernel evaluations for one layer; sizes that are given need no budget."""
+    settings = task.settings
+    unbounded = settings.budget is None and settings.n_mc is not None
+    return float("inf") if unbounded else float(settings.budget or BUDGET)
 
 
 def _refit(

@@ -10,7 +10,7 @@ one raises Σ q by the posterior, and the logarithm of the posterior by the rest
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import product
 
 import numpy as np
@@ -40,7 +40,8 @@ _COMPONENT, _DRAW, _FIT = 3.0, 200.0, 20.0
 class Sizes:
     """``n_x``, ``n_o``: draws per input in clouds A and B; ``n_mc``: points per input.
 
-    ``components``: Gaussians for each cloud B, at most; ``delta``: the δ of the lower bound.
+    ``components``: Gaussians for each cloud B, at most; ``delta``: the δ of the lower bound;
+    ``width``: of the interval that they promise, nats.
     """
 
     n_x: int
@@ -48,6 +49,7 @@ class Sizes:
     components: int
     n_mc: int
     delta: float
+    width: float = field(default=float("nan"), compare=False)
 
 
 @dataclass(frozen=True)
@@ -184,7 +186,7 @@ def _forecasts(pilot: Pilot, request: Request) -> Iterator[tuple[float, float, S
         width = gap + _QUANTILE * pilot.spread[delta] / np.sqrt(points) + RARE / points
         cost = points * (n_x + _COMPONENT * near) + request.n * _DRAW * (n_x + n_o)
         cost += request.n * _FIT * n_o * np.sqrt(components)
-        yield width, cost, Sizes(n_x, n_o, components, n_mc, delta)
+        yield width, cost, Sizes(n_x, n_o, components, n_mc, delta, width)
 
 
 def _points(spread: float, room: float) -> float:

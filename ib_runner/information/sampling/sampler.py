@@ -57,7 +57,9 @@ class Sampler:
     def __init__(self, network: nn.Module, x: Tensor, seed: int):
         trusted = plain_network(unwrapped(network), as_inputs(x)) is not None
         found = measurable(network, x, trusted=trusted)
-        self.network, self.x, self._channels = found.network, found.x, found.channels
+        self.network, self.x = found.network, found.x
+        #: the noise channels, in forward order
+        self.channels = found.channels
         self.seed = seed % 2**63
         #: a float64 network's draws stay float64: about its centre a cloud may be narrow
         self.kind = np.float64 if found.precision == torch.float64 else np.float32
@@ -96,7 +98,7 @@ class Sampler:
     def _exact_rows(self, x: Tensor, number: int) -> np.ndarray:
         batch = x if len(x) > 1 else x.repeat_interleave(2, 0)  # as squeeze() needs it
         hidden = hidden_layers(
-            self.network, batch, noise=False, last=number, expected=self._channels
+            self.network, batch, noise=False, last=number, expected=self.channels
         )
         return hidden[-1].s[: len(x)].reshape(len(x), -1).numpy()
 
@@ -195,5 +197,5 @@ class Sampler:
     def _pass(self, batch: Tensor, last: int) -> list[Tensor]:
         """S of layers 1 … ``last`` for one noisy pass of ``batch`` [n, …]."""
         rows = batch if len(batch) > 1 else batch.repeat_interleave(2, 0)  # as squeeze() needs it
-        hidden = hidden_layers(self.network, rows, noise=True, last=last, expected=self._channels)
+        hidden = hidden_layers(self.network, rows, noise=True, last=last, expected=self.channels)
         return [h.s[: len(batch)] for h in hidden]

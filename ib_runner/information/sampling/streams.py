@@ -6,6 +6,8 @@ the three.
 
 from enum import IntEnum, unique
 
+import numpy as np
+
 
 @unique
 class Stream(IntEnum):
@@ -22,16 +24,23 @@ class Stream(IntEnum):
     PAPER_CLOUD = 7
     PAPER_POINTS = 8
     PAPER_OWN_POINTS = 9
-    #: layers of many units: means, and S and Z of the points
-    MEANS = 10
-    MANY_UNITS_S = 11
-    MANY_UNITS_Z = 12
-    MANY_UNITS_PILOT_S = 13
-    MANY_UNITS_PILOT_Z = 14
     #: nearest neighbours: S and Z of the samples
     NEIGHBOURS_S = 15
     NEIGHBOURS_Z = 16
+    #: paths: the guess; inputs and points of the pilot, of b, and of what paths change
+    GUESS = 17
+    PATHS_PILOT_INPUTS = 18
+    PATHS_PILOT = 19
+    PATHS_BASE_INPUTS = 20
+    PATHS_BASE = 21
+    PATHS_INPUTS = 22
+    PATHS = 23
 
     def of_layer(self, number: int) -> int:
         """The name of this stream for layer ``number``, < 2³²: no two pairs share one."""
         return (int(self) << 32) | number
+
+
+def generator(seed: int, name: Stream, layer: int) -> np.random.Generator:
+    """The generator of the stream ``name`` of ``layer``, where one serves all inputs in order."""
+    return np.random.default_rng([seed, int(name), layer])

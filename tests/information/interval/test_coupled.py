@@ -237,14 +237,15 @@ def test_duplicate_inputs_count_once_in_the_entropy():
     assert estimate.lower == pytest.approx(np.log(8), abs=0.02)
 
 
-def test_wide_layers_prove_saturation_or_certify_nothing():
+def test_wide_layers_have_both_ends_or_prove_saturation():
     x = inputs(40, 20)
-    for beta, status in [(0.01, Status.SATURATED), (3.0, Status.NOT_CERTIFIED)]:
+    for beta, saturated in [(0.01, True), (3.0, False)]:
         torch.manual_seed(0)
-        network = FCN(20, 2, [200, 130], "relu", lambda beta=beta: GaussianNoise(beta)).eval()
-        for estimate in estimate_layers(network, x):
-            assert estimate.status is status
-            assert estimate.upper == pytest.approx(np.log(40))
+        network = FCN(20, 2, [60, 40], "relu", lambda beta=beta: GaussianNoise(beta)).eval()
+        for estimate in estimate_layers(network, x, target_width=0.2):
+            assert (estimate.status is Status.SATURATED) == saturated
+            assert (estimate.upper == pytest.approx(np.log(40))) == saturated
+            assert estimate.lower <= estimate.mi <= estimate.upper
 
 
 def test_errors_name_what_is_wrong():

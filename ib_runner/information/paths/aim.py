@@ -1,0 +1,184 @@
+"""Where to look for the noise ζ that made a point t of input x: the density r(ζ|t,x).
+
+About some ζ* the pre-activations are linear, u ≈ u* + A (ζ − ζ*), so that ζ ~ N(0, I) makes them a
+Gaussian, and what each unit put out multiplies it by φ_β(t_i − f(u_i)). Expectation propagation
+(Minka, 2001) finds Gaussian sites that stand for these factors, once with ζ* = 0 and again with ζ*
+at the mean so found: the right answer at once where f is linear. In the d directions that t tells
+about, ζ is drawn from that Gaussian, corrected unit by unit for what sites are not
+(``activation_sites``); in all others it is as the channels draw it. So r differs from N(0, I) in d
+coordinates, whatever D.
+
+With Aᵀ = QR and L = Rᵀ (``lower``) they are e = Qᵀζ and u = m + L e. Given the sites, e has the
+mean ē and the precision G Gᵀ = I + Lᵀ τ L; e = ē + G⁻ᵀ Ω ẽ with ẽ standard normal, and Ω makes
+L G⁻ᵀ Ω lower triangular again, so that ẽ can be drawn unit by unit.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.linalg import cholesky_ex, qr, solve_triangular
+
+from ib_runner.information.paths.activation_sites import (
+    IDENTITY,
+    site_densities,
+    tilted_moments,
+)
+from ib_runner.information.paths.pre_activations import Activation, PreActivations
+
+#: rounds of expectation propagation, and how far each goes
+_SWEEPS, _STEP = 3, 0.9
+_LOG_2PI = math.log(2.0 * math.pi)
+
+
+@dataclass(frozen=True)
+class Aim:
+    """r(ζ|t,x) of several pairs (x, t), by the names of the module's text."""
+
+    activation: Activation
+    beta: float
+    t: np.ndarray
+    basis: Tensor
+    mean: Tensor
+    root: Tensor
+    turn: Tensor
+    middle: np.ndarray
+    triangle: np.ndarray
+    precisions: np.ndarray
+    shifts: np.ndarray
+
+    def noise_at_mean(self) -> Tensor:
+        """The mean of r but for the units' corrections, [pairs, D]."""
+        return torch.einsum("pDk,pk->pD", self.basis.expand(len(self.mean), -1, -1), self.mean)
+
+    def draw(self, normals: Tensor, uniforms: np.ndarray, n_prior: int) -> tuple[Tensor, Tensor]:
+        """ζ [pairs, K, D] and ln r(ζ)/N(ζ; 0, I) [pairs, K] from standard normal ``normals``.
+
+        The last ``n_prior`` of the K draws are ``normals`` themselves. ``uniforms`` [pairs, K, k].
+        """
+        coordinates = normals @ self.basis
+        fresh = np.ones(normals.shape[:2], bool)
+        fresh[:, normals.shape[1] - n_prior :] = False
+        tilde = torch.where(
+            torch.from_numpy(fresh)[..., None], coordinates, self._tilde(coordinates)
+        )
+        drawn, log_ratio = self._densities(tilde, coordinates, fresh, uniforms)
+        return normals + (drawn - coordinates) @ self.basis.mT, log_ratio
+
+    def log_ratio(self, zeta: Tensor) -> Tensor:
+        """ln r(ζ)/N(ζ; 0, I) [pairs, K] of given ``zeta`` [pairs, K, D]."""
+        coordinates = zeta @ self.basis
+        given = np.zeros(zeta.shape[:2], bool)
+        return self._densities(self._tilde(coordinates), coordinates, given, None)[1]
+
+    def _tilde(self, coordinates: Tensor) -> Tensor:
+        return (coordinates - self.mean[:, None]) @ self.root @ self.turn
+
+    def _densities(
+        self, tilde: Tensor, coordinates: Tensor, fresh: np.ndarray, uniforms: np.ndarray | None
+    ) -> tuple[Tensor, Tensor]:
+        """e [pairs, K, k], drawn where ``fresh``, and ln r/N."""
+        values = np.ascontiguousarray(tilde.numpy())
+        log_densities = np.empty(values.shape[:2])
+        site_densities(
+            self.activation.code,
+            self.activation.slope,
+            self.beta,
+            self.t,
+            self.middle,
+            self.triangle,
+            self.precisions,
+            self.shifts,
+            fresh,
+            np.empty((1, 1, 1)) if uniforms is None else uniforms,
+            values,
+            log_densities,
+        )
+        moved = torch.from_numpy(values) @ self.turn.mT
+        moved = solve_triangular(self.root.mT, moved.mT, upper=True).mT + self.mean[:, None]
+        e = torch.where(torch.from_numpy(fresh)[..., None], moved, coordinates)
+        log_det = self.root.diagonal(dim1=1, dim2=2).log().sum(1)
+        normal = -0.5 * (e.square().sum(2) + e.shape[2] * _LOG_2PI)
+        return e, torch.from_numpy(log_densities) + log_det[:, None] - normal
+
+
+def aimed(units: PreActivations, inputs: Tensor, t: Tensor) -> Aim:
+    """r for the pairs of ``inputs`` [pairs] and ``t`` [pairs, d]: a function of these alone."""
+    start = torch.zeros(len(inputs), units.n_noise, dtype=torch.float64)
+    found = _aimed_about(units, inputs, t, start)
+    return found if units.affine else _aimed_about(units, inputs, t, found.noise_at_mean())
+
+
+def _aimed_about(units: PreActivations, inputs: Tensor, t: Tensor, about: Tensor) -> Aim:
+    if units.affine:
+        jacobian = units.linearised(inputs[:1], about[:1])[1]
+        u = units.of(inputs, about)
+    else:
+        u, jacobian = units.linearised(inputs, about)
+    m = u - torch.einsum("pdD,pD->pd", jacobian.expand(len(u), -1, -1), about)
+    basis, upper = qr(jacobian.mT)
+    lower = upper.mT.expand(len(u), -1, -1)
+    beta = units.layer.beta
+    tau, nu = _sites(units.activation, beta, t, m, lower @ lower.mT)
+    k = lower.shape[2]
+    eye = torch.eye(k, dtype=torch.float64)
+    root = cholesky_ex(eye + lower.mT @ (tau[:, :, None] * lower))[0]
+    pull = lower.mT @ (nu - tau * m)[..., None]
+    mean = torch.cholesky_solve(pull, root)[..., 0]
+    # L G⁻ᵀ = (G⁻¹ Lᵀ)ᵀ
+    turn, triangle = qr(solve_triangular(root, lower.mT, upper=False))
+    return Aim(
+        units.activation,
+        beta,
+        np.ascontiguousarray(t.numpy()),
+        basis,
+        mean,
+        root,
+        turn,
+        np.ascontiguousarray((m + (lower @ mean[..., None])[..., 0]).numpy()),
+        np.ascontiguousarray(triangle.mT.numpy()),
+        tau.numpy(),
+        nu.numpy(),
+    )
+
+
+def _sites(
+    activation: Activation, beta: float, t: Tensor, m: Tensor, covariance: Tensor
+) -> tuple[Tensor, Tensor]:
+    """τ and ν [pairs, d] of the units' sites, for u ~ N(m, covariance) beforehand."""
+    if activation.code == IDENTITY:
+        return torch.full_like(t, beta**-2), t / beta**2
+    tau, nu = torch.zeros_like(t), torch.zeros_like(t)
+    eye = torch.eye(t.shape[1], dtype=torch.float64)
+    for sweep in range(_SWEEPS):
+        root = tau.sqrt()[:, :, None]
+        factor = cholesky_ex(eye + root * covariance * root.mT)[0]
+        part = solve_triangular(factor, root * covariance, upper=False)
+        pull = (nu - tau * m)[..., None]
+        mean = m + (covariance @ pull - part.mT @ (part @ pull))[..., 0]
+        variance = covariance.diagonal(dim1=1, dim2=2) - part.square().sum(1)
+        variance = variance.clamp_min(1e-14 * beta**2)
+        cavity = 1.0 / (1.0 / variance - tau).clamp_min(1e-3 / variance)
+        cavity_mean = cavity * (mean / variance - nu)
+        new_mean, new_variance = np.empty(t.shape), np.empty(t.shape)
+        tilted_moments(
+            activation.code,
+            activation.slope,
+            beta,
+            t.numpy(),
+            cavity_mean.numpy(),
+            cavity.numpy(),
+            new_mean,
+            new_variance,
+        )
+        new_mean, new_variance = torch.from_numpy(new_mean), torch.from_numpy(new_variance)
+        new_tau = (1.0 / new_variance - 1.0 / cavity).clamp(0.0, 1e8 / beta**2)
+        new_nu = torch.where(new_tau > 0, new_mean / new_variance - cavity_mean / cavity, 0.0)
+        step = _STEP if sweep else 1.0
+        tau, nu = tau + step * (new_tau - tau), nu + step * (new_nu - nu)
+        # whatever the sites are, r is a density: a pair that got lost is as the channels draw it
+        lost = ~(torch.isfinite(tau) & torch.isfinite(nu)).all(1, keepdim=True)
+        tau, nu = tau.masked_fill(lost, 0.0), nu.masked_fill(lost, 0.0)
+    return tau, nu

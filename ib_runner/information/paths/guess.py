@@ -1,0 +1,144 @@
+"""A cheap guess at p(t|x) of all inputs, one Gaussian each, for any number of units.
+
+Mean and variances come from draws; the covariance is the draws' own, shrunk towards the
+correlations that all inputs have on average. At a point the inputs' densities are first taken
+without their own correlations (in the coordinates where the mean covariance is diagonal), and for
+the inputs that are most likely then, again with them. What comes out is a positive function of
+(x, t) that knows nothing of the input that made t, which is all the bounds ask.
+"""
+
+from dataclasses import dataclass
+
+import numba
+import numpy as np
+import torch
+
+from ib_runner.information.sampling.sampler import Layer, Sampler
+from ib_runner.information.sampling.streams import Stream
+
+#: draws of all inputs together, and per input
+_DRAWS_IN_ALL, _FEWEST_DRAWS, _MOST_DRAWS = 2**20, 256, 2048
+#: inputs at a point that get their own correlations
+_NEAR = 64
+#: numbers in all covariances together, beyond which there are none
+_COVARIANCE_VALUES = 2**27
+#: numbers that a block of draws, or of densities, holds
+_BLOCK_VALUES = 2**23
+_GROUP = 16
+#: units that are looked at, and draws behind a Gaussian of a layer with more
+_MOST_UNITS, _FEWEST = 1024, 16
+
+
+@numba.njit(cache=True, parallel=True, error_model="numpy")
+def _correlated(t, near, means, whitening, log_norms, log_densities):
+    """ln N(t; mean, covariance) of the inputs ``near`` [m, c] into ``log_densities`` [m, N]."""
+    dim = t.shape[1]
+    for p in numba.prange(t.shape[0]):
+        off = np.empty(dim)
+        for c in range(near.shape[1]):
+            x = near[p, c]
+            for i in range(dim):
+                off[i] = t[p, i] - means[x, i]
+            square = 0.0
+            for i in range(dim):
+                total = 0.0
+                for j in range(i + 1):
+                    total += whitening[x, i, j] * off[j]
+                square += total * total
+            log_densities[p, x] = log_norms[x] - 0.5 * square
+
+
+@dataclass(frozen=True)
+class Guess:
+    """Gaussians of N inputs: ``means`` [N, d]; ``variances`` [N, d] in the coordinates ``axes``.
+
+    Only ``units`` of the layer's are looked at, all of them unless they are very many.
+    ``whitening`` [N, d, d]: inverse Cholesky factors of the covariances, None where those are too
+    many numbers; ``log_norms`` [N]: ln of the densities' peaks, with them and without.
+    """
+
+    units: np.ndarray
+    means: np.ndarray
+    axes: np.ndarray
+    variances: np.ndarray
+    log_norms_alone: np.ndarray
+    whitening: np.ndarray | None
+    log_norms: np.ndarray | None
+
+    def log_densities(self, t: np.ndarray) -> np.ndarray:
+        """ln g(x, t) [m, N] but for a constant, at ``t`` [m, units of the layer]."""
+        t = t[:, self.units]
+        origin = self.means.mean(0)
+        turned, means = (t - origin) @ self.axes, (self.means - origin) @ self.axes
+        weights = 1.0 / self.variances
+        found = turned @ (means * weights).T
+        found -= 0.5 * (np.square(turned) @ weights.T)
+        found += self.log_norms_alone - 0.5 * (np.square(means) * weights).sum(1)
+        if self.whitening is not None:
+            n_near = min(_NEAR, found.shape[1])
+            near = np.argpartition(found, found.shape[1] - n_near, axis=1)[:, -n_near:]
+            _correlated(t, near, self.means, self.whitening, self.log_norms, found)
+        return found
+
+
+def fit(sampler: Sampler, layer: Layer) -> Guess:
+    """The guess of ``layer`` for all inputs, from draws of its own."""
+    n, k = len(sampler), layer.number
+    units = _most_varying(sampler, layer)
+    dim = len(units)
+    n_draws = int(np.clip(_DRAWS_IN_ALL // n, _FEWEST_DRAWS, _MOST_DRAWS))
+    n_draws = max(_FEWEST, min(n_draws, 2 * _BLOCK_VALUES // (_GROUP * layer.dim)))
+    full = n * dim**2 <= _COVARIANCE_VALUES
+    means, covariances = np.empty((n, dim)), np.empty((n, dim, dim) if full else 0, np.float32)
+    mean_covariance = np.zeros((dim, dim))
+    step = max(1, _BLOCK_VALUES // (layer.dim * n_draws) // _GROUP) * _GROUP
+    blocks = [(first, min(first + step, n)) for first in range(0, n, step)]
+
+    def centred(first: int, last: int) -> np.ndarray:
+        s = sampler.draw(first, last, n_draws, Stream.GUESS, [k])[k][:, units].astype(np.float64)
+        means[first:last] = s.mean(2)
+        return s - means[first:last, :, None]
+
+    for first, last in blocks:
+        s = centred(first, last)
+        found = s @ s.transpose(0, 2, 1) / n_draws
+        mean_covariance += found.sum(0) / n
+        if full:
+            covariances[first:last] = found
+    axes = np.linalg.eigh(mean_covariance)[1]
+    variances = np.empty((n, dim))
+    for first, last in blocks:
+        if full:
+            found = np.einsum("ji,njk,ki->ni", axes, covariances[first:last], axes, optimize=True)
+        else:
+            found = np.square(axes.T @ centred(first, last)).mean(2)
+        variances[first:last] = np.maximum(found, 0.0) + layer.beta**2
+    whitening = log_norms = None
+    if full:
+        whitening, log_norms = covariances, np.empty(n)
+        scales = np.sqrt(np.maximum(mean_covariance.diagonal(), 1e-30))
+        correlations = mean_covariance / scales / scales[:, None]
+        share = 2.0 * dim / (2.0 * dim + n_draws)
+        for first, last in blocks:
+            own = covariances[first:last].astype(np.float64)
+            spread = np.sqrt(np.maximum(own.diagonal(axis1=1, axis2=2), 0.0))
+            common = spread[:, :, None] * correlations * spread[:, None, :]
+            shrunk = (1.0 - share) * own + share * common
+            shrunk += layer.beta**2 * np.eye(dim)
+            factors = np.linalg.cholesky(shrunk)
+            log_norms[first:last] = -np.log(factors.diagonal(axis1=1, axis2=2)).sum(1)
+            eye = torch.eye(dim, dtype=torch.float64)
+            inverse = torch.linalg.solve_triangular(torch.from_numpy(factors), eye, upper=False)
+            whitening[first:last] = inverse.numpy()
+    return Guess(
+        units, means, axes, variances, -0.5 * np.log(variances).sum(1), whitening, log_norms
+    )
+
+
+def _most_varying(sampler: Sampler, layer: Layer) -> np.ndarray:
+    """The numbers of the units that differ most between some of the inputs."""
+    if layer.dim <= _MOST_UNITS:
+        return np.arange(layer.dim)
+    some = min(len(sampler), 8 * _GROUP)
+    s = sampler.draw(0, some, _FEWEST, Stream.GUESS, [layer.number])[layer.number]
+    return np.sort(np.argsort(s.mean(2).var(0))[-_MOST_UNITS:])

@@ -1,0 +1,196 @@
+"""Where points of a layer and the terms b at them come from: guessed Gaussians, or exact ones.
+
+In layer 1, in every layer without noise below and in linear networks T given x *is* one Gaussian,
+of the same covariance for all x: then b is ln p(t|x)/p(t) itself, and upper and lower bound are
+one. In coordinates where the noise is I, directions in which the inputs' means do not differ drop
+out of both logarithms: the means are turned into the space that they span.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numba
+import numpy as np
+import torch
+from scipy.special import logsumexp
+
+from ib_runner.information.exact.gaussian_layers import MOST_UNITS, gaussians
+from ib_runner.information.exact.linear_network import whitened
+from ib_runner.information.paths.guess import Guess
+from ib_runner.information.paths.pre_activations import PreActivations, pre_activations
+from ib_runner.information.paths.terms import Classes, base_terms
+from ib_runner.information.paths.weights import points
+from ib_runner.information.sampling.sampler import Layer, Sampler
+from ib_runner.information.sampling.streams import Stream, generator
+
+#: numbers in the largest arrays of one block
+_BLOCK_VALUES = 2**22
+#: means of all inputs together that are held in memory
+_MEANS = 2**26
+#: what rounding of squares may do to a logarithm, nats
+_RESOLVED = 1e-7
+
+
+class Source(Protocol):
+    """Terms b at fresh points of a layer.
+
+    ``exact``: b is ln p(t|x)/p(t). ``cost``: of a point, in kernel evaluations. ``rounding``: what
+    float32 may do to I, nats. ``conditional_entropy``: h(T|X) where it is known.
+    """
+
+    exact: bool
+    rounding: float
+    conditional_entropy: float | None
+
+    @property
+    def cost(self) -> float: ...
+
+    def terms(
+        self, inputs: np.ndarray, name: Stream, classes: Classes | None
+    ) -> dict[str, np.ndarray]:
+        """b at a fresh point of each of ``inputs`` [m], for X and, with labels, for Y."""
+        ...
+
+
+@numba.njit(cache=True, parallel=True, error_model="numpy")
+def _far_apart(means, owners, z, log_g):
+    """ln g of all inputs at t = means[owner] + z from differences, however large the means are."""
+    dim = means.shape[1]
+    for p in numba.prange(len(owners)):
+        own = means[owners[p]]
+        for x in range(len(means)):
+            square = 0.0
+            for i in range(dim):
+                off = (own[i] - means[x, i]) + z[p, i]
+                square += off * off
+            log_g[p, x] = -0.5 * square
+
+
+@dataclass(frozen=True)
+class ExactSource:
+    """T = ``means``[x] + N(0, I): ``means`` [N, d]; ``exact`` is False where units are left out."""
+
+    means: np.ndarray
+    seed: int
+    layer: Layer
+    exact: bool
+    rounding: float
+    conditional_entropy: float | None
+
+    @property
+    def cost(self) -> float:
+        return len(self.means) * (1.0 + self.means.shape[1] / 256)
+
+    def terms(
+        self, inputs: np.ndarray, name: Stream, classes: Classes | None
+    ) -> dict[str, np.ndarray]:
+        n, dim = self.means.shape
+        rng = generator(self.seed, name, self.layer.number)
+        squares = 0.5 * np.square(self.means).sum(1)
+        resolved = squares.max() * np.finfo(float).eps < _RESOLVED
+        step = max(1, _BLOCK_VALUES // max(n, dim))
+        parts: dict[str, list[np.ndarray]] = {"x": [], "y": []}
+        for first in range(0, len(inputs), step):
+            owners = inputs[first : first + step]
+            every, z = np.arange(len(owners)), rng.standard_normal((min(step, len(inputs)), dim))
+            z = z[: len(owners)]
+            if resolved:
+                log_g = (self.means[owners] + z) @ self.means.T - squares
+            else:
+                log_g = np.empty((len(owners), n))
+                _far_apart(self.means, owners, z, log_g)
+            total = logsumexp(log_g, axis=1)
+            parts["x"].append(log_g[every, owners] - total + np.log(n))
+            if classes is not None:
+                label = classes.log_sums(log_g, owners) - total
+                parts["y"].append(label - np.log(classes.sizes[owners] / n))
+        return {name: np.concatenate(found) for name, found in parts.items() if found}
+
+
+def exact_source(sampler: Sampler, layer: Layer) -> ExactSource | None:
+    """The source of a layer whose T given x is Gaussian, or None.
+
+    Where there are too many means for memory, the units that differ most: then b still bounds
+    I(X;T) from below, the others being thrown away, and ``exact`` is False.
+    """
+    complete, rounding = True, 0.0
+    entropy: float | None = layer.noise_entropy
+    if layer.exact:
+        s = sampler.exact_s(layer.number)
+        complete = s is not None
+        means = s.astype(np.float64) if s is not None else _some_units(sampler, layer)
+        means = (means - means[0]) / layer.beta
+    elif sampler.linear_up_to(layer) and layer.dim <= MOST_UNITS:
+        found = gaussians(sampler, layer)
+        means = whitened(found.means - found.means[0], found.covariance).numpy()
+        rounding = pre_activations(sampler, layer).rounding
+        covariance = found.covariance.numpy() / layer.beta**2
+        entropy += 0.5 * float(np.linalg.slogdet(covariance)[1])
+    else:
+        return None
+    varying = np.ptp(means, axis=0) > 0.0
+    means = means[:, varying] if varying.any() else means[:, :1]
+    if means.shape[1] > len(means):
+        # R of Aᵀ = QR: the rows' coordinates in the space that they span
+        means = np.linalg.qr(means.T, mode="r").T
+    means = np.ascontiguousarray(means)
+    return ExactSource(
+        means, sampler.seed, layer, complete, rounding, entropy if complete else None
+    )
+
+
+def _some_units(sampler: Sampler, layer: Layer) -> np.ndarray:
+    """S of all inputs at as many units as fit in memory, those that differ most: [N, units]."""
+    n = len(sampler)
+    step = max(16, _BLOCK_VALUES // layer.dim // 16 * 16)
+    blocks = [(first, min(first + step, n)) for first in range(0, n, step)]
+
+    def values(first: int, last: int) -> np.ndarray:
+        return sampler.draw(first, last, 1, Stream.GUESS, [layer.number])[layer.number][:, :, 0]
+
+    some = np.concatenate([values(*block) for block in blocks[:: max(1, len(blocks) // 8)]])
+    units = np.sort(np.argsort(some.var(0))[-max(1, min(_MEANS // n, 1024)) :])
+    return np.concatenate([values(*block)[:, units] for block in blocks]).astype(np.float64)
+
+
+@dataclass(frozen=True)
+class GuessedSource:
+    """Points are the network's own; b is of ``guess``. ``units`` None: they are drawn, not set."""
+
+    sampler: Sampler
+    layer: Layer
+    guess: Guess
+    units: PreActivations | None
+    exact = False
+    conditional_entropy = None
+
+    @property
+    def rounding(self) -> float:
+        return 0.0 if self.units is None else self.units.rounding
+
+    @property
+    def cost(self) -> float:
+        n, dim = self.guess.means.shape
+        near = 0.0 if self.guess.whitening is None else min(n, 64) * dim**2 / 64
+        return n * (2.0 + dim / 64) + near
+
+    def terms(
+        self, inputs: np.ndarray, name: Stream, classes: Classes | None
+    ) -> dict[str, np.ndarray]:
+        parts: dict[str, list[np.ndarray]] = {}
+        rng = generator(self.sampler.seed, name, self.layer.number)
+        below = self.layer.dim if self.units is None else self.units.n_noise
+        step = max(16, _BLOCK_VALUES // (below + self.layer.dim))
+        for block, first in enumerate(range(0, len(inputs), step)):
+            owners = inputs[first : first + step]
+            t = self._points(owners, (int(name) << 48) | (block << 24) | self.layer.number, rng)
+            for target, found in base_terms(self.guess, t, owners, classes).items():
+                parts.setdefault(target, []).append(found)
+        return {target: np.concatenate(found) for target, found in parts.items()}
+
+    def _points(self, inputs: np.ndarray, purpose: int, rng: np.random.Generator) -> np.ndarray:
+        if self.units is not None:
+            return points(self.units, torch.from_numpy(inputs), rng)[0].numpy()
+        k, dim = self.layer.number, self.layer.dim
+        s = self.sampler.draw_some(inputs, 1, purpose, {k: np.arange(dim)})[k][:, :, 0]
+        return s + self.layer.beta * rng.standard_normal(s.shape)

@@ -1,0 +1,214 @@
+"""Terms of the bounds on I(X;T) and I(Y;T) at points t: cheap ones, and what paths change in them.
+
+At a point made of input x, with g(x', t) the guess (``guess``) and every mean over x and t,
+
+    b = ln N + ln g(x,t) / Σ_x' g(x',t)
+
+bounds I(X;T) from below on average. Paths give, for the inputs x' ∈ C(t) that g puts first and some
+of the others drawn in proportion to g, ln p(t|x') from below, and for x itself from above. Then
+
+    upper = ln p̂₊(t|x) − ln (1/N) [p̂₊(t|x) + Σ_{x'≠x} c(x') p̂(t|x')],
+    lower = ln N + ln ĝ(x,t) / Σ_x' ĝ(x',t),
+
+where c is 1 for C(t), and 1/(expected number of draws) for the others; ĝ is p̂ where there are paths
+and g elsewhere, and x takes part in it only as every other input does. As
+E upper = E b + E (upper − b), b is averaged over many points, and what paths change over few: its
+spread is a fraction of b's.
+
+Proofs: docs/concepts/certified-interval.md.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from scipy.special import logsumexp
+
+from ib_runner.information.paths.guess import Guess
+from ib_runner.information.paths.pre_activations import PreActivations
+from ib_runner.information.paths.weights import path_means, points
+
+#: share of the uniform distribution in the guessed posterior
+DELTA = 1e-3
+#: what may be missing of the posterior so tempered before inputs are left out
+_NEGLIGIBLE = 0.01
+#: numbers in a block of densities [points, N]
+_BLOCK_VALUES = 2**22
+
+
+@dataclass(frozen=True)
+class Classes:
+    """Labels of the N inputs, numbered, and the number of inputs that share each input's label."""
+
+    numbers: np.ndarray
+    sizes: np.ndarray
+
+    def log_sums(self, log_g: np.ndarray, owners: np.ndarray) -> np.ndarray:
+        """ln of the sum of g [m, N] over the label of each row's owner, [m]."""
+        same = self.numbers == self.numbers[owners][:, None]
+        return logsumexp(np.where(same, log_g, -np.inf), axis=1)
+
+
+@dataclass(frozen=True)
+class Reach:
+    """Inputs at a point: ``enumerated`` at most, and ``sampled`` others where those don't suffice.
+
+    Paths: ``n_paths`` from the input that made the point, for ln p from above, and ``n_others``
+    from every chosen input, for ln p from below. ``temper``: which inputs are chosen goes by the
+    guess's logarithm times this, since the guess may be sharper than the truth.
+    """
+
+    enumerated: int
+    sampled: int
+    n_paths: int
+    n_others: int
+    temper: float = 0.6
+
+
+@dataclass(frozen=True)
+class Terms:
+    """Of I(X;T) and, with labels, of I(Y;T): {"x" or "y": [m]}."""
+
+    base: dict[str, np.ndarray]
+    upper: dict[str, np.ndarray]
+    lower: dict[str, np.ndarray]
+    #: how far ln p(t|x) from above and below are apart, [m]
+    own_gap: np.ndarray
+    #: ln p(t|x), between its bounds, [m]
+    log_own: np.ndarray
+    #: inputs that paths were drawn from, [m]
+    pairs: np.ndarray
+
+
+def _posterior_terms(
+    log_g: np.ndarray, owners: np.ndarray, classes: Classes | None
+) -> dict[str, np.ndarray]:
+    """ln N + ln of the guessed posterior of the owner, and the same of its label."""
+    n = log_g.shape[1]
+    total = logsumexp(log_g, axis=1)
+    own = np.exp(log_g[np.arange(len(owners)), owners] - total)
+    found = {"x": np.log((1.0 - DELTA) * own + DELTA / n) + np.log(n)}
+    if classes is not None:
+        share = classes.sizes[owners] / n
+        label = np.exp(classes.log_sums(log_g, owners) - total)
+        found["y"] = np.log((1.0 - DELTA) * label + DELTA * share) - np.log(share)
+    return found
+
+
+def base_terms(
+    guess: Guess, t: np.ndarray, owners: np.ndarray, classes: Classes | None
+) -> dict[str, np.ndarray]:
+    """b of points ``t`` [m, d] made of the inputs ``owners`` [m]."""
+    step = max(1, _BLOCK_VALUES // len(guess.means))
+    parts = [
+        _posterior_terms(
+            guess.log_densities(t[first : first + step]), owners[first : first + step], classes
+        )
+        for first in range(0, len(t), step)
+    ]
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def path_terms(
+    units: PreActivations,
+    guess: Guess,
+    inputs: np.ndarray,
+    reach: Reach,
+    classes: Classes | None,
+    rng: np.random.Generator,
+) -> Terms:
+    """All terms at a new point of each of ``inputs`` [m]."""
+    step = max(1, _BLOCK_VALUES // len(guess.means))
+    parts = [
+        _block(units, guess, inputs[first : first + step], reach, classes, rng)
+        for first in range(0, len(inputs), step)
+    ]
+    joined = [
+        {
+            name: np.concatenate([getattr(part, kind)[name] for part in parts])
+            for name in parts[0].base
+        }
+        for kind in ("base", "upper", "lower")
+    ]
+    return Terms(
+        *joined,
+        own_gap=np.concatenate([part.own_gap for part in parts]),
+        log_own=np.concatenate([part.log_own for part in parts]),
+        pairs=np.concatenate([part.pairs for part in parts]),
+    )
+
+
+def _block(
+    units: PreActivations,
+    guess: Guess,
+    inputs: np.ndarray,
+    reach: Reach,
+    classes: Classes | None,
+    rng: np.random.Generator,
+) -> Terms:
+    owners = torch.from_numpy(inputs)
+    t, made_by = points(units, owners, rng)
+    log_g = guess.log_densities(t.numpy())
+    base = _posterior_terms(log_g, inputs, classes)
+    own = path_means(units, owners, t, reach.n_paths, rng, made_by)
+    above = own.above
+    counts, chances = _chosen(log_g, reach, rng)
+    rows, columns = np.nonzero(counts)
+    log_p = np.full(log_g.shape, -np.inf)
+    log_p[rows, columns] = path_means(
+        units, torch.from_numpy(columns), t[rows], reach.n_others, rng
+    ).below
+    every = np.arange(len(inputs))
+    seen = counts > 0
+    # p̂ has a unit, g has none: on average they agree where both are known
+    unit = logsumexp(np.where(seen, log_p, -np.inf), axis=1) - logsumexp(
+        np.where(seen, log_g, -np.inf), axis=1
+    )
+    guessed = np.where(seen, log_p, log_g + np.where(np.isfinite(unit), unit, 0.0)[:, None])
+    lower = _posterior_terms(guessed, inputs, classes)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        weighted = log_p + np.log(np.where(seen, counts / chances, 0.0))
+    weighted[every, inputs] = above
+    upper = {"x": above - logsumexp(weighted, axis=1) + np.log(log_g.shape[1])}
+    if classes is not None:
+        sizes = classes.sizes[inputs]
+        within = np.exp(guessed[every, inputs] - classes.log_sums(guessed, inputs))
+        conditional = np.log((1.0 - DELTA) * within + DELTA / sizes) + np.log(sizes)
+        upper["y"] = upper["x"] - conditional
+    middle = (above + own.below) / 2
+    return Terms(base, upper, lower, above - own.below, middle, np.count_nonzero(seen, axis=1))
+
+
+def _chosen(
+    log_g: np.ndarray, reach: Reach, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """How often each input is chosen at each point, [m, N], and how often it is on average.
+
+    The first ones, until they have nearly all of the posterior; where they are too many, some of
+    the others by systematic sampling, in proportion to their part of it. A function of t and
+    ``rng``: whatever is drawn says nothing about the input that made t.
+    """
+    m, n = log_g.shape
+    most = min(reach.enumerated, n)
+    order = np.argpartition(-log_g, most - 1, axis=1)[:, :most]
+    tempered = np.exp(reach.temper * (log_g - log_g.max(1, keepdims=True)))
+    total = tempered.sum(1)
+    parts = np.take_along_axis(tempered, order, axis=1)
+    sort = np.argsort(-parts, axis=1)
+    order, parts = np.take_along_axis(order, sort, axis=1), np.take_along_axis(parts, sort, axis=1)
+    before = np.cumsum(parts, axis=1) - parts
+    first = before < (1.0 - _NEGLIGIBLE) * total[:, None]
+    counts, chances = np.zeros((m, n)), np.ones((m, n))
+    np.put_along_axis(counts, order, first.astype(float), axis=1)
+    crowded = np.flatnonzero((before + parts)[:, -1] < (1.0 - _NEGLIGIBLE) * total)
+    if len(crowded) == 0 or reach.sampled == 0:
+        return counts, chances
+    outside = counts[crowded] == 0
+    shares = np.where(outside, tempered[crowded], 0.0)
+    shares = shares / shares.sum(1, keepdims=True) * reach.sampled
+    # systematic: as many as numbers with one random fraction fall between two partial sums
+    sums = np.floor(np.cumsum(shares, axis=1) + rng.random(len(crowded))[:, None])
+    drawn = np.diff(sums, axis=1, prepend=0.0)
+    counts[crowded] = np.where(outside, drawn, counts[crowded])
+    chances[crowded] = np.where(outside, shares, 1.0)
+    return counts, chances

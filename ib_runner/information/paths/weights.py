@@ -1,0 +1,134 @@
+"""ln p(t|x) from below and from above: means of importance weights over the noise path.
+
+    w(ζ) = N(ζ; 0, I) · φ_β(t − S(x,ζ)) / r̄(ζ),     r̄ = (1 − α) r + α N(·; 0, I)
+
+K − K·α of the K paths are drawn from r, the rest as the channels draw them. *From below*: E of the
+mean of w is at most p(t|x), and ln is concave. *From above*: the path that made t takes the place
+of one of the K, of an aimed one with the probability (1 − α) r/r̄ that it would be one. Then
+E[p(t|x) / mean of w] = 1. Proofs: docs/concepts/certified-interval.md.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ib_runner.information.paths.aim import aimed
+from ib_runner.information.paths.pre_activations import PreActivations
+
+#: numbers in the largest arrays of one block of pairs
+_BLOCK_VALUES = 2**21
+#: one path in so many is as the channels draw it
+_PRIOR = 16
+
+
+@dataclass(frozen=True)
+class PathMeans:
+    """ln of the mean weight, [pairs]: ``below`` ln p(t|x) on average, and ``above`` it."""
+
+    below: np.ndarray
+    above: np.ndarray | None
+
+
+def points(
+    units: PreActivations, inputs: Tensor, rng: np.random.Generator
+) -> tuple[Tensor, Tensor]:
+    """Points t [n, d] of ``inputs`` [n] and the paths ζ [n, D] that made them."""
+    zeta = torch.from_numpy(rng.standard_normal((len(inputs), units.n_noise)))
+    noise = torch.from_numpy(rng.standard_normal((len(inputs), units.layer.dim)))
+    return units.activation(units.of(inputs, zeta)) + units.layer.beta * noise, zeta
+
+
+def path_means(
+    units: PreActivations,
+    inputs: Tensor,
+    t: Tensor,
+    n_paths: int,
+    rng: np.random.Generator,
+    made_by: Tensor | None = None,
+) -> PathMeans:
+    """For the pairs of ``inputs`` [pairs] and ``t`` [pairs, d], with ``n_paths`` each.
+
+    ``made_by`` [pairs, D]: the paths that made t, for the bound from above; without them all paths
+    are drawn from r (α = 0), which may leave places out and so keeps the bound from below.
+    """
+    width = units.n_noise * (units.layer.dim + n_paths) + 8 * units.layer.dim**2
+    step = max(1, _BLOCK_VALUES // width)
+    below, above = [], []
+    for first in range(0, len(inputs), step):
+        part = slice(first, first + step)
+        found = _block(
+            units,
+            inputs[part],
+            t[part],
+            n_paths,
+            rng,
+            None if made_by is None else made_by[part],
+        )
+        below.append(found.below)
+        above.append(found.above)
+    return PathMeans(
+        np.concatenate(below) if below else np.empty(0),
+        None if made_by is None else np.concatenate(above),
+    )
+
+
+def _block(
+    units: PreActivations,
+    inputs: Tensor,
+    t: Tensor,
+    n_paths: int,
+    rng: np.random.Generator,
+    made_by: Tensor | None,
+) -> PathMeans:
+    # only weights of paths that were not drawn from r̄ need its share of the prior
+    n, n_prior = len(inputs), 0 if made_by is None else -(-n_paths // _PRIOR)
+    alpha = n_prior / n_paths
+    aim = aimed(units, inputs, t)
+    normals = torch.from_numpy(rng.standard_normal((n, n_paths, units.n_noise)))
+    uniforms = rng.random((n, n_paths, aim.triangle.shape[2]))
+    zeta, log_ratio = aim.draw(normals, uniforms, n_prior)
+    weights = _log_weights(units, inputs, t, zeta, log_ratio, alpha)
+    below = _log_mean(weights)
+    if made_by is None:
+        return PathMeans(below, None)
+    own_ratio = aim.log_ratio(made_by[:, None])
+    own = _log_weights(units, inputs, t, made_by[:, None], own_ratio, alpha)[:, 0]
+    # ln of aimed over all
+    aimed_share = 1.0 / (1.0 + alpha / (1.0 - alpha) * np.exp(-own_ratio[:, 0].numpy().clip(-700)))
+    place = np.where(
+        rng.random(n) < aimed_share,
+        rng.integers(0, n_paths - n_prior, n),
+        rng.integers(n_paths - n_prior, n_paths, n),
+    )
+    weights[np.arange(n), place] = own
+    return PathMeans(below, _log_mean(weights))
+
+
+def _log_weights(
+    units: PreActivations,
+    inputs: Tensor,
+    t: Tensor,
+    zeta: Tensor,
+    log_ratio: Tensor,
+    alpha: float,
+) -> np.ndarray:
+    """ln w [pairs, K]; ``log_ratio`` = ln r(ζ)/N(ζ; 0, I)."""
+    n, n_paths, _ = zeta.shape
+    u = units.of(inputs.repeat_interleave(n_paths), zeta.reshape(n * n_paths, -1))
+    s = units.activation(u).reshape(n, n_paths, -1)
+    beta, dim = units.layer.beta, units.layer.dim
+    log_phi = -0.5 * ((t[:, None] - s) / beta).square().sum(2)
+    log_phi -= dim * (math.log(beta) + 0.5 * math.log(2.0 * math.pi))
+    mixed = log_ratio.numpy()
+    if alpha > 0:
+        mixed = np.logaddexp(mixed + math.log1p(-alpha), math.log(alpha))
+    return log_phi.numpy() - mixed
+
+
+def _log_mean(log_weights: np.ndarray) -> np.ndarray:
+    top = log_weights.max(1, keepdims=True)
+    top = np.where(np.isfinite(top), top, 0.0)
+    return np.log(np.exp(log_weights - top).mean(1)) + top[:, 0]
