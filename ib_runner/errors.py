@@ -24,6 +24,10 @@ class DamagedFileError(IbRunError):
     """A file is truncated, altered or not what its name says."""
 
 
+class UnreadableError(IbRunError):
+    """A file may be whole, but cannot be read: no permission, or the file system fails."""
+
+
 class RunInUseError(IbRunError):
     """Another process holds the run."""
 

@@ -4,8 +4,9 @@ The C library's ``exp`` and ``tanh`` cost 10 to 20 ns a value and stop a loop fr
 vectorised; these are inlined polynomials at well under 1 ns. All in float32.
 """
 
-import numba
 import numpy as np
+
+from ib_runner.compiled import njit
 
 _f = np.float32
 LOG2E = _f(1.4426950408889634)
@@ -13,7 +14,7 @@ LOG2E = _f(1.4426950408889634)
 LOWEST_EXPONENT = _f(-126.0)
 
 
-@numba.njit(inline="always", fastmath=True)
+@njit(inline="always", fastmath=True)
 def exp2(x):
     """2**x for −126 ≤ x ≤ 127, relative error below 2e-7; below, 2**−126."""
     x = max(x, LOWEST_EXPONENT)
@@ -29,7 +30,7 @@ def exp2(x):
     return p * np.int32(bits).view(np.float32)
 
 
-@numba.njit(inline="always", fastmath=True)
+@njit(inline="always", fastmath=True)
 def exp2_coarse(x):
     """2**x for −126 ≤ x ≤ 126, relative error below 3e-6, a fifth faster; below, about 2**−126."""
     x = max(x, LOWEST_EXPONENT)
@@ -44,7 +45,7 @@ def exp2_coarse(x):
     return np.int32(_f(p).view(np.int32) + (np.int32(whole) << np.int32(23))).view(np.float32)
 
 
-@numba.njit(inline="always", fastmath=True)
+@njit(inline="always", fastmath=True)
 def tanh(x):
     """tanh(x), absolute error below 2e-7."""
     e = exp2(min(max(x * (_f(2.0) * LOG2E), _f(-30.0)), _f(30.0)))

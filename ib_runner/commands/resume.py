@@ -58,7 +58,7 @@ def open_or_create(stage: Stage, config: DictConfig, path: Path) -> Run:
     differs in more than that.
     """
     if not (path / STATE_NAME).is_file():
-        return Run.create(config, path, config.allow_targets)
+        return Run.create(config, path, config.allow_targets, doing="train")
     run = Run(path, config.allow_targets)
     check_resumable(stage, config, run)
     if config.trainer.epochs > run.config.trainer.epochs:

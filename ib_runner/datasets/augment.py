@@ -9,11 +9,12 @@ interpolation.
 import math
 from typing import NamedTuple
 
-import numba
 import numpy as np
 import torch
 from torch import Generator, Tensor
 from torch.nn import functional
+
+from ib_runner.compiled import njit
 
 MOST_PIXELS = 2
 MOST_DEGREES = 10.0
@@ -83,7 +84,7 @@ def warp_by_grid(images: Tensor, source: Tensor) -> Tensor:
     )
 
 
-@numba.njit(cache=True)
+@njit()
 def _warp(images, source, out):
     n, channels, h, w = images.shape
     y_centre, x_centre = np.float32((h - 1) / 2), np.float32((w - 1) / 2)
@@ -110,7 +111,7 @@ def _warp(images, source, out):
                     out[i, channel, row, column] = upper + b * (lower - upper)
 
 
-@numba.njit(inline="always")
+@njit(inline="always")
 def _within(place, size):
     """``place`` between the zeros at −1 and at ``size``."""
     return min(max(place, np.float32(-1.0)), size)

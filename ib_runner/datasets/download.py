@@ -42,8 +42,9 @@ def fetch(
         with tempfile.TemporaryDirectory(dir=folder, prefix=".download-") as scratch:
             partial = Path(scratch) / name
             _from_any(name, partial, mirrors, check, most_bytes)
-            # a temporary folder is private; the file is as readable as the user's others
-            partial.chmod(0o666 & ~_umask())
+            with suppress(OSError):  # some file systems know no permissions
+                # a temporary folder is private; the file is as readable as the user's others
+                partial.chmod(0o666 & ~_umask())
             os.replace(partial, folder / name)
     except OSError as error:
         raise IbRunError(

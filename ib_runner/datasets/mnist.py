@@ -1,6 +1,7 @@
 """MNIST (LeCun, Cortes and Burges): 60,000 training and 10,000 validation images of digits.
 
-The four published files lie in ``IB_DATA``/mnist, plain or with .gz, or are downloaded there.
+The four published files, plain or with .gz, lie in ``IB_DATA``: in mnist/, in MNIST/raw/ as
+torchvision leaves them, or in the folder itself. Otherwise they are downloaded to mnist/.
 Pixels are scaled to [0, 1], so that the background is 0, which is what augmentation fills in;
 beyond that the scale hardly matters, as batch norm follows the first convolution.
 """
@@ -33,6 +34,8 @@ SHA256 = {
     "t10k-images-idx3-ubyte": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
     "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
 }
+#: below ``IB_DATA``, the first where all four files are counts; the first of all for downloads
+FOLDERS = ("mnist", "MNIST/raw", "mnist/raw", "mnist/MNIST/raw", "MNIST", "raw", ".")
 #: the largest compressed file has 9.9 MB
 _MOST_DOWNLOADED = 2**25
 
@@ -47,7 +50,15 @@ class Files(NamedTuple):
 
 def published() -> Files:
     """The real files, under ``IB_DATA`` (``data`` where that is not set)."""
-    return Files(Path(os.environ.get("IB_DATA") or "data") / "mnist", SHA256, MIRRORS)
+    root = Path(os.environ.get("IB_DATA") or "data")
+    folders = [root / name for name in FOLDERS]
+    there = (one for one in folders if all(_found(one, name) for name in SHA256))
+    return Files(next(there, folders[0]), SHA256, MIRRORS)
+
+
+def _found(folder: Path, name: str) -> list[Path]:
+    """The compressed and the plain file ``name``, those of them that are in ``folder``."""
+    return [path for path in (folder / f"{name}.gz", folder / name) if path.is_file()]
 
 
 def mnist(seed: int, files: Callable[[], Files] = published) -> Dataset:
@@ -102,7 +113,7 @@ def _split(files: Files, images: str, labels: str) -> Split:
 
 def _read(files: Files, name: str) -> np.ndarray:
     sha256 = files.sha256[name]
-    there = [path for path in (files.folder / f"{name}.gz", files.folder / name) if path.exists()]
+    there = _found(files.folder, name)
     if not there:
         there = [
             fetch(

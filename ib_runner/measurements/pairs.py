@@ -10,6 +10,8 @@ d = 32, 1.2e-6 at d = 784 and 3.4e-6 at d = 3136.
 import numba
 import numpy as np
 
+from ib_runner.compiled import njit
+
 #: points in a block; a tile is a part of one block's points against all of another's
 BLOCK = 256
 TILE_ROWS = 32
@@ -29,7 +31,7 @@ def in_blocks(values: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(padded.reshape(n_blocks, BLOCK, -1).transpose(0, 2, 1))
 
 
-@numba.njit(cache=True, fastmath={"contract"}, error_model="numpy")
+@njit(fastmath={"contract"}, error_model="numpy")
 def _fill_tile(rows, first_row, columns, tile):
     """Distances of the points ``first_row…`` of one block and all of another's, into ``tile``.
 
@@ -60,7 +62,7 @@ def _fill_tile(rows, first_row, columns, tile):
             tile[i, j] = np.sqrt(tile[i, j])
 
 
-@numba.njit(cache=True)
+@njit()
 def _find_counters(distances, label, labels, lowest, highest, bins_per_unit, n_bins, counters):
     """Number of the counter for each distance: below, n_bins bins, above; within, then between."""
     top = np.float32(n_bins + 1)
@@ -71,7 +73,7 @@ def _find_counters(distances, label, labels, lowest, highest, bins_per_unit, n_b
         counters[j] = bin_ + (np.int32(n_bins + 2) if labels[j] != label else np.int32(0))
 
 
-@numba.njit(cache=True)
+@njit()
 def _run_task(task, blocks, labels, n, lowest, highest, bins_per_unit, counts):
     """Two row tiles against all that follows: one from the front, which meets many blocks, and
     one from the back, which meets few, so that all tasks cost the same.
@@ -107,7 +109,7 @@ def _run_task(task, blocks, labels, n, lowest, highest, bins_per_unit, counts):
         counts[task, c] = even[c] + odd[c]
 
 
-@numba.njit(cache=True, parallel=True)
+@njit(parallel=True)
 def scan_pairs(blocks, labels, n, lowest, highest, bins_per_unit, counts):
     """Count all pairs' distances into ``counts`` [n_tasks, 2·(n_bins + 2)], numbered as by
     :func:`_find_counters`.

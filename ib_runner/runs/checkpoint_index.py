@@ -7,9 +7,11 @@ from pathlib import Path
 
 from ib_runner.errors import DamagedFileError
 from ib_runner.runs.atomic import write_text
-from ib_runner.runs.tensor_file import TensorFile, read_regular
+from ib_runner.runs.reading import read_regular, unread
+from ib_runner.runs.tensor_file import TensorFile
 
 FORMAT = 1
+_REMEDY = "Restore the file from a copy, or train again into a new folder."
 
 
 @dataclass(frozen=True)
@@ -54,10 +56,11 @@ def read_index(path: Path) -> Index:
         resume = found["resume"] and _file(found["resume"], r"epoch-\d{6,}\.safetensors")
     except FileNotFoundError:
         return Index()
-    except (OSError, ValueError, KeyError, TypeError, ArithmeticError, RecursionError) as error:
+    except OSError as error:
+        raise unread(path, error, _REMEDY) from error
+    except (ValueError, KeyError, TypeError, ArithmeticError, RecursionError) as error:
         raise DamagedFileError(
-            f"{path}: not an index of checkpoints ({type(error).__name__}: {error}).\n"
-            "Restore the file from a copy, or train again into a new folder."
+            f"{path}: not an index of checkpoints ({type(error).__name__}: {error}).\n{_REMEDY}"
         ) from error
     index = Index(shards, resume)
     if index.epochs != sorted(set(index.epochs)):

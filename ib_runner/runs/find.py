@@ -4,26 +4,27 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ib_runner.errors import IbRunError, UsageError
+from ib_runner.errors import IbRunError, UnreadableError, UsageError
 from ib_runner.runs.folder import STATE_NAME, Run
 from ib_runner.runs.log import logger
 from ib_runner.runs.sweep import SWEEP_NAME, read_sweep
 
-DAMAGED = "damaged"
+#: states beside a run's own: its files are not whole, or cannot be read (no permission, say)
+DAMAGED, UNREADABLE = "damaged", "unreadable"
 
 
 @dataclass(frozen=True)
 class Found:
     """A run, or a sweep with the runs of those of its ``n_jobs`` jobs that have begun.
 
-    ``damage`` is why the folder itself cannot be read; it has no runs then.
+    ``trouble`` is the folder's own state, damaged or unreadable, and why; it has no runs then.
     """
 
     path: Path
     started: str
     runs: tuple[Run, ...]
     n_jobs: int = 1
-    damage: str | None = None
+    trouble: tuple[str, str] | None = None
 
     @property
     def is_sweep(self) -> bool:
@@ -31,13 +32,14 @@ class Found:
 
     @property
     def states(self) -> list[str]:
-        """The state of each run; ``damaged`` where it cannot be read."""
-        return [_state(run)[0] for run in self.runs] if self.damage is None else [DAMAGED]
+        """The state of each run; ``damaged`` or ``unreadable`` where it cannot be told."""
+        return [self.trouble[0]] if self.trouble else [_state(run)[0] for run in self.runs]
 
     @property
-    def damages(self) -> list[str]:
-        """Why the folder, or the state of a run in it, cannot be read."""
-        return [*filter(None, [self.damage, *(_state(run)[1] for run in self.runs)])]
+    def troubles(self) -> list[tuple[str, str]]:
+        """The folder's own and its runs': damaged or unreadable, and why."""
+        all_of_them = [self.trouble] if self.trouble else [_state(run) for run in self.runs]
+        return [(state, why) for state, why in all_of_them if why]
 
     @property
     def complete(self) -> bool:
@@ -46,12 +48,17 @@ class Found:
         return begun and all(state == "complete" for state in self.states)
 
 
-def _state(run: Run) -> tuple[str, str | None]:
-    """The state of ``run``, and why it cannot be read where it is ``damaged``."""
+def _state(run: Run) -> tuple[str, str]:
+    """The state of ``run``, and why where it is damaged or unreadable."""
     try:
-        return run.state, None
-    except IbRunError as error:
-        return DAMAGED, str(error)
+        return run.state, ""
+    except (IbRunError, OSError) as error:
+        return _trouble(error)
+
+
+def _trouble(error: Exception) -> tuple[str, str]:
+    known = isinstance(error, UnreadableError | PermissionError)
+    return UNREADABLE if known else DAMAGED, str(error)
 
 
 def is_sweep(path: str | Path) -> bool:
@@ -74,21 +81,21 @@ def open_found(path: str | Path, allow_targets: Sequence[str] = ()) -> Found:
 
 
 def find_all(output_root: str | Path) -> list[Found]:
-    """Every run and sweep under ``output_root``, oldest first; those with ``damage`` come last."""
+    """Every run and sweep under ``output_root``, oldest first; those in trouble come last."""
     found = []
     for folder in sorted(Path(output_root).glob("*/*/")):
         try:
             if is_sweep(folder) or (folder / STATE_NAME).is_file():
                 found.append(open_found(folder))
         except (IbRunError, OSError, ValueError) as error:
-            found.append(Found(folder, "", (), damage=str(error)))
-    return sorted(found, key=lambda one: (one.damage is not None, one.started))
+            found.append(Found(folder, "", (), trouble=_trouble(error)))
+    return sorted(found, key=lambda one: (one.trouble is not None, one.started))
 
 
 def find_latest(output_root: str | Path) -> Found:
     """The run or sweep most recently started among those whose training is complete.
 
-    Damaged ones are passed over with a warning.
+    Those in trouble are passed over with a warning.
     """
     for one in reversed(find_all(output_root)):
         _warn(one)
@@ -101,8 +108,8 @@ def find_latest(output_root: str | Path) -> Found:
 
 
 def _warn(found: Found) -> None:
-    for damage in found.damages:
-        logger.warning("%s: damaged, passed over: %s", found.path, damage.splitlines()[0])
+    for state, why in found.troubles:
+        logger.warning("%s: %s, passed over: %s", found.path, state, why.splitlines()[0])
 
 
 def open_run(

@@ -2,8 +2,9 @@
 
 import json
 import re
+import weakref
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -14,10 +15,11 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from ib_runner.differences import changed
-from ib_runner.errors import DamagedFileError, IbRunError, UsageError
+from ib_runner.errors import DamagedFileError, IbRunError, RunInUseError, UsageError
 from ib_runner.runs import provenance
 from ib_runner.runs.atomic import make_folder, remove_temporaries, write_json, write_text
-from ib_runner.runs.lock import hold, is_held
+from ib_runner.runs.lock import LOCK_NAME, hold, holder
+from ib_runner.runs.reading import unread
 from ib_runner.tables.version import SCHEMA_VERSION
 from ib_runner.wording import near_miss, show
 
@@ -50,6 +52,14 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="microseconds")
 
 
+def _remove_unmade(path: Path) -> None:
+    """Remove folder ``path``, which did not become a run, unless there is more in it."""
+    with suppress(OSError):
+        for name in (CONFIG_NAME, LOCK_NAME):
+            (path / name).unlink(missing_ok=True)
+        path.rmdir()
+
+
 class Run:
     """One run folder, read lazily.
 
@@ -60,6 +70,7 @@ class Run:
     def __init__(self, path: str | Path, allow_targets: Sequence[str] = ()):
         self.path = Path(path)
         self.allow_targets = tuple(allow_targets)
+        self._lock: ExitStack | None = None
         if not (self.path / STATE_NAME).is_file():
             raise UsageError(
                 f"run={path}: no run folder (it holds no {STATE_NAME}).\n"
@@ -68,17 +79,34 @@ class Run:
 
     @classmethod
     def create(
-        cls, config: DictConfig, path: str | Path, allow_targets: Sequence[str] = ()
+        cls,
+        config: DictConfig,
+        path: str | Path,
+        allow_targets: Sequence[str] = (),
+        doing: str | None = None,
     ) -> "Run":
         """Make ``path`` a run folder; raises ``FileExistsError`` where it is one.
 
-        The folder itself may be there: a process that was killed at this point leaves it.
+        The folder itself may be there: a process that was killed at this point leaves it. Given
+        the stage that it is made for, ``doing``, the run is held from here to the end of its first
+        ``held``, or as long as the returned object lives.
         """
         path = Path(path)
         make_folder(path)
-        with hold(path):
-            cls._begin(config, path)
-        return cls(path, allow_targets)
+        with ExitStack() as lock:
+            try:
+                lock.enter_context(hold(path, doing or ""))
+                cls._begin(config, path)
+            except RunInUseError:
+                raise
+            except IbRunError:
+                _remove_unmade(path)
+                raise
+            run = cls(path, allow_targets)
+            if doing is not None:
+                run._lock = lock.pop_all()
+                weakref.finalize(run, run._lock.close)
+        return run
 
     @staticmethod
     def _begin(config: DictConfig, path: Path) -> None:
@@ -103,7 +131,7 @@ class Run:
         try:
             config = OmegaConf.load(path)
         except (OSError, ValueError, YAMLError, OmegaConfBaseException) as error:
-            raise DamagedFileError(f"{path}: cannot be read ({error}).") from error
+            raise unread(path, error) from error
         if not isinstance(config, DictConfig):
             raise DamagedFileError(f"{path}: not a configuration.")
         self._check_unchanged(config)
@@ -130,12 +158,25 @@ class Run:
 
     @property
     def info(self) -> dict[str, Any]:
-        """``run.json``; a ``running`` whose process is gone reads as ``interrupted``."""
+        """``run.json``; the state is that of the process which trains, if one does.
+
+        A ``running`` whose process is gone reads as ``interrupted``, and whatever a process holds
+        to train it, ``running``: also while it still loads its data.
+        """
+        info, holding = self._saved_info(), holder(self.path)
+        if holding is None and info["state"] == "running":
+            info["state"] = "interrupted"
+        if holding is not None and holding.doing == "train":
+            info["state"] = "running"
+        return info
+
+    def _saved_info(self) -> dict[str, Any]:
+        """``run.json`` as it is written."""
         path = self.path / STATE_NAME
         try:
             info = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError, RecursionError) as error:
-            raise DamagedFileError(f"{path}: cannot be read ({error}).") from error
+            raise unread(path, error, "Restore the file from a copy.") from error
         if (
             not isinstance(info, dict)
             or info.get("state") not in STATES
@@ -152,8 +193,6 @@ class Run:
                 f"{path}: schema version {info.get('schema_version')}; this program knows versions "
                 f"up to {SCHEMA_VERSION}.\nUpdate ib-run."
             )
-        if info["state"] == "running" and not is_held(self.path):
-            info["state"] = "interrupted"
         return info
 
     @property
@@ -162,13 +201,15 @@ class Run:
         return self.info["state"]
 
     @contextmanager
-    def held(self) -> Iterator[None]:
-        """Hold the run's lock; what a killed process left half written is removed.
+    def held(self, doing: str = "") -> Iterator[None]:
+        """Hold the run's lock for the stage ``doing``; what a killed process left half written is
+        removed.
 
         Raises ``RunInUseError`` naming host and process of another holder, ``DamagedFileError``
         where a link would lead what is written or removed elsewhere.
         """
-        with hold(self.path):
+        kept, self._lock = self._lock, None
+        with kept or hold(self.path, doing):
             self._check_no_links()
             for folder in (self.path, self.path / "measurements", self.path / "figures"):
                 remove_temporaries(folder)
@@ -203,12 +244,20 @@ class Run:
 
     def update(self, **fields: Any) -> None:
         """Rewrite ``run.json`` with ``fields`` changed; for the holder of the run's lock."""
-        write_json(self.path / STATE_NAME, {**self.info, **fields})
+        info, holding = self._saved_info(), holder(self.path)
+        if info["state"] == "running" and (holding is None or holding.doing != "train"):
+            info["state"] = "interrupted"  # whoever trained it is gone
+        write_json(self.path / STATE_NAME, {**info, **fields})
 
     def save_config(self, config: DictConfig) -> None:
         """Replace the saved configuration (a longer training, say); for the lock's holder."""
         write_text(self.path / CONFIG_NAME, OmegaConf.to_yaml(config))
         self.__dict__.pop("config", None)
+
+    def begin_training(self, **fields: Any) -> None:
+        """Say in ``run.json`` that it is trained from now on, with what, and further ``fields``."""
+        trained_with = _trained_with(self.config)
+        self.update(state="running", error=None, finished=None, trained_with=trained_with, **fields)
 
     @cached_property
     def checkpoints(self) -> "Checkpoints":

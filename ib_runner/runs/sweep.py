@@ -12,6 +12,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from ib_runner.errors import DamagedFileError, UsageError
 from ib_runner.runs.atomic import make_folder, write_json
+from ib_runner.runs.reading import unread
 from ib_runner.tables.version import SCHEMA_VERSION
 
 SWEEP_NAME = "sweep.json"
@@ -101,7 +102,7 @@ def read_sweep(path: Path) -> Sweep:
         sweep = Sweep(**content)
         _check(sweep)
     except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
-        raise DamagedFileError(f"{file}: cannot be read ({error}).") from error
+        raise unread(file, error) from error
     return sweep
 
 

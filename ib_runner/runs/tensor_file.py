@@ -2,8 +2,6 @@
 
 import hashlib
 import json
-import os
-import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +12,9 @@ from torch import Tensor
 
 from ib_runner.errors import DamagedFileError
 from ib_runner.runs.atomic import make_folder, write_bytes
+from ib_runner.runs.reading import read_regular, unread
+
+_REMEDY = "Restore the file from a copy, or train again into a new folder."
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ def read_tensor_file(folder: Path, file: TensorFile) -> dict[str, Tensor]:
     except FileNotFoundError as error:
         raise _damaged(path, "the file is missing") from error
     except OSError as error:
-        raise _damaged(path, f"cannot be read: {error.strerror}") from error
+        raise unread(path, error, _REMEDY) from error
     except ValueError as error:
         raise _damaged(path, str(error)) from error
     if hashlib.sha256(data).hexdigest() != file.sha256:
@@ -64,21 +65,5 @@ def read_tensor_file(folder: Path, file: TensorFile) -> dict[str, Tensor]:
     return tensors
 
 
-def read_regular(path: Path, size: int | None = None) -> bytes:
-    """The bytes of ``path``; ``ValueError`` where it is no regular file or not of ``size``.
-
-    A pipe is not waited for, and no more is read than the file's size: there are endless devices.
-    """
-    with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
-        status = os.fstat(file.fileno())
-        if not stat.S_ISREG(status.st_mode):
-            raise ValueError("not a regular file")
-        if size is not None and status.st_size != size:
-            raise ValueError(f"{status.st_size} bytes instead of {size}")
-        return file.read(status.st_size)
-
-
 def _damaged(path: Path, what: str) -> DamagedFileError:
-    return DamagedFileError(
-        f"{path}: {what}.\nRestore the file from a copy, or train again into a new folder."
-    )
+    return DamagedFileError(f"{path}: {what}.\n{_REMEDY}")

@@ -4,7 +4,7 @@ from collections import Counter
 from pathlib import Path
 
 from ib_runner.errors import IbRunError, UsageError
-from ib_runner.runs.find import DAMAGED, Found, find_all
+from ib_runner.runs.find import DAMAGED, UNREADABLE, Found, find_all
 from ib_runner.runs.folder import STATES, Run
 from ib_runner.wording import near_miss, one_of
 
@@ -14,10 +14,10 @@ HEADER = ("path", "experiment", "state", "epochs", "accuracy")
 def list_runs(output_root: str, experiment: str | None = None, state: str | None = None) -> str:
     """A table of what is there, oldest first; those of one ``experiment`` or ``state`` alone.
 
-    What cannot be read is ``damaged``. A sweep counts as in ``state`` where one of its runs is; its
-    accuracy is its runs' mean.
+    What is not whole is ``damaged``, what may not be read ``unreadable``. A sweep counts as in
+    ``state`` where one of its runs is; its accuracy is its runs' mean.
     """
-    known = (*STATES, DAMAGED)
+    known = (*STATES, DAMAGED, UNREADABLE)
     if state is not None and state not in known:
         raise UsageError(f"state={state}: needs {one_of(known)}.{near_miss(str(state), known)}")
     if not Path(output_root).is_dir():

@@ -3,15 +3,18 @@
 The workers see the same folders under the same paths and have the same packages.
 """
 
+import socket
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 
-from ib_runner.errors import IbRunError
+from ib_runner.errors import IbRunError, raise_interruption_behind
+from ib_runner.measurements.measurement import cause
 from ib_runner.runs.log import logger
 from ib_runner.runs.provenance import package_versions
 from ib_runner.stages.measure_epoch import EpochTask, Measured
 
+_REMEDY = "Scheduler and workers need the packages of this process, and the same folders."
 #: seconds to wait for the scheduler's answer
 PATIENCE = 30
 
@@ -25,7 +28,8 @@ def on_cluster(tasks: Sequence[EpochTask], scheduler: str) -> Iterator[Measured]
 
     ``scheduler`` is an address or a scheduler file. Dask takes an epoch whose worker died to
     another one; when it gives up, the epoch comes as a failure. Raises ``IbRunError`` where no
-    scheduler answers or a worker has other versions of the packages that numbers depend on.
+    scheduler answers, or a worker lacks packages or folders of this process, or has other versions
+    of the packages that numbers depend on.
     """
     from distributed import Client, KilledWorker, as_completed
 
@@ -49,19 +53,31 @@ def on_cluster(tasks: Sequence[EpochTask], scheduler: str) -> Iterator[Measured]
                 yield future.result()
             except KilledWorker:
                 yield task.nothing("the Dask workers that tried it died, out of memory?")
+            except IbRunError:
+                raise
+            except Exception as error:  # a task that cannot even be unpacked there, say
+                raise_interruption_behind(error)
+                raise IbRunError(
+                    f"measure.scheduler={scheduler}: the cluster cannot do the work "
+                    f"({cause(error)[:200]}).\n{_REMEDY}"
+                ) from error
 
 
 def _on_worker(task: EpochTask, versions: Mapping[str, str]) -> Measured:
     from distributed import get_worker
 
     worker = get_worker()
+    where = f"measure.scheduler: worker {worker.address} on {socket.gethostname()}"
     ours = {**_versions_here(), "python": versions["python"]}
     differing = [name for name in versions if versions[name] != ours[name]]
     if differing:
         name = differing[0]
         raise IbRunError(
-            f"measure.scheduler: worker {worker.address} has {name} {ours[name]}, this process "
-            f"{versions[name]}.\nInstall the same versions on both."
+            f"{where} has {name} {ours[name]}, this process {versions[name]}.\n"
+            "Install the same versions on both."
         )
     with _one_at_a_time:
-        return task(worker.state.nthreads)
+        measured = task(worker.state.nthreads)
+    if not measured.opened:  # here it could be opened
+        raise IbRunError(f"{where} cannot open the run:\n{measured.refusal}\n{_REMEDY}")
+    return measured

@@ -1,6 +1,6 @@
 """One task of a measurement: one checkpoint of one run, in whatever process it lands."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -35,7 +35,8 @@ class Failure:
 class Measured:
     """What came of one epoch of a run: a frame for each table, and what failed.
 
-    ``refusal``: the settings are wrong, for any epoch of this run.
+    ``refusal``: the settings are wrong, for any epoch of this run; ``opened`` is False where
+    nothing could even be built from them.
     """
 
     run: str
@@ -43,6 +44,7 @@ class Measured:
     tables: dict[str, pd.DataFrame] = field(default_factory=dict)
     failures: tuple[Failure, ...] = ()
     refusal: str | None = None
+    opened: bool = True
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,16 @@ class EpochTask:
         torch.set_num_threads(threads)
         numba.set_num_threads(min(threads, numba.config.NUMBA_NUM_THREADS))
         try:
-            return self._measured()
+            run, config, measurements = _opened(self.run, self.allow_targets, self.settings)
+            network = run.network(self.epoch, config)
+        except UsageError as error:
+            return Measured(self.run, self.epoch, refusal=str(error), opened=False)
+        except Exception as error:
+            raise_interruption_behind(error)
+            return self.nothing(cause(error))
+        inputs = getattr(run.dataset(), config.measure.inputs)
+        try:
+            return self._measured(Snapshot(self.epoch, network, inputs, config.seed), measurements)
         except UsageError as error:
             return Measured(self.run, self.epoch, refusal=str(error))
 
@@ -73,17 +84,7 @@ class EpochTask:
         """The result where all of it failed."""
         return Measured(self.run, self.epoch, {}, (Failure(self.epoch, None, None, why),))
 
-    def _measured(self) -> Measured:
-        run, config, measurements = _opened(self.run, self.allow_targets, self.settings)
-        try:
-            network = run.network(self.epoch, config)
-        except UsageError:
-            raise
-        except Exception as error:
-            raise_interruption_behind(error)
-            return self.nothing(cause(error))
-        inputs = getattr(run.dataset(), config.measure.inputs)
-        snapshot = Snapshot(self.epoch, network, inputs, config.seed)
+    def _measured(self, snapshot: Snapshot, measurements: Mapping[str, Measurement]) -> Measured:
         frames: dict[str, list[pd.DataFrame]] = {}
         failures = []
         for name in self.names:

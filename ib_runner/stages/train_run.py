@@ -27,7 +27,7 @@ def train(config: DictConfig, run: Run) -> None:
         return
     logging = run.builder(config).logging()
     with (
-        run.held(),
+        run.held("train"),
         log_to(run.path / "train.log"),
         logging.open(run.path) if logging else nullcontext() as log,
     ):
@@ -47,7 +47,7 @@ def _train(config: DictConfig, run: Run, log: Callable[[pd.DataFrame], None] | N
         "git": provenance.git_revision(),
         **provenance.machine(str(settings["device"])),
     }
-    run.update(state="running", error=None, finished=None, **info)
+    run.begin_training(**info)
     metadata = run.table_metadata(config)
     path = run.table_path("training")
 

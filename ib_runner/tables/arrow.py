@@ -6,15 +6,19 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ib_runner.errors import DamagedFileError
+from ib_runner.runs.reading import unread
 from ib_runner.tables import seal
 from ib_runner.tables.schema import TABLES
 from ib_runner.tables.version import SCHEMA_VERSION
+
+_REMEDY = "Remove the file and run the stage that writes it again."
 
 
 def read_arrow(path: Path) -> pa.Table:
     """The table at ``path``, checked to be whole and of a known version, sorted by its key.
 
-    Raises ``FileNotFoundError``, or ``DamagedFileError`` naming the file and the remedy.
+    Raises ``FileNotFoundError``, or ``DamagedFileError`` or ``UnreadableError`` naming the file and
+    the remedy.
     """
     try:
         data = path.read_bytes()
@@ -24,7 +28,9 @@ def read_arrow(path: Path) -> pa.Table:
         arrow = pq.ParquetFile(pa.BufferReader(data), page_checksum_verification=True).read()
     except FileNotFoundError:
         raise
-    except (OSError, ValueError, pa.ArrowException) as error:
+    except OSError as error:
+        raise unread(path, error, _REMEDY) from error
+    except (ValueError, pa.ArrowException) as error:
         raise _damaged(path, f"cannot be read ({str(error).splitlines()[0]})") from error
     version = (arrow.schema.metadata or {}).get(b"schema_version")
     if version is None or int(version) > SCHEMA_VERSION:
@@ -41,6 +47,4 @@ def read_arrow(path: Path) -> pa.Table:
 
 
 def _damaged(path: Path, what: str) -> DamagedFileError:
-    return DamagedFileError(
-        f"{path}: the table {what}.\nRemove the file and run the stage that writes it again."
-    )
+    return DamagedFileError(f"{path}: the table {what}.\n{_REMEDY}")

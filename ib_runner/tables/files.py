@@ -91,7 +91,8 @@ def read_table(path: Path) -> pd.DataFrame:
     """Read a table; a column of integers some of which are missing comes as pandas' ``Int64``.
 
     ``attrs`` of the frame say what made it: versions, seed, settings (JSON), as texts.
-    Raises ``FileNotFoundError``, or ``DamagedFileError`` naming the file and the remedy.
+    Raises ``FileNotFoundError``, or ``DamagedFileError`` or ``UnreadableError`` naming the file and
+    the remedy.
     """
     arrow = read_arrow(path)
     frame = arrow.to_pandas(ignore_metadata=True)

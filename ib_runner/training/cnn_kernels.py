@@ -6,16 +6,16 @@ cache, their noise included. After pooling only a quarter of the values has a gr
 quarter is all that is kept for the backward pass beside y.
 """
 
-import numba
 import numpy as np
 
+from ib_runner.compiled import njit
 from ib_runner.information.sampling.normal_numbers import fill_normals, seed_lanes, splitmix64
 from ib_runner.vector_math import tanh
 
 _f = np.float32
 
 
-@numba.njit(cache=True, fastmath=True)
+@njit(fastmath=True)
 def moments(y):
     """Mean and biased variance of every channel: float32 [c] each.
 
@@ -43,7 +43,7 @@ def moments(y):
     return mean, (total / (n * h * w)).astype(np.float32)
 
 
-@numba.njit(cache=True, fastmath=True)
+@njit(fastmath=True)
 def _fold(part, total):
     """Add ``part`` [q·c] to ``total`` [c], channel by channel."""
     c = total.size
@@ -52,7 +52,7 @@ def _fold(part, total):
             total[k] += part[q * c + k]
 
 
-@numba.njit(cache=True)
+@njit()
 def _repeated(channels, times):
     """``channels`` [c] over and over: [times·c]. Loops over it need no period."""
     c = channels.size
@@ -62,7 +62,7 @@ def _repeated(channels, times):
     return out
 
 
-@numba.njit(cache=True)
+@njit()
 def _fill_keep(key, at, p, keep):
     """Fill ``keep`` with 1/(1 − p) with probability 1 − p, else 0, from number ``at`` of ``key``.
 
@@ -76,7 +76,7 @@ def _fill_keep(key, at, p, keep):
         keep[2 * j + 1] = scale if (bits & np.uint64(0xFFFFFFFF)) >= threshold else _f(0.0)
 
 
-@numba.njit(cache=True)
+@njit()
 def _fill_keep_maps(key, at, p, c, keep):
     """As ``_fill_keep`` with one value for each of ``c`` maps: keep[q·c + k] is map k's."""
     for k in range(c):
@@ -87,7 +87,7 @@ def _fill_keep_maps(key, at, p, c, keep):
         keep[j] = keep[j - c]
 
 
-@numba.njit(cache=True)
+@njit()
 def pooled_tanh(y, scale, shift, beta, p, maps, key, pooled, slope, chosen, place):
     """t = tanh(scale·y + shift) with noise, then ``pooled`` = max of 2×2 values.
 
@@ -128,7 +128,7 @@ def pooled_tanh(y, scale, shift, beta, p, maps, key, pooled, slope, chosen, plac
             _take(strips[i, r], flat_place[i, r], flat_chosen[i, r])
 
 
-@numba.njit(cache=True)
+@njit()
 def pooled_tanh_clean(y, scale, shift, pooled):
     """``pooled`` of :func:`pooled_tanh` without noise: tanh rises, so it may follow the maximum."""
     n, h, w, c = y.shape
@@ -143,20 +143,20 @@ def pooled_tanh_clean(y, scale, shift, pooled):
             _tanh_of(flat[i, r])
 
 
-@numba.njit(cache=True, fastmath=True, error_model="numpy")
+@njit(fastmath=True, error_model="numpy")
 def _tanh_of(a):
     """In place."""
     for j in range(a.size):
         a[j] = tanh(a[j])
 
 
-@numba.njit(cache=True, fastmath=True)
+@njit(fastmath=True)
 def _affine(y, scales, shifts, a):
     for j in range(y.size):
         a[j] = scales[j] * y[j] + shifts[j]
 
 
-@numba.njit(cache=True)
+@njit()
 def _largest(t, pooled):
     half, c = pooled.shape
     for q in range(half):
@@ -165,13 +165,13 @@ def _largest(t, pooled):
             pooled[q, k] = max(max(t00[k], t01[k]), max(t10[k], t11[k]))
 
 
-@numba.njit(cache=True, fastmath=True, error_model="numpy")
+@njit(fastmath=True, error_model="numpy")
 def _tanh(y, scales, shifts, s):
     for j in range(y.size):
         s[j] = tanh(scales[j] * y[j] + shifts[j])
 
 
-@numba.njit(cache=True, fastmath=True)
+@njit(fastmath=True)
 def _add_noise(t, keep, beta, noise, slope):
     """From s to t in place, and the slope."""
     for j in range(t.size):
@@ -180,7 +180,7 @@ def _add_noise(t, keep, beta, noise, slope):
         slope[j] = (_f(1.0) - s * s) * keep[j]
 
 
-@numba.njit(cache=True)
+@njit()
 def _pool(t, pooled, place):
     half, c = pooled.shape
     for q in range(half):
@@ -197,13 +197,13 @@ def _pool(t, pooled, place):
             place[q, k] = at + k
 
 
-@numba.njit(cache=True)
+@njit()
 def _take(values, place, out):
     for j in range(place.size):
         out[j] = values[np.uint32(place[j])]
 
 
-@numba.njit(inline="always")
+@njit(inline="always")
 def _corners(strip, q, half, c):
     """The four neighbours, [c] each, that are pooled to column ``q`` of a strip."""
     top = 2 * q * c
@@ -216,7 +216,7 @@ def _corners(strip, q, half, c):
     )
 
 
-@numba.njit(cache=True, fastmath=True)
+@njit(fastmath=True)
 def pooled_tanh_backward(gradient, y, slope, chosen, place, mean, inverse_sd, weight, out):
     """Through pooling, tanh and batch norm: the gradient by y into ``out``, by weight and bias.
 
@@ -257,13 +257,13 @@ def pooled_tanh_backward(gradient, y, slope, chosen, place, mean, inverse_sd, we
     return by_weight.astype(np.float32), by_bias.astype(np.float32)
 
 
-@numba.njit(cache=True)
+@njit()
 def _spread(g, place, factors, out):
     for j in range(place.size):
         out[np.uint32(place[j])] += factors[j] * g[j]
 
 
-@numba.njit(cache=True, fastmath=True)
+@njit(fastmath=True)
 def _sums(gradient, y, means, slope, by_bias, by_weight):
     """From the gradient by t to that by the affine map, into ``slope``, and its sums."""
     for j in range(y.size):

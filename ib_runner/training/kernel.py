@@ -8,9 +8,9 @@ machine gives the same bytes every time.
 import math
 from typing import NamedTuple
 
-import numba
 import numpy as np
 
+from ib_runner.compiled import njit
 from ib_runner.vector_math import LOG2E, exp2, tanh
 
 _f = np.float32
@@ -20,7 +20,7 @@ CROSS_ENTROPY, MSE = range(2)
 SGD, ADAM = range(2)
 
 #: sums may be taken in vector lanes; NaN and infinity keep their meaning
-_compile = numba.njit(cache=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"})
+_compile = njit(error_model="numpy", fastmath={"reassoc", "contract", "nsz"})
 
 
 class Layers(NamedTuple):

@@ -3,7 +3,6 @@
 import gzip
 import hashlib
 import http.server
-import os
 import struct
 import threading
 from pathlib import Path
@@ -12,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from ib_runner.datasets.mnist import SHA256, Files, mnist
+from ib_runner.datasets.mnist import MIRRORS, SHA256, Files, mnist, published
 from ib_runner.errors import DamagedFileError, IbRunError
 
 
@@ -193,10 +192,32 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path):
         mnist(seed=0, files=files(tmp_path / "file" / "mnist", "http://127.0.0.1:9/"))
 
 
+@pytest.mark.parametrize("layout", ["mnist", "MNIST/raw", "mnist/MNIST/raw", "MNIST", "."])
+@pytest.mark.parametrize("compressed", [True, False])
+def test_layouts_of_others_are_found(tmp_path, monkeypatch, layout, compressed):
+    monkeypatch.setenv("IB_DATA", str(tmp_path))
+    put(tmp_path / layout, compressed)
+    assert published() == (tmp_path / layout, SHA256, MIRRORS)
+    found = files(published().folder)
+    assert len(mnist(seed=0, files=found).train) == 5
+
+
+def test_what_is_not_whole_is_left_and_fetched_into_a_folder_of_its_own(tmp_path, monkeypatch):
+    monkeypatch.setenv("IB_DATA", str(tmp_path))
+    put(tmp_path / "MNIST" / "raw")
+    (tmp_path / "MNIST" / "raw" / "t10k-labels-idx1-ubyte.gz").unlink()
+    assert published().folder == tmp_path / "mnist"
+    put(tmp_path)
+    assert published().folder == tmp_path
+    put(tmp_path / "mnist")
+    assert published().folder == tmp_path / "mnist"
+    monkeypatch.delenv("IB_DATA")
+    assert published().folder == Path("data/mnist")
+
+
 @pytest.mark.mnist
 def test_the_real_files():
-    folder = Path(os.environ.get("IB_DATA", "data")) / "mnist"
-    if not folder.is_dir():
+    if not published().folder.is_dir():
         pytest.skip("IB_DATA has no mnist folder")
     data = mnist(seed=0)
     assert data.train.x.shape == (60_000, 1, 28, 28)

@@ -1,13 +1,19 @@
 """Run folders: what is there, what is not, and what is damaged."""
 
+import errno
+import fcntl
+import os
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from pathlib import Path
 
 import pytest
 from omegaconf import OmegaConf
+from without_flock import refuse_flock
 
 from ib_runner.commands import resume
-from ib_runner.errors import DamagedFileError, UsageError
+from ib_runner.errors import DamagedFileError, IbRunError, RunInUseError, UsageError
+from ib_runner.runs import atomic
 from ib_runner.runs.find import find_all, find_latest, open_found, open_run
 from ib_runner.runs.folder import Run
 from ib_runner.runs.log import logger
@@ -36,6 +42,75 @@ def test_a_new_run_says_what_it_is(tmp_path):
 
 def test_running_without_a_process_counts_as_interrupted(tmp_path):
     assert make(tmp_path, "a", state="running").state == "interrupted"
+
+
+def test_a_run_that_is_starting_runs_until_its_process_ends(tmp_path):
+    run = Run.create(CONFIG, tmp_path / "e" / "a", doing="train")
+    assert Run(run.path).state == "running"
+    assert "running" in list_runs(str(tmp_path))
+    with pytest.raises(RunInUseError), Run(run.path).held():
+        pass
+    with run.held("train"):  # this one has it already
+        run.update(note="what it says otherwise is kept")
+        assert Run(run.path).state == "running"
+    assert Run(run.path).state == "interrupted"
+    with run.held():
+        assert Run(run.path).state == "interrupted"  # it is measured, say
+    other = Run.create(CONFIG, tmp_path / "e" / "b", doing="train")
+    path = other.path
+    del other
+    assert Run(path).state == "interrupted"
+
+
+def test_a_run_that_cannot_be_made_leaves_no_folder(tmp_path, monkeypatch):
+    (tmp_path / "e" / "a").mkdir(parents=True)
+
+    def refuse(path, data):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(atomic, "_write_and_sync", refuse)
+    with pytest.raises(IbRunError, match="Make room"):
+        Run.create(CONFIG, tmp_path / "e" / "a", doing="train")
+    assert list((tmp_path / "e").iterdir()) == []
+
+
+@pytest.mark.parametrize("code", [errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EPERM])
+def test_on_a_file_system_without_locks_runs_are_made_and_listed(tmp_path, monkeypatch, code):
+    monkeypatch.setattr(fcntl, "flock", fcntl.flock)
+    refuse_flock(code)
+    run = Run.create(CONFIG, tmp_path / "e" / "a", doing="train")
+    assert list_runs(str(tmp_path)).splitlines()[1].split()[-1] == "running"
+    with run.held():
+        run.update(state="running")
+    assert list_runs(str(tmp_path)).splitlines()[1].split()[-1] == "interrupted"
+    with run.held():
+        run.update(state="complete")
+    assert list_runs(str(tmp_path)).splitlines()[1].split()[-1] == "complete"
+    assert find_latest(tmp_path).path == run.path
+
+
+@pytest.mark.parametrize("name", ["run.json", "sweep.json"])
+def test_what_may_not_be_read_is_not_called_damaged(tmp_path, monkeypatch, name, caplog):
+    monkeypatch.setattr(logger, "propagate", True)
+    make(tmp_path, "a")
+    sweep = tmp_path / "e" / "b"
+    make(sweep, "seed-0", folder=".")
+    write_sweep(sweep, Sweep("train", [], ["seed"], {"seed-0": []}, started="2026-01-04"))
+    read = Path.read_text
+
+    def refuse(path, *args, **kwargs):
+        if path.name == name and "b" in path.parts:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return read(path, *args, **kwargs)
+
+    monkeypatch.setattr(Path, "read_text", refuse)
+    rows = [row.split() for row in list_runs(str(tmp_path)).splitlines()]
+    (row,) = [row for row in rows if row[0] == str(sweep)]
+    assert row[-1] == "unreadable"
+    assert list_runs(str(tmp_path), state="unreadable").splitlines()[1].split() == row
+    assert find_latest(tmp_path).path.name == "a"
+    assert "unreadable, passed over" in caplog.text
+    assert "damaged" not in caplog.text
 
 
 def test_missing_runs_and_tables_are_named(tmp_path):

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import socket
 
 import pytest
 from deadly import deadly
@@ -10,12 +11,13 @@ from omegaconf import OmegaConf
 from tiny_run import EPOCHS, assert_same_tables, tables_of, train_tiny
 
 from ib_runner import cli
-from ib_runner.errors import RunInUseError, UsageError
+from ib_runner.errors import IbRunError, RunInUseError, UsageError
 from ib_runner.information.methods.coupled import Coupled
 from ib_runner.measurements.binned_entropy import BinnedEntropy
 from ib_runner.runs.folder import Run
 from ib_runner.runs.lock import is_held
 from ib_runner.stages import measure_processes
+from ib_runner.stages.measure_cluster import on_cluster
 from ib_runner.stages.measure_runs import measure_runs
 
 
@@ -78,6 +80,42 @@ def test_a_worker_of_a_cluster_that_is_killed_is_replaced(run, capsys, tmp_path)
         assert measure(run, capsys, *words)[0] == 0
         assert run.table("parameter").epoch.tolist() == list(range(EPOCHS + 1))
     assert len(list(tmp_path.glob("death-*"))) == 1
+
+
+ONLY_HERE = """
+from ib_runner.measurements.parameter import Parameter
+
+class Probe(Parameter):
+    pass
+
+class Task:
+    def __call__(self, threads):
+        pass
+"""
+
+
+def test_workers_without_the_users_package_are_named(run, capsys, tmp_path, monkeypatch):
+    """The package is there for this process alone: for a run's measurement, and for a task."""
+    with LocalCluster(**{**CLUSTER, "n_workers": 1}) as cluster:
+        scheduler = cluster.scheduler_address
+        (tmp_path / "user").mkdir()
+        (tmp_path / "user" / "only_here.py").write_text(ONLY_HERE)
+        monkeypatch.syspath_prepend(tmp_path / "user")
+        words = ["+measurement.mine={_target_:only_here.Probe}", "measure.measurements=[mine]"]
+        words += ["allow_targets=[only_here]", f"measure.scheduler={scheduler}"]
+        status, err = measure(run, capsys, *words)
+        assert status == 1
+        worker = f"worker {next(iter(cluster.scheduler.workers))} on {socket.gethostname()}"
+        assert f"measure.scheduler: {worker} cannot open the run:\n" in err
+        assert "No module named 'only_here'" in err
+        assert "workers need the packages of this process" in err
+        assert len(err[err.find("ib-run: ") :].strip().splitlines()) == 3
+        import only_here
+
+        with pytest.raises(IbRunError, match=f"{scheduler}: the cluster cannot .*only_here"):
+            list(on_cluster([only_here.Task()], scheduler))
+    status, err = measure(run, capsys, *words[:-1])
+    assert status == 0, err
 
 
 def test_no_scheduler_answers(run, capsys, monkeypatch):

@@ -1,15 +1,13 @@
 """The CNN of section 8.3 on real MNIST, through the same loop as any training."""
 
-import os
 from functools import partial
-from pathlib import Path
 
 import pytest
 import torch
 from small_training import train_into
 
 from ib_runner.datasets import Dataset
-from ib_runner.datasets.mnist import mnist
+from ib_runner.datasets.mnist import mnist, published
 from ib_runner.networks import DropoutNoise
 from ib_runner.networks.cnn import CNN
 
@@ -19,7 +17,7 @@ def test_a_short_training_on_real_images(tmp_path):
     """192 steps on distorted images with dropout: below a quarter of 1000 validation images are
     mistaken (178 when this was written), from about 90 % before.
     """
-    if not (Path(os.environ.get("IB_DATA") or "data") / "mnist").is_dir():
+    if not published().folder.is_dir():
         pytest.skip("IB_DATA names no folder with mnist/ in it")
     full = mnist(seed=0)
     train, test = full.train[torch.arange(2048)], full.test[torch.arange(1000)]

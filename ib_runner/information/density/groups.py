@@ -3,6 +3,7 @@
 import numba
 import numpy as np
 
+from ib_runner.compiled import njit
 from ib_runner.information.density.tree import Tree, build_tree, partition
 
 #: points in a group, at most
@@ -32,7 +33,7 @@ def group_points(points: np.ndarray, scale: float) -> tuple[np.ndarray, np.ndarr
     return rows, np.flatnonzero(first)
 
 
-@numba.njit(parallel=True, cache=True)
+@njit(parallel=True)
 def _mark_groups(rows, d, starts, stops, diagonal, first):
     """Halve every leaf until no part's box exceeds ``diagonal``; mark where each part begins."""
     for i in numba.prange(starts.size):
@@ -56,7 +57,7 @@ def _mark_groups(rows, d, starts, stops, diagonal, first):
                 todo.append((half, stop))
 
 
-@numba.njit(parallel=True, cache=True)
+@njit(parallel=True)
 def _transpose_leaves(rows, starts, stops, blocks):
     d = rows.shape[1]
     for i in numba.prange(starts.size):

@@ -8,9 +8,9 @@ Near points are summed in float32, in coordinates centred on their own group: th
 small; what is lost is of order 6e-8·|c|², and the c that count are a few units away.
 """
 
-import numba
 import numpy as np
 
+from ib_runner.compiled import njit
 from ib_runner.vector_math import exp2_coarse
 
 _f = np.float32
@@ -25,7 +25,7 @@ NOTHING = _f(-1e6)
 # Blocks are indexed, never sliced: a slice inside a loop costs an atomic reference count.
 
 
-@numba.njit(cache=True, fastmath=True)
+@njit(fastmath=True)
 def centre_block(blocks, start, count, origin, scale, local, minus_square):
     """local[k] = (block[k] − origin[k])·scale and minus_square = −|local|², both float32.
 
@@ -52,7 +52,7 @@ def centre_block(blocks, start, count, origin, scale, local, minus_square):
     return padded
 
 
-@numba.njit(cache=True, fastmath=True)
+@njit(fastmath=True)
 def power_sum(exponents, count):
     """sum_j 2^exponents[j], for a group's only point, which lies at its own origin."""
     total = _f(0.0)
@@ -61,7 +61,7 @@ def power_sum(exponents, count):
     return total
 
 
-@numba.njit(cache=True, fastmath=True)
+@njit(fastmath=True)
 def add_power_sums(t, weights, local, minus_square, count, buffer, sums):
     """sums[p] += weights[p]·sum_j 2^(minus_square[j] + t[p]·local[:, j]), ``t`` [m, d].
 
@@ -122,7 +122,7 @@ def add_power_sums(t, weights, local, minus_square, count, buffer, sums):
         sums[p] += weights[p] * total
 
 
-@numba.njit(cache=True)
+@njit()
 def add_exactly(t, blocks, start, count, scale, reference, total):
     """(reference', total') with total'·2^(−reference') the old sum plus this block's, in float64.
 

@@ -15,6 +15,7 @@ most ln(1 + e₁ + e₂) ≤ e₁ + e₂, whatever the tolerance.
 import numba
 import numpy as np
 
+from ib_runner.compiled import njit
 from ib_runner.information.density.kernels import (
     LANES,
     add_exactly,
@@ -38,7 +39,7 @@ LARGEST = np.finfo(np.float64).max
 GROUPS_PER_TASK = 16
 
 
-@numba.njit(cache=True, inline="always")
+@njit(inline="always")
 def _box_distance(low, high, node, box_low, box_high, d, scale):
     """The squared distance between a node's box and a group's."""
     square = 0.0
@@ -48,7 +49,7 @@ def _box_distance(low, high, node, box_low, box_high, d, scale):
     return square
 
 
-@numba.njit(parallel=True, cache=True)
+@njit(parallel=True)
 def kernel_sums(rows, bounds, blocks, tree, d, scale, tolerance):
     """log2 of sum_j 2^(−|t − c_j|²) for the points in ``rows`` [m, ≥ d], [m] float64.
 
@@ -77,7 +78,7 @@ def kernel_sums(rows, bounds, blocks, tree, d, scale, tolerance):
     return out
 
 
-@numba.njit(cache=True)
+@njit()
 def _widest_leaf(tree):
     """The rows of the largest leaf, rounded up to a multiple of ``LANES``."""
     most = 1
@@ -87,7 +88,7 @@ def _widest_leaf(tree):
     return (most + LANES - 1) // LANES * LANES
 
 
-@numba.njit(cache=True)
+@njit()
 def _group_sums(points, blocks, tree, scale, tolerance, scratch, out):
     """Fill ``out`` with the log2 sums of one group; False where float32 can't hold one of them."""
     local, minus_square, buffer, stack, found, shell_of = scratch
@@ -193,13 +194,13 @@ def _group_sums(points, blocks, tree, scale, tolerance, scratch, out):
     return least >= SMALLEST_SUM
 
 
-@numba.njit(cache=True, inline="always")
+@njit(inline="always")
 def _reach(n, least, tolerance):
     """The q beyond which n centres add at most e₁·S together."""
     return min(np.log2(n / (WALK_SHARE * tolerance * max(least, SMALLEST_SUM))), SHELLS - 1.0)
 
 
-@numba.njit(cache=True)
+@njit()
 def _add_leaf(
     tree, node, blocks, origin, scale, doubled, weights, local, minus_square, buffer, sums
 ):
@@ -214,7 +215,7 @@ def _add_leaf(
         add_power_sums(doubled, weights, local, minus_square, count, buffer, sums)
 
 
-@numba.njit(cache=True)
+@njit()
 def _point_sum(point, blocks, tree, scale, tolerance, stack):
     """The log2 sum of one point in float64, relative to its nearest centre."""
     point = point.astype(np.float64)

@@ -9,6 +9,8 @@ from typing import NamedTuple
 import numba
 import numpy as np
 
+from ib_runner.compiled import njit
+
 #: rows looked at to choose a node's splitting dimension and place
 SAMPLE = 64
 #: nodes of this level are split by one task each
@@ -48,7 +50,7 @@ def build_tree(rows: np.ndarray, d: int, leaf_size: int) -> Tree:
     return Tree(rows, starts, stops, leaf, low, high)
 
 
-@numba.njit(parallel=True, cache=True)
+@njit(parallel=True)
 def _split_all(rows, d, leaf_size, levels, starts, stops, leaf, low, high):
     shared = min(levels, PARALLEL_LEVEL)
     for level in range(shared):
@@ -74,7 +76,7 @@ def _split_all(rows, d, leaf_size, levels, starts, stops, leaf, low, high):
         _enclose(rows, d, node, starts, stops, leaf, low, high)
 
 
-@numba.njit(cache=True)
+@njit()
 def _enclose(rows, d, node, starts, stops, leaf, low, high):
     """The node's box: from its rows if it is a leaf, else from its children's boxes."""
     low[node] = np.inf
@@ -92,7 +94,7 @@ def _enclose(rows, d, node, starts, stops, leaf, low, high):
                     high[node, k] = max(high[node, k], high[child, k])
 
 
-@numba.njit(cache=True)
+@njit()
 def _split(rows, d, leaf_size, node, starts, stops, leaf):
     """Give the node's rows to two children, or make it a leaf."""
     start, stop = starts[node], stops[node]
@@ -105,7 +107,7 @@ def _split(rows, d, leaf_size, node, starts, stops, leaf):
     starts[2 * node + 2], stops[2 * node + 2] = middle, stop
 
 
-@numba.njit(cache=True)
+@njit()
 def _choose(rows, d, start, stop):
     """The dimension in which a sample varies most, and the sample's median in it."""
     count = min(SAMPLE, stop - start)
@@ -131,7 +133,7 @@ def _choose(rows, d, start, stop):
     return best, sample[count // 2]
 
 
-@numba.njit(cache=True)
+@njit()
 def partition(rows, k, pivot, start, stop):
     """Partition rows[start:stop], at least two, by column k; returns where the second part begins.
 

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numba
 import numpy as np
 
+from ib_runner.compiled import njit
 from ib_runner.vector_math import exp2
 
 _f = np.float32
@@ -75,7 +76,7 @@ class Sums(NamedTuple):
     evaluations: np.ndarray
 
 
-@numba.njit(cache=True, fastmath=True, error_model="numpy")
+@njit(fastmath=True, error_model="numpy")
 def _own_cloud_densities(points, references, cloud, out):
     q = np.empty(cloud.shape[1], np.float32)
     for j in range(points.shape[1]):
@@ -92,7 +93,7 @@ def _own_cloud_densities(points, references, cloud, out):
         out[j] = np.log2(np.float64(total) / q.size) + references[j]
 
 
-@numba.njit(cache=True, parallel=True, fastmath=True, error_model="numpy")
+@njit(parallel=True, fastmath=True, error_model="numpy")
 def own_cloud_densities(points, references, clouds, out):
     """log2 of the plug-in densities of n clouds, each at its own points, into ``out`` [n, m].
 
@@ -104,7 +105,7 @@ def own_cloud_densities(points, references, clouds, out):
         _own_cloud_densities(points[c], references[c], clouds[c], out[c])
 
 
-@numba.njit(cache=True, fastmath=True, error_model="numpy")
+@njit(fastmath=True, error_model="numpy")
 def _exponents(record, shift, u, q, y):
     """log2 of one component at the points ``u`` [d, p], into ``q`` [p]; ``y`` [p] is scratch.
 
@@ -167,14 +168,14 @@ def _exponents(record, shift, u, q, y):
             q[j] -= y[j] * y[j]
 
 
-@numba.njit(cache=True, fastmath=True, error_model="numpy")
+@njit(fastmath=True, error_model="numpy")
 def _flush(part, total):
     for j in range(part.size):
         total[j] += part[j]
         part[j] = _f(0.0)
 
 
-@numba.njit(cache=True, fastmath=True, error_model="numpy")
+@njit(fastmath=True, error_model="numpy")
 def _add(records, shift, u, q, y, reference, part, total, pending):
     """Add the components ``records`` to the sums ``total`` + ``part`` [p], in units of
     2^``reference``; ``pending``: terms in ``part``. Returns what is pending then.
@@ -202,7 +203,7 @@ def _add(records, shift, u, q, y, reference, part, total, pending):
     return pending
 
 
-@numba.njit(cache=True, fastmath=True, error_model="numpy")
+@njit(fastmath=True, error_model="numpy")
 def _own(records, shift, u, q, y, reference, part, total):
     """log2 of one mixture's highest term at ``u`` [d, p] into ``reference``, of its sum into
     ``total``.
@@ -220,7 +221,7 @@ def _own(records, shift, u, q, y, reference, part, total):
         total[j] = reference[j] + np.log2(total[j])
 
 
-@numba.njit(cache=True, fastmath=True, error_model="numpy")
+@njit(fastmath=True, error_model="numpy")
 def _find_near(u, origin, lowest, boxes, near):
     """The inputs near the points ``u`` [d, p] about ``origin``, into ``near``; their number."""
     dim, n = u.shape
@@ -258,7 +259,7 @@ def _find_near(u, origin, lowest, boxes, near):
     return n_near
 
 
-@numba.njit(cache=True, fastmath=True, error_model="numpy")
+@njit(fastmath=True, error_model="numpy")
 def _add_block(queries, first, last, components, boxes, sums, count_only):
     """``add_mixtures`` for one block; returns the number of evaluations."""
     dim, m = queries.points.shape[1:]
@@ -320,7 +321,7 @@ def _add_block(queries, first, last, components, boxes, sums, count_only):
     return evaluations
 
 
-@numba.njit(cache=True, parallel=True, fastmath=True, error_model="numpy")
+@njit(parallel=True, fastmath=True, error_model="numpy")
 def add_mixtures(queries, components, boxes, sums, count_only):
     """Add up the mixtures of N inputs at points drawn by some of them, pruned.
 

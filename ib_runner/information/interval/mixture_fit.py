@@ -14,6 +14,8 @@ relative to the peak of the noise's density.
 import numba
 import numpy as np
 
+from ib_runner.compiled import njit
+
 #: a part is split while its largest variance exceeds this many β²
 _WIDE = 0.1
 #: parts with fewer draws stay whole
@@ -29,7 +31,7 @@ def record_length(dim: int) -> int:
     return 1 + dim + dim * (dim + 1) // 2
 
 
-@numba.njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def _moments(cloud, order, begin, end, mean, covariance):
     """Mean [d] and covariance [d, d] of the draws ``order[begin:end]`` of a cloud [d, n]."""
     dim = cloud.shape[0]
@@ -48,7 +50,7 @@ def _moments(cloud, order, begin, end, mean, covariance):
             covariance[j, i] = covariance[i, j]
 
 
-@numba.njit(cache=True, fastmath=True, error_model="numpy")
+@njit(fastmath=True, error_model="numpy")
 def _whole_moments(cloud, mean, covariance):
     """``_moments`` of all draws of a cloud, in their order: vector code."""
     dim, n = cloud.shape
@@ -66,7 +68,7 @@ def _whole_moments(cloud, mean, covariance):
             covariance[j, i] = covariance[i, j]
 
 
-@numba.njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def _principal_axis(covariance, axis):
     """The leading eigenvector into ``axis`` [d], roughly; returns its variance."""
     dim = axis.size
@@ -95,7 +97,7 @@ def _principal_axis(covariance, axis):
     return variance
 
 
-@numba.njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def _write_record(mean, covariance, weight, record):
     """Cholesky factor of I + 2 ln 2 · covariance, inverted; see the top of the module."""
     dim = mean.size
@@ -128,7 +130,7 @@ def _write_record(mean, covariance, weight, record):
             position += 1
 
 
-@numba.njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def _split(cloud, order, begin, end, mean, axis):
     """Bring the draws of ``order[begin:end]`` below the mean along ``axis`` to the front."""
     front = begin
@@ -142,7 +144,7 @@ def _split(cloud, order, begin, end, mean, axis):
     return front
 
 
-@numba.njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def _widest_part(begins, ends, spreads, count, noise_variance):
     """The part that is most worth splitting, or −1."""
     worst = -1
@@ -157,7 +159,7 @@ def _widest_part(begins, ends, spreads, count, noise_variance):
     return worst
 
 
-@numba.njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def _write_box(means, covariances, count, box):
     for i in range(means.shape[1]):
         box[0, i] = means[0, i]
@@ -169,7 +171,7 @@ def _write_box(means, covariances, count, box):
             box[2, i] = max(box[2, i], 1.0 + 2.0 * np.log(2.0) * covariances[p, i, i])
 
 
-@numba.njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def _fit(cloud, noise_variance, records, box):
     """Fit one cloud [d, n]; returns the number of components used."""
     dim, n_draws = cloud.shape
@@ -209,7 +211,7 @@ def _fit(cloud, noise_variance, records, box):
     return count
 
 
-@numba.njit(cache=True, parallel=True, error_model="numpy")
+@njit(parallel=True, error_model="numpy")
 def fit_gaussian_mixtures(clouds, noise_variance, records, counts, boxes):
     """Fit every cloud of ``clouds`` [N, d, n] (float32, units of β·√(2 ln 2)).
 

@@ -8,13 +8,14 @@ which thread asks for them. 32 bits go into each radius: the tails reach 6.7 sta
 import numba
 import numpy as np
 
+from ib_runner.compiled import njit
 from ib_runner.vector_math import LOG2E
 
 _f = np.float32
 _SPLITMIX_STEP = np.uint64(0x9E3779B97F4A7C15)
 
 
-@numba.njit(inline="always")
+@njit(inline="always")
 def splitmix64(x):
     """The SplitMix64 output for state ``x`` (uint64): a bijection that mixes all 64 bits."""
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
@@ -22,7 +23,7 @@ def splitmix64(x):
     return x ^ (x >> np.uint64(31))
 
 
-@numba.njit(cache=True)
+@njit()
 def stream(seed, purpose, index):
     """A 64-bit stream name from three non-negative integers."""
     key = splitmix64(np.uint64(seed) + _SPLITMIX_STEP)
@@ -30,7 +31,7 @@ def stream(seed, purpose, index):
     return splitmix64((key ^ np.uint64(index)) + _SPLITMIX_STEP)
 
 
-@numba.njit(cache=True)
+@njit()
 def seed_lanes(state, key):
     """Fill the states ``state`` [4, lanes] (uint32) of the stream ``key``."""
     lanes = state.shape[1]
@@ -43,12 +44,12 @@ def seed_lanes(state, key):
         state[3, lane] = np.uint32(second >> np.uint64(32)) | np.uint32(1)
 
 
-@numba.njit(inline="always")
+@njit(inline="always")
 def _rotate(x, k):
     return (x << np.uint32(k)) | (x >> np.uint32(32 - k))
 
 
-@numba.njit(cache=True)
+@njit()
 def _next_bits(state, out):
     """One step of xoshiro128++ in every lane: 32 random bits each into ``out`` [lanes]."""
     for i in range(state.shape[1]):
@@ -69,7 +70,7 @@ def _next_bits(state, out):
         state[3, i] = np.uint32(_rotate(d, 11))
 
 
-@numba.njit(inline="always", fastmath=True, error_model="numpy")
+@njit(inline="always", fastmath=True, error_model="numpy")
 def _minus_log(u):
     """−ln u for 2^−33 < u ≤ 1, relative error below 1e-6."""
     bits = _f(u).view(np.int32)
@@ -85,7 +86,7 @@ def _minus_log(u):
     return -(_f(exponent) / LOG2E + s * p)
 
 
-@numba.njit(cache=True, fastmath=True, error_model="numpy")
+@njit(fastmath=True, error_model="numpy")
 def fill_normals(state, bits, out):
     """Fill ``out`` [2·lanes] (float32) with independent N(0, 1); ``bits`` [2, lanes] is scratch."""
     lanes = state.shape[1]
@@ -114,7 +115,7 @@ def fill_normals(state, bits, out):
         out[lanes + i] = radius * (-y if flip_y else y)
 
 
-@numba.njit(cache=True, parallel=True)
+@njit(parallel=True)
 def normals(seed, purpose, first, out):
     """Fill ``out`` [n, rows, columns] (float32, columns even) with independent N(0, 1).
 

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ib_runner.compiled import njit
 from ib_runner.information.sampling.normal_numbers import fill_normals, seed_lanes, stream
 from ib_runner.networks.noise import GaussianNoise, NoNoise
 from ib_runner.networks.plain_chain import Stage, plain_chain
@@ -138,7 +139,7 @@ def _bias(linear: nn.Linear) -> np.ndarray:
     return linear.bias.detach().numpy()
 
 
-@numba.njit(inline="always", fastmath=True, error_model="numpy")
+@njit(inline="always", fastmath=True, error_model="numpy")
 def _affine(weights, biases, first_weight, first_bias, unit, t, n_in, out):
     """out[j] = b + Σ_i w_i t[i, j] for one unit."""
     row = first_weight + unit * n_in
@@ -151,7 +152,7 @@ def _affine(weights, biases, first_weight, first_bias, unit, t, n_in, out):
             out[j] += w * t[i, j]
 
 
-@numba.njit(inline="always", fastmath=True, error_model="numpy")
+@njit(inline="always", fastmath=True, error_model="numpy")
 def _activate(code, slope, row):
     if code == _TANH:
         for j in range(row.size):
@@ -161,7 +162,7 @@ def _activate(code, slope, row):
             row[j] = max(row[j], slope * row[j])
 
 
-@numba.njit(cache=True, fastmath=True, error_model="numpy")
+@njit(fastmath=True, error_model="numpy")
 def _add_noise(s, beta, state, bits, z, t):
     """t = s + beta·z for the rows of ``s`` [units, DRAWS]."""
     for unit in range(s.shape[0]):
@@ -174,7 +175,7 @@ def _add_noise(s, beta, state, bits, z, t):
                 t[unit, j] = s[unit, j]
 
 
-@numba.njit(cache=True, fastmath=True, error_model="numpy")
+@njit(fastmath=True, error_model="numpy")
 def _propagate(x, widths, weights, biases, activations, slopes, betas, state, s, t, z, bits):
     """DRAWS draws of S of one input ``x`` [d] into ``s`` [Σ widths, DRAWS]."""
     for unit in range(widths[1]):  # the first S is a function of x: the same in every draw
@@ -197,7 +198,7 @@ def _propagate(x, widths, weights, biases, activations, slopes, betas, state, s,
         first_unit += widths[layer + 1]
 
 
-@numba.njit(cache=True, parallel=True, fastmath=True, error_model="numpy")
+@njit(parallel=True, fastmath=True, error_model="numpy")
 def fused_propagation(
     x, first, widths, weights, biases, activations, slopes, betas, seed, purpose, s
 ):

@@ -1,0 +1,180 @@
+"""Compiled kernels: numba's ``njit`` with a cache on disk that may be old, broken or missing.
+
+numba itself refuses to define a function where it finds no place for its cache (no home, packages
+that may only be read), fails where a cached file is cut off or the disk is full, and takes a kernel
+from the cache although another one that it calls has changed. Here the cache only saves time: a
+kernel is compiled again whenever its module, or one that it imports from its package, is not what
+it was, and whenever anything is wrong with the cached file.
+"""
+
+import hashlib
+import logging
+import os
+import re
+import stat
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numba
+from numba.core.caching import (
+    CompileResultCacheImpl,
+    FunctionCache,
+    InTreeCacheLocator,
+    NullCache,
+    UserProvidedCacheLocator,
+    UserWideCacheLocator,
+)
+
+_logger = logging.getLogger("ib_runner")
+_IMPORT = re.compile(r"^from +([\w.]+) +import +(\([^)]*\)|[^\n]*)|^import +([\w.]+)", re.MULTILINE)
+
+
+def njit(**options: Any) -> Callable[[Callable], Any]:
+    """``numba.njit`` with these options, and with the cache that this module describes."""
+
+    def compiled(function: Callable) -> Any:
+        kernel = numba.njit(**options)(function)
+        try:
+            kernel._cache = _Cache(function)  # what numba's own cache=True does
+        except RuntimeError:  # numba's word for: no place
+            kernel._cache = NullCache()
+            _hint("there is no folder for them")
+        return kernel
+
+    return compiled
+
+
+@cache
+def _hint(why: str) -> None:
+    """Say once why kernels are compiled anew in each process, which takes a minute or so."""
+    _logger.warning(
+        "compiled kernels are not kept: %s.\nSet NUMBA_CACHE_DIR to a folder with room in it that "
+        "you may write to.",
+        why,
+    )
+
+
+class _OfPackage:
+    """Locators whose kernels are as fresh as all the sources that they are made from."""
+
+    _py_file: str
+
+    def get_source_stamp(self) -> str:
+        return sources_digest(self._py_file)
+
+
+class _Given(_OfPackage, UserProvidedCacheLocator):
+    """The folder that NUMBA_CACHE_DIR names."""
+
+
+class _InTree(_OfPackage, InTreeCacheLocator):
+    """``__pycache__`` beside the module."""
+
+
+class _UserWide(_OfPackage, UserWideCacheLocator):
+    """The user's folder for caches."""
+
+    def ensure_cache_path(self) -> None:
+        if not os.path.isabs(self._cache_path):  # without a home it would be ./~/.cache
+            raise NotADirectoryError(self._cache_path)
+        super().ensure_cache_path()
+
+
+class _Temporary(_OfPackage, UserWideCacheLocator):
+    """A folder of the user's own, closed to others, where temporary files are."""
+
+    def __init__(self, py_func: Callable, py_file: str):
+        super().__init__(py_func, py_file)
+        self._above = Path(tempfile.gettempdir()) / f"ib-run-kernels-{os.getuid()}"
+        self._cache_path = str(self._above / self.get_suitable_cache_subpath(py_file))
+
+    def ensure_cache_path(self) -> None:
+        self._above.mkdir(mode=0o700, exist_ok=True)
+        found = self._above.lstat()
+        # what lies there is run as code: it must be nobody else's
+        if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
+            raise PermissionError(str(self._above))
+        super().ensure_cache_path()
+
+
+class _Places(CompileResultCacheImpl):
+    _locator_classes = (_Given, _InTree, _UserWide, _Temporary)
+
+
+class _Cache(FunctionCache):
+    _impl_class = _Places
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        try:
+            return super().load_overload(sig, target_context)
+        except Exception:  # a file that was cut off or altered may raise anything
+            return None
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        try:
+            super().save_overload(sig, data)
+        except Exception:  # the index of what is kept may be broken: begin a new one
+            self._save_anew(sig, data)
+
+    def _save_anew(self, sig: Any, data: Any) -> None:
+        try:
+            self.flush()
+            super().save_overload(sig, data)
+        except Exception as error:  # it runs without, as before
+            self.disable()
+            _hint(f"{self.cache_path}: {getattr(error, 'strerror', None) or error}")
+
+
+@cache
+def sources_digest(path: str) -> str:
+    """A digest of the module at ``path`` and all those of its package that it goes back to."""
+    digest = hashlib.sha256()
+    for name in sorted(_closure(path)):
+        digest.update(hashlib.sha256(_source(name).encode()).digest())
+    return digest.hexdigest()
+
+
+def _closure(path: str) -> set[str]:
+    files, found = [path], set()
+    while files:
+        file = files.pop()
+        if file not in found:
+            found.add(file)
+            files += _imported(file)
+    return found
+
+
+@cache
+def _source(path: str) -> str:
+    return Path(path).read_text(encoding="utf-8")
+
+
+@cache
+def _imported(path: str) -> list[str]:
+    """The files of the loaded modules of its own package that the module at ``path`` imports."""
+    package = _package(Path(path))
+    names = {name for name in _names(_source(path)) if name.partition(".")[0] == package}
+    files = (_file(sys.modules.get(name)) for name in names - {__name__})
+    return [file for file in files if file]
+
+
+def _package(path: Path) -> str:
+    """The name of the outermost package that the module at ``path`` is in."""
+    folder = path.parent
+    while (folder.parent / "__init__.py").is_file():
+        folder = folder.parent
+    return folder.name
+
+
+def _names(source: str) -> Iterator[str]:
+    for module, words, plain in _IMPORT.findall(source):
+        yield module or plain
+        yield from (f"{module}.{word}" for word in re.findall(r"\w+", words))
+
+
+def _file(module: Any) -> str | None:
+    return getattr(module, "__file__", None)

@@ -1,0 +1,167 @@
+"""The cache of compiled kernels only saves time: old, broken or missing, results are the same."""
+
+import errno
+import importlib
+import os
+import re
+import sys
+import tempfile
+from pathlib import Path
+
+import numba
+import pytest
+
+from ib_runner import compiled, vector_math
+from ib_runner.training import kernel
+
+INNER = "FACTOR = {factor}\n"
+OUTER = """
+from ib_runner.compiled import njit
+from {package}.inner import FACTOR
+
+
+@njit()
+def scaled(x):
+    return FACTOR * x
+"""
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path, monkeypatch):
+    monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path / "cache"))
+    compiled._hint.cache_clear()
+
+
+@pytest.fixture
+def hints(monkeypatch):
+    """What was said about kernels that are not kept."""
+    said = []
+    monkeypatch.setattr(compiled._logger, "warning", lambda text, *args: said.append(text % args))
+    return said
+
+
+@pytest.fixture
+def package(tmp_path, monkeypatch):
+    """Write, or write again, a package with a kernel that multiplies; returns the kernel."""
+    name = f"kernels_{os.path.basename(tmp_path).replace('-', '_')}"
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def written(factor):
+        folder = tmp_path / name
+        folder.mkdir(exist_ok=True)
+        (folder / "__init__.py").touch()
+        (folder / "inner.py").write_text(INNER.format(factor=factor))
+        (folder / "outer.py").write_text(OUTER.format(package=name))
+        for module in [one for one in sys.modules if one.partition(".")[0] == name]:
+            del sys.modules[module]
+        for cached in (compiled.sources_digest, compiled._source, compiled._imported):
+            cached.cache_clear()
+        importlib.invalidate_caches()
+        with pytest.MonkeyPatch.context() as patch:  # sources of one second are not told apart
+            patch.setattr(sys, "dont_write_bytecode", True)
+            return importlib.import_module(f"{name}.outer").scaled
+
+    return written
+
+
+def hits(scaled):
+    return sum(scaled.stats.cache_hits.values())
+
+
+def kept(tmp_path, kind="*"):
+    return [path for path in (tmp_path / "cache").rglob(kind) if path.is_file()]
+
+
+def test_what_is_kept_is_used_until_a_module_below_changes(package, tmp_path):
+    first, again = package(2), package(2)
+    assert (first(3), again(3)) == (6, 6)
+    assert (hits(first), hits(again)) == (0, 1)
+    changed = package(5)
+    assert changed(3) == 15
+    assert hits(changed) == 0
+
+
+@pytest.mark.parametrize("kind", ["*.nbi", "*.nbc"])
+@pytest.mark.parametrize("harm", [lambda data: b"", lambda data: data[: len(data) // 2]])
+def test_a_broken_file_costs_time_only(package, tmp_path, kind, harm, hints):
+    assert package(2)(3) == 6
+    (path,) = kept(tmp_path, kind)
+    path.write_bytes(harm(path.read_bytes()))
+    assert package(2)(3) == 6
+    mended = package(2)
+    assert mended(3) == 6
+    assert hits(mended) == 1
+    assert hints == []
+
+
+def test_a_full_disk_costs_time_only(package, tmp_path, hints, monkeypatch):
+
+    def refuse(self, name, data):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("numba.core.caching.IndexDataCacheFile._save_data", refuse)
+    scaled = package(2)
+    assert (scaled(3), scaled(1.5)) == (6, 3.0)
+    (hint,) = hints
+    assert "compiled kernels are not kept" in hint
+    assert "No space left on device" in hint
+    assert "NUMBA_CACHE_DIR" in hint
+
+
+@pytest.fixture
+def no_home(tmp_path, monkeypatch):
+    """Packages that may only be read, and a user without a home."""
+    monkeypatch.setattr(numba.config, "CACHE_DIR", "")
+    monkeypatch.setattr(compiled._Places, "_locator_classes", compiled._Places._locator_classes)
+    monkeypatch.setattr(compiled._InTree, "ensure_cache_path", refused)
+    monkeypatch.setattr(os.path, "expanduser", lambda path: path)
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
+    return tmp_path / "tmp" / f"ib-run-kernels-{os.getuid()}"
+
+
+def refused(self):
+    raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+
+def test_without_a_home_a_folder_of_ones_own_holds_the_cache(package, no_home, monkeypatch):
+    monkeypatch.chdir(no_home.parent)
+    assert package(2)(3) == 6
+    again = package(2)
+    assert (again(3), hits(again)) == (6, 1)
+    assert no_home.stat().st_mode & 0o777 == 0o700
+    assert [path.name for path in no_home.parent.iterdir()] == [no_home.name]  # no folder ~
+
+
+@pytest.mark.parametrize("other", ["open", "link", "file"])
+def test_what_others_could_write_to_is_not_run(package, no_home, other, hints, monkeypatch):
+    if other == "open":
+        no_home.mkdir()
+        no_home.chmod(0o777)
+    elif other == "link":
+        (no_home.parent / "elsewhere").mkdir(mode=0o700)
+        no_home.symlink_to(no_home.parent / "elsewhere")
+    else:
+        no_home.touch()
+    scaled = package(2)
+    assert (scaled(3), scaled(1.5)) == (6, 3.0)
+    (hint,) = hints
+    assert "compiled kernels are not kept: there is no folder for them" in hint
+
+
+def test_the_kernels_of_this_package_know_the_modules_they_are_made_from():
+    closure = compiled._closure(kernel.__file__)
+    assert {kernel.__file__, vector_math.__file__} <= closure
+    assert compiled.__file__ not in closure  # what keeps them does not make them
+    digest = compiled.sources_digest(kernel.__file__)
+    assert digest != compiled.sources_digest(vector_math.__file__)
+
+
+def test_every_kernel_has_this_cache():
+    with_numbas_own = [
+        path.name
+        for path in Path(compiled.__file__).parent.rglob("*.py")
+        if re.search(r"numba\.(n?jit|vectorize|guvectorize|stencil)\(", path.read_text())
+    ]
+    assert with_numbas_own == ["compiled.py"]
