@@ -4,8 +4,11 @@ ifeq ($(shell command -v $(PYTHON)),)
 PYTHON := python3
 endif
 BIN := .venv/bin
+# processes that share the tests, a core each; a test's own threads would only wait for one another
+WORKERS ?= logical
+PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile
 
-.PHONY: help demo figures test test-all lint format check wheel clean
+.PHONY: help demo figures test test-all lint format types check docs wheel clean
 .DEFAULT_GOAL := help
 
 help:  ## print this list
@@ -17,32 +20,53 @@ demo: .venv/installed  ## the SZT tanh experiment: train, measure, plot, check (
 figures: .venv/installed  ## every figure of the small networks; called again, it goes on
 	scripts/reproduce_paper.sh figures
 
-test: .venv/installed  ## the tests, without the slowest
-	$(BIN)/pytest -m "not slow"
+test: .venv/dev  ## the tests on all cores, without the slowest
+	$(PYTEST) -m "not slow"
 
-test-all: .venv/installed  ## all tests
-	$(BIN)/pytest
+test-all: .venv/dev  ## all tests
+	$(PYTEST)
 
-lint: .venv/installed  ## ruff's checks
+lint: .venv/dev  ## ruff's checks
 	$(BIN)/ruff check .
 
-format: .venv/installed  ## format the code
+format: .venv/dev  ## format the code
 	$(BIN)/ruff format .
 
-check: lint  ## lint, and say what `make format` would change
+types: .venv/dev  ## mypy's checks
+	$(BIN)/python -m mypy
+
+check: lint types  ## lint, types, and what `make format` would change
 	$(BIN)/ruff format --check .
 
-wheel: .venv/installed  ## build the wheel into dist/
+docs: .venv/docs  ## build the documentation into site/, every warning an error
+	$(BIN)/python -m mkdocs build --strict
+
+wheel: .venv/dev  ## build the wheel into dist/
 	$(BIN)/python -m build --wheel
 
 clean:  ## remove what can be made again; outputs/ stays
-	rm -rf .venv build dist *.egg-info .pytest_cache .ruff_cache
+	rm -rf .venv build dist site *.egg-info .pytest_cache .ruff_cache .mypy_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# the CPU build of torch first: anything that pulls torch by itself may pull gigabytes
+# The pinned versions: by uv where it is there, and by pip where it is not, or where uv finds no
+# package (it knows nothing of pip's own settings, an index say).
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+UV := $(shell command -v uv)
+ifeq ($(UV),)
+install = $(PIP) $(1)
+else
+install = $(UV) pip install --quiet --python $(BIN)/python -c constraints.txt $(1) || $(PIP) $(1)
+endif
+
+# What runs the program; tools and documentation come on top, for the targets that need them.
+# The CPU build of torch first: anything that pulls torch by itself may pull gigabytes.
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "ib-run needs Python 3.11 or newer")'
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	$(call install,torch)
+	$(call install,-e .)
+	@touch $@
+
+.venv/dev .venv/docs: .venv/%: .venv/installed
+	$(call install,-e '.[$*]')
 	@touch $@

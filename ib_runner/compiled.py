@@ -102,7 +102,7 @@ class _Temporary(_OfPackage, UserWideCacheLocator):
 
 
 class _Places(CompileResultCacheImpl):
-    _locator_classes = (_Given, _InTree, _UserWide, _Temporary)
+    _locator_classes = [_Given, _InTree, _UserWide, _Temporary]  # noqa: RUF012 - numba's
 
 
 class _Cache(FunctionCache):

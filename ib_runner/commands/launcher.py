@@ -33,7 +33,7 @@ def check_alone(config: DictConfig) -> None:
 
 def check_together(configs: Iterable[DictConfig]) -> None:
     """Refuse jobs that ask for different launchers, and sweepers, which are not ours."""
-    names = {}
+    names: dict[str, str] = {}
     for config in configs:
         _check_sweeper(config)
         settings = str(OmegaConf.to_container(config.hydra.launcher))

@@ -63,7 +63,7 @@ class ErrorsDifference(FindingOverRuns):
         difference = (errors[self.condition] - errors[Condition()]).dropna()
         if len(difference) < 2:
             raise Undecidable(f"both conditions have {len(difference)} seeds in common, not 2")
-        mean, error = difference.mean(), stats.sem(difference)
-        half = float(stats.t.ppf(0.975, len(difference) - 1) * error)
+        mean, stderr = difference.mean(), stats.sem(difference)
+        half = float(stats.t.ppf(0.975, len(difference) - 1) * stderr)
         text = f"{mean:+.1f} ± {half:.1f} (95 %) over {len(difference)} seeds at epoch {epoch}"
         return Quantity(text, mean - half, mean + half)

@@ -43,7 +43,7 @@ def measured_epochs(wanted: str | Sequence[int] | None, checkpointed: Sequence[i
     if wanted is None:
         later = [epoch for epoch in checkpointed if epoch > 0]
         return [epoch for epoch in checkpointed if epoch == 0] + log_spaced(later, DEFAULT_COUNT)
-    if wanted == "all":
+    if isinstance(wanted, str):  # all
         return list(checkpointed)
     missing = sorted(set(wanted) - set(checkpointed))
     if missing:

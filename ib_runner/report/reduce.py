@@ -48,7 +48,7 @@ def _fewer_epochs(frame: pd.DataFrame, rows: float) -> Part:
 
 def spread(epochs: np.ndarray, count: int) -> np.ndarray:
     """At most ``count`` ≥ 2 of the sorted ``epochs``, first and last among them, log-spaced."""
-    places = np.linspace(*np.log1p(epochs[[0, -1]].astype(float)), count)
+    places = np.linspace(np.log1p(float(epochs[0])), np.log1p(float(epochs[-1])), count)
     nearest = np.abs(np.log1p(epochs.astype(float))[:, None] - places).argmin(axis=0)
     return epochs[np.unique(nearest)]
 

@@ -83,7 +83,9 @@ def _tables_that_fit(source: Source) -> dict[str, Any]:
 
 
 def _tables(source: Source, share: float) -> dict[str, Any]:
-    tables, notes, layers = {}, {}, []
+    tables: dict[str, Any] = {}
+    notes: dict[str, Any] = {}
+    layers: list[Any] = []
     for name, frame in source.tables.items():
         part = reduced(name, frame, share)
         shown = part.frame

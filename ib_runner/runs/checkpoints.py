@@ -77,7 +77,9 @@ class Checkpoints:
     def resume(self) -> tuple[int, dict[str, Tensor]] | None:
         """The last committed epoch and its resume state; None before the first commit."""
         file = self._index.resume
-        return file and (file.epochs[0], read_tensor_file(self._resume_folder, file))
+        if file is None:
+            return None
+        return file.epochs[0], read_tensor_file(self._resume_folder, file)
 
     def append(self, epoch: int, weights: Mapping[str, Tensor]) -> None:
         """Keep ``weights`` (a copy that nobody changes) for the next commit."""

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from pathlib import Path
@@ -49,7 +49,7 @@ class Sweep:
         return name
 
 
-def job_name(swept: Sequence[str], taken: Sequence[str] = ()) -> str:
+def job_name(swept: Sequence[str], taken: Collection[str] = ()) -> str:
     """``noise.beta-0.005_seed-0``: letters, digits and ``._-`` only, sorted by key.
 
     A name that is taken, or too long for a file system, gets a short hash of the overrides.

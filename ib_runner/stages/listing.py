@@ -22,7 +22,7 @@ def list_runs(output_root: str, experiment: str | None = None, state: str | None
         raise UsageError(f"state={state}: needs {one_of(known)}.{near_miss(str(state), known)}")
     if not Path(output_root).is_dir():
         raise UsageError(f"output_root={output_root}: no such folder.")
-    rows = [HEADER]
+    rows: list[tuple[str, ...]] = [HEADER]
     for found in find_all(output_root):
         states = found.states
         if (experiment is None or found.path.parent.name == experiment) and (

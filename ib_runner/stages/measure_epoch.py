@@ -65,7 +65,7 @@ class EpochTask:
     def __call__(self, threads: int) -> Measured:
         """Do it; the values don't depend on ``threads``."""
         torch.set_num_threads(threads)
-        numba.set_num_threads(min(threads, numba.config.NUMBA_NUM_THREADS))
+        numba.set_num_threads(min(threads, numba.config.NUMBA_NUM_THREADS))  # type: ignore[attr-defined]
         try:
             run, config, measurements = _opened(self.run, self.allow_targets, self.settings)
             network = run.network(self.epoch, config)

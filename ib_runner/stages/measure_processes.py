@@ -4,7 +4,7 @@ import os
 import threading
 import time
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 
 from joblib import Parallel, delayed
@@ -60,7 +60,9 @@ def in_processes(tasks: Sequence[EpochTask], n_jobs: int) -> Iterator[Measured]:
 
 
 @contextmanager
-def _closed_quietly(results: Iterator[Measured]) -> Iterator[Iterator[Measured]]:
+def _closed_quietly(
+    results: Generator[Measured, None, None],
+) -> Iterator[Iterator[Measured]]:
     """``results``, and no word of joblib's about tasks whose results nobody wants any more."""
     try:
         yield results

@@ -31,9 +31,9 @@ def test_every_table_and_the_run_say_what_made_them(run):
     assert info["data_fingerprint"] == run.dataset().fingerprint
     assert {"host", "threads", "device", "started", "finished"} <= info.keys()
 
-    names = {"binned_entropy", "distance_histogram", "parameter", "representation", "findings"}
+    names = {"binned_entropy", "distance_histogram", "parameter", "representation"}
     tables = {path.stem: path for path in run.path.rglob("*.parquet")}
-    assert tables.keys() == names | {"training"}
+    assert tables.keys() == names | {"training", "layers", "findings"}
     for name, path in tables.items():
         found = {k.decode(): v.decode() for k, v in pq.read_schema(path).metadata.items()}
         assert json.loads(found["packages"]) == info["packages"], name

@@ -11,13 +11,12 @@ from omegaconf import OmegaConf
 from tiny_run import EPOCHS, assert_same_tables, tables_of, train_tiny
 
 from ib_runner import cli
-from ib_runner.errors import IbRunError, RunInUseError, UsageError
+from ib_runner.errors import RunInUseError, UsageError
 from ib_runner.information.methods.coupled import Coupled
 from ib_runner.measurements.binned_entropy import BinnedEntropy
 from ib_runner.runs.folder import Run
 from ib_runner.runs.lock import is_held
 from ib_runner.stages import measure_processes
-from ib_runner.stages.measure_cluster import on_cluster
 from ib_runner.stages.measure_runs import measure_runs
 
 
@@ -87,15 +86,11 @@ from ib_runner.measurements.parameter import Parameter
 
 class Probe(Parameter):
     pass
-
-class Task:
-    def __call__(self, threads):
-        pass
 """
 
 
 def test_workers_without_the_users_package_are_named(run, capsys, tmp_path, monkeypatch):
-    """The package is there for this process alone: for a run's measurement, and for a task."""
+    """The package is there for this process alone."""
     with LocalCluster(**{**CLUSTER, "n_workers": 1}) as cluster:
         scheduler = cluster.scheduler_address
         (tmp_path / "user").mkdir()
@@ -110,10 +105,6 @@ def test_workers_without_the_users_package_are_named(run, capsys, tmp_path, monk
         assert "No module named 'only_here'" in err
         assert "workers need the packages of this process" in err
         assert len(err[err.find("ib-run: ") :].strip().splitlines()) == 3
-        import only_here
-
-        with pytest.raises(IbRunError, match=f"{scheduler}: the cluster cannot .*only_here"):
-            list(on_cluster([only_here.Task()], scheduler))
     status, err = measure(run, capsys, *words[:-1])
     assert status == 0, err
 

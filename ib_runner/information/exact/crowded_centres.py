@@ -43,7 +43,7 @@ class Cells:
         return _points(cells), self.sums.transpose(1, 0, 2).reshape(self.sums.shape[1], -1)
 
 
-def n_cells(low: float, high: float) -> float:
+def n_cells(low: float, high: float) -> int:
     """How many cells :class:`Cells` has."""
     return int(np.floor(high) - np.floor(low)) + 1
 

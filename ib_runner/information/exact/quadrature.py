@@ -104,7 +104,7 @@ def mixture_entropies(centres: np.ndarray, beta: float, weights: np.ndarray) -> 
     # of panels of width 1 and their halves
     n_nodes = 3 * len(_NODES) * sum(_n_panels(one.units, 1.0) for one in clusters)
     _refuse_long(n_nodes * near * (1.0 + _WORK_OF_A_PRODUCT * len(mass)))
-    found = []
+    found: list[Integral] = []
     for first in range(0, len(mass), _MIXTURES_AT_ONCE):
         rows = slice(first, first + _MIXTURES_AT_ONCE)
         values, errors = _converged([Cluster(one.units, one.mass[rows]) for one in clusters])
