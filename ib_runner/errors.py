@@ -28,6 +28,10 @@ class UnreadableError(IbRunError):
     """A file may be whole, but cannot be read: no permission, or the file system fails."""
 
 
+class CannotGoOnError(IbRunError):
+    """A run's training cannot go on with this version of the program."""
+
+
 class RunInUseError(IbRunError):
     """Another process holds the run."""
 

@@ -13,7 +13,7 @@ from ib_runner.errors import UsageError
 from ib_runner.runs.sweep import Sweep
 
 #: keys that decide where a sweep is, and thus cannot be swept
-ONE_A_SWEEP = ("output_root", "allow_targets")
+ONE_A_SWEEP = ("output_root", "allow_targets", "trainer.together")
 
 
 def expand(

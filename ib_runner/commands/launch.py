@@ -3,7 +3,7 @@
 import os
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from omegaconf import DictConfig
 from ib_runner.commands.launcher import make_launcher
 from ib_runner.commands.plan import Job, Plan
 from ib_runner.commands.resume import open_or_create
+from ib_runner.commands.together import train_in_groups
 from ib_runner.config.compose import settings
 from ib_runner.errors import IbRunError, raise_interruption_behind
 from ib_runner.runs.folder import STATE_NAME, Run
@@ -46,6 +47,7 @@ class _Task:
         try:
             config = settings(config)
             config.allow_targets = list(self.allow_targets)
+            config.trainer.together = 1  # a job is what it would be alone
             run = open_or_create(self.stage, config, self.sweep / name)
             self.stage.work(config, run)
         except Exception as error:
@@ -62,9 +64,14 @@ class _Task:
 def launch(hydra: Hydra, plan: Plan, path: Path) -> dict[str, str]:
     """Run the plan's jobs that are not done, in ``path``; those that failed, and why.
 
-    One failure does not stop the others.
+    One failure does not stop the others. Jobs that train together do so here, beforehand.
     """
-    jobs = [job for job in plan.jobs if not job.done]
+    failed = train_in_groups(plan, path)
+    return failed | _launch(hydra, plan, path, without=failed)
+
+
+def _launch(hydra: Hydra, plan: Plan, path: Path, without: Collection[str]) -> dict[str, str]:
+    jobs = [job for job in plan.jobs if not job.done and job.name not in without]
     if not jobs:
         return {}
     names = tuple(job.name for job in jobs)

@@ -32,12 +32,20 @@ def check_alone(config: DictConfig) -> None:
 
 
 def check_together(configs: Iterable[DictConfig]) -> None:
-    """Refuse jobs that ask for different launchers, and sweepers, which are not ours."""
+    """Refuse jobs that ask for different launchers, and sweepers, which are not ours; jobs that
+    train together are not launched elsewhere.
+    """
     names: dict[str, str] = {}
     for config in configs:
         _check_sweeper(config)
         settings = str(OmegaConf.to_container(config.hydra.launcher))
         names.setdefault(settings, _launcher_name(config))
+        together = config.trainer.together
+        if together > 1 and config.hydra.launcher._target_ != _BASIC.format("launcher", "Launcher"):
+            raise UsageError(
+                f"trainer.together={together}: jobs are trained together in this program; leave\n"
+                f"hydra/launcher={_launcher_name(config)} out, or trainer.together."
+            )
     if len(names) > 1:
         raise UsageError(
             f"hydra/launcher: the jobs ask for different ones ({', '.join(names.values())}), by "

@@ -135,6 +135,7 @@ PLAIN: dict[str, Rule] = {
     "trainer.horizon": optional(whole(2), "none"),
     "trainer.checkpoint_every": whole(1),
     "trainer.shard_epochs": whole(1),
+    "trainer.together": whole(1),
     "measure.epochs": optional(either("all", EPOCHS), "84 log-spaced epochs"),
     "measure.further_epochs": each(whole(0), "a list of different epochs ≥ 0", least=0),
     "measure.inputs": choice("all", "train", "test"),

@@ -87,6 +87,7 @@ def register(hydra: Hydra, saved: DictConfig, path: object) -> DictConfig:
     new = _as_composed_today(hydra, str(saved.experiment))
     ours = OmegaConf.to_container(saved)
     ours.setdefault("logging", None)
+    ours["trainer"].setdefault("together", 1)
     for node in ("measurement", "figure", "measure", "plot", "findings"):
         ours[node] = {**new[node], **(ours.get(node) or {})}
     quiet = {"help": "stages", "hydra_logging": "none", "job_logging": "none"}

@@ -15,12 +15,12 @@ import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
-import torch
 from torch import Tensor
 
 from ib_runner.errors import DamagedFileError, UsageError
 from ib_runner.runs.atomic import remove_temporaries
 from ib_runner.runs.checkpoint_index import Index, read_index, write_index
+from ib_runner.runs.packed import stacked
 from ib_runner.runs.tensor_file import TensorFile, read_tensor_file, write_tensor_file
 
 #: names of files that we write: any other file is the user's own
@@ -162,10 +162,7 @@ class Checkpoints:
         self, number: int, weights: Mapping[int, Mapping[str, Tensor]], mark: str = ""
     ) -> TensorFile:
         epochs = tuple(sorted(weights))
-        stacks = {
-            name: torch.stack([weights[epoch][name].detach().cpu() for epoch in epochs])
-            for name in weights[epochs[0]]
-        }
+        stacks = stacked([weights[epoch] for epoch in epochs])
         name = f"epochs-{number * self.shard_epochs:06d}-{epochs[-1]:06d}{mark}.safetensors"
         return write_tensor_file(self._weights_folder, name, epochs, stacks)
 

@@ -143,7 +143,7 @@ class Run:
         if made is None:
             return
         for key, (before, after) in changed(
-            made, _trained_with(config), allowed=["trainer.epochs"]
+            made, _trained_with(config), allowed=["trainer.epochs", "trainer.together"]
         ).items():
             raise DamagedFileError(
                 f"{self.path / CONFIG_NAME}: it has {key}={show(after)}, the run was made with "

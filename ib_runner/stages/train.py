@@ -12,7 +12,7 @@ class Train(Stage):
     summary = "train one network, keeping the weights of every epoch"
     place = 10
     makes_runs = True
-    may_change = ("trainer.epochs",)
+    may_change = ("trainer.epochs", "trainer.together")
 
     def validate(self, config, new):
         from ib_runner.config.validate import check_measurements, check_new_run

@@ -3,7 +3,8 @@
 A step of such a network is some 50 µs of arithmetic; PyTorch's overhead is twenty times that.
 """
 
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -13,9 +14,9 @@ from torch.optim import Optimizer
 
 from ib_runner.networks import DropoutNoise, GaussianNoise, NoiseChannel, NoNoise
 from ib_runner.networks.plain_chain import plain_chain
+from ib_runner.runs.packed import Layout, Packed
 from ib_runner.seeds import stream_seed
 from ib_runner.training import kernel
-from ib_runner.training.order import epoch_order
 from ib_runner.training.parseval import Parseval
 from ib_runner.training.targets import Score
 from ib_runner.training.task import Part, Task
@@ -74,7 +75,7 @@ def is_fusible(task: Task) -> bool:
     return (
         stages is not None
         and _fits(stages, task)
-        and _is_textbook(task.optimizer)
+        and is_textbook(task.optimizer)
         and (task.regularizer is None or type(task.regularizer) is Parseval)
     )
 
@@ -100,7 +101,8 @@ def _fits(stages: list[Stage], task: Task) -> bool:
     )
 
 
-def _is_textbook(optimizer: Optimizer) -> bool:
+def is_textbook(optimizer: Optimizer) -> bool:
+    """Whether ``optimizer`` is Adam or SGD with one group and no option that changes the rule."""
     settings = optimizer.param_groups[0]
     return (
         type(optimizer) in _OPTIMIZERS
@@ -112,11 +114,13 @@ def _is_textbook(optimizer: Optimizer) -> bool:
 class FusedTrainer:
     """Trains a copy of the weights of ``task``; the same verbs as ``PlainTrainer``."""
 
+    #: see ``record.STREAMS``: noise and order are the kernels' own
+    streams = 2
+
     def __init__(self, task: Task):
         self.task = task
         self.stages = stages_of(task.network)
-        self._shapes = {name: p.shape for name, p in task.network.named_parameters()}
-        self._sizes = [shape.numel() for shape in self._shapes.values()]
+        self._weights = _layout({name: p.shape for name, p in task.network.named_parameters()})
         self._layers = _describe(task.network, self.stages)
         self._loss = _LOSSES[task.loss]
         settings = task.optimizer.param_groups[0]
@@ -127,93 +131,101 @@ class FusedTrainer:
             float(settings.get("eps", 0.0)),
             task.regularizer.alpha if task.regularizer is not None else 0.0,
         )
-        self._parts = {id(part): _columns(part) for part in (task.train, task.test)}
-        self._parameters = np.empty(sum(self._sizes), np.float32)
-        self._moments = np.zeros((2, sum(self._sizes)), np.float32)
-        self._step = 0
+        self._columns = _columns(task.train)
+        self._blocks = {id(part): _blocks(part) for part in (task.train, task.test)}
+        self._seed = stream_seed(task.seed, "noise and order")
+        n = len(task.train.x)
+        self._order = np.empty(n, np.int64)
+        self._noise = np.empty((int(self._layers.widths[1:].sum()), n), np.float32)
+        size = sum(p.numel() for p in task.network.parameters())
+        self._parameters = np.empty(size, np.float32)
+        # the moments of Adam, one behind the other, and the number of steps
+        self._state = np.zeros(2 * size + 1, np.float32)
+        self._moments = self._state[:-1].reshape(2, size)
+        self._optimizer = _optimizer_layout(self._weights, size)
         self._take(task.network.state_dict())
 
     def run_epoch(self, epoch: int) -> None:
         """One pass through the data, in the order and with the noise of (seed, ``epoch``)."""
-        x, y = self._parts[id(self.task.train)]
-        self._step = kernel.train_epoch(
+        kernel.fill_order(self._layers, self._seed, epoch, self._order)
+        kernel.fill_noise(self._layers, self._seed, epoch, self._noise)
+        self._state[-1] = kernel.train_epoch(
             self._layers,
             self._update,
             self._loss,
             self._rate * self.task.schedule(epoch),
-            self._step,
+            int(self._state[-1]),
             self._parameters,
             *self._moments,
-            x,
-            y,
-            epoch_order(self.task.seed, epoch, x.shape[1]),
-            self.noise(epoch),
+            *self._columns,
+            self._order,
+            self._noise,
             self.task.batch_size,
         )
+
+    def order(self, epoch: int) -> np.ndarray:
+        """The order, int64 [N], in which ``epoch`` goes through the training set."""
+        order = np.empty_like(self._order)
+        kernel.fill_order(self._layers, self._seed, epoch, order)
+        return order
 
     def noise(self, epoch: int) -> np.ndarray:
         """What the channels add or multiply by in ``epoch``, [units, N] in the order of the pass.
 
         Rows of units without noise are undefined.
         """
-        n = len(self.task.train.x)
-        generator = torch.Generator().manual_seed(stream_seed(self.task.seed, "noise", epoch))
-        z = np.empty((int(self._layers.widths[1:].sum()), n), np.float32)
-        row = 0
-        for stage in self.stages:
-            rows = z[row : row + stage.linear.out_features]
-            row += len(rows)
-            if isinstance(stage.noise, GaussianNoise):
-                torch.from_numpy(rows).normal_(generator=generator)
-                rows *= np.float32(stage.noise.beta)
-            elif isinstance(stage.noise, DropoutNoise):
-                kept = 1.0 - stage.noise.p
-                torch.from_numpy(rows).bernoulli_(kept, generator=generator)
-                rows /= np.float32(kept)
+        z = np.empty_like(self._noise)
+        kernel.fill_noise(self._layers, self._seed, epoch, z)
         return z
 
     def score(self, data: Part) -> Score:
         """Mean loss and errors on ``data``, the task's ``train`` or ``test``; no noise."""
         loss, errors = kernel.score(
-            self._layers, self._loss, self._parameters, *self._parts[id(data)], _BLOCK
+            self._layers, self._loss, self._parameters, *self._blocks[id(data)], len(data.x)
         )
         return Score(loss, errors if self.task.classes else None)
 
-    def weights(self) -> dict[str, Tensor]:
+    def weights(self) -> Mapping[str, Tensor]:
         """A copy of the weights."""
-        return self._unpack(self._parameters)
+        return Packed(self._weights, self._parameters.copy())
 
-    def optimizer_state(self) -> dict[str, Tensor]:
+    def optimizer_state(self) -> Mapping[str, Tensor]:
         """A copy of the optimizer's state, named as in PyTorch: parameter number, entry."""
         if self._update.optimizer != kernel.ADAM:
             return {}
-        first, second = (list(self._unpack(moment).values()) for moment in self._moments)
-        step = torch.tensor(float(self._step))
-        state = {}
-        for number, (m, v) in enumerate(zip(first, second, strict=True)):
-            state[f"{number}.step"] = step
-            state[f"{number}.exp_avg"] = m
-            state[f"{number}.exp_avg_sq"] = v
-        return state
+        return Packed(self._optimizer, self._state.copy())
 
     def load(self, weights: Mapping[str, Tensor], optimizer_state: Mapping[str, Tensor]) -> None:
         """Go on from ``weights()`` and ``optimizer_state()`` of an earlier epoch."""
         self._take(weights)
         if self._update.optimizer == kernel.ADAM:
-            numbers = range(len(self._sizes))
-            for row, entry in zip(self._moments, ("exp_avg", "exp_avg_sq"), strict=True):
-                row[:] = _flat(optimizer_state[f"{number}.{entry}"] for number in numbers)
-            self._step = int(optimizer_state["0.step"])
+            _put(self._optimizer, optimizer_state, self._state)
 
     def _take(self, weights: Mapping[str, Tensor]) -> None:
-        self._parameters[:] = _flat(weights[name] for name in self._shapes)
+        _put(self._weights, weights, self._parameters)
 
-    def _unpack(self, flat: np.ndarray) -> dict[str, Tensor]:
-        pieces = torch.from_numpy(flat.copy()).split(self._sizes)
-        return {
-            name: piece.view(shape)
-            for (name, shape), piece in zip(self._shapes.items(), pieces, strict=True)
-        }
+
+def _layout(shapes: Mapping[str, tuple[int, ...]], start: int = 0) -> Layout:
+    """Tensors of these shapes one behind the other, from ``start`` on."""
+    layout = {}
+    for name, shape in shapes.items():
+        layout[name] = (start, tuple(shape))
+        start += math.prod(shape)
+    return layout
+
+
+def _optimizer_layout(weights: Layout, size: int) -> Layout:
+    layout = {}
+    for number, (start, shape) in enumerate(weights.values()):
+        layout[f"{number}.step"] = (2 * size, ())
+        layout[f"{number}.exp_avg"] = (start, shape)
+        layout[f"{number}.exp_avg_sq"] = (size + start, shape)
+    return layout
+
+
+def _put(layout: Layout, tensors: Mapping[str, Tensor], flat: np.ndarray) -> None:
+    for name, (start, shape) in layout.items():
+        flat[start : start + math.prod(shape)] = tensors[name].numpy().reshape(-1)
 
 
 def _describe(network: nn.Module, stages: list[Stage]) -> kernel.Layers:
@@ -230,6 +242,9 @@ def _describe(network: nn.Module, stages: list[Stage]) -> kernel.Layers:
         activation=np.array([_ACTIVATIONS[type(stage.activation)] for stage in stages]),
         slope=np.array(slopes, np.float32),
         noise=np.array([_NOISES[type(stage.noise)] for stage in stages]),
+        amount=np.array(
+            [getattr(stage.noise, "p", stage.noise.beta) for stage in stages], np.float64
+        ),
     )
 
 
@@ -239,5 +254,15 @@ def _columns(part: Part) -> tuple[np.ndarray, np.ndarray]:
     return x, y
 
 
-def _flat(tensors: Iterable[Tensor]) -> np.ndarray:
-    return np.concatenate([tensor.numpy().ravel() for tensor in tensors])
+def _blocks(part: Part) -> tuple[np.ndarray, np.ndarray]:
+    """Inputs [blocks, inputs, n] and targets [blocks, k, n], the last block padded with 0."""
+    n = len(part.x)
+    count = -(-n // _BLOCK)
+    blocks = []
+    for rows in part:
+        padded = np.zeros((count * _BLOCK, rows.shape[1]), np.float32)
+        padded[:n] = rows.numpy()
+        split = padded.reshape(count, _BLOCK, rows.shape[1])
+        blocks.append(np.ascontiguousarray(split.transpose(0, 2, 1)))
+    x, y = blocks
+    return x, y

@@ -1,4 +1,4 @@
-"""Training steps of small fully connected networks, compiled: forward, backward, update.
+"""Training steps of small fully connected networks, compiled: noise, forward, backward, update.
 
 Everything is laid out [unit, input], so that the innermost loops run over the inputs of a minibatch
 and are vectorised. One thread; the order of summation is fixed when the code is compiled, so one
@@ -11,6 +11,12 @@ from typing import NamedTuple
 import numpy as np
 
 from ib_runner.compiled import njit
+from ib_runner.information.sampling.normal_numbers import (
+    fill_normals,
+    seed_lanes,
+    splitmix64,
+    stream,
+)
 from ib_runner.vector_math import LOG2E, exp2, tanh
 
 _f = np.float32
@@ -18,6 +24,9 @@ IDENTITY, TANH, RELU, LEAKY_RELU = range(4)
 NO_NOISE, ADDITIVE, MULTIPLICATIVE = range(3)
 CROSS_ENTROPY, MSE = range(2)
 SGD, ADAM = range(2)
+
+#: generators of normal numbers that run side by side
+_LANES = 64
 
 #: sums may be taken in vector lanes; NaN and infinity keep their meaning
 _compile = njit(error_model="numpy", fastmath={"reassoc", "contract", "nsz"})
@@ -27,6 +36,7 @@ class Layers(NamedTuple):
     """A network: ``widths`` [L + 1] from the inputs to the outputs, the rest [L] for each layer.
 
     ``weight_at`` and ``bias_at`` (−1: none) point into the flat parameters, weights [out, in].
+    ``amount`` is the additive noise's standard deviation, or the probability to drop a unit.
     """
 
     widths: np.ndarray
@@ -35,6 +45,7 @@ class Layers(NamedTuple):
     activation: np.ndarray
     slope: np.ndarray
     noise: np.ndarray
+    amount: np.ndarray
 
 
 class Update(NamedTuple):
@@ -45,6 +56,52 @@ class Update(NamedTuple):
     beta2: float
     eps: float
     alpha: float
+
+
+@njit()
+def fill_order(layers, seed, epoch, order):
+    """A permutation of 0 … N − 1 (Fisher and Yates) into ``order`` [N]: see ``fill_noise``."""
+    key = stream(seed, len(layers.noise), epoch)  # the layers' streams have the names before it
+    n = len(order)
+    for k in range(n):
+        order[k] = k
+    for k in range(n - 1, 0, -1):
+        bits = splitmix64(key + np.uint64(k) * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(32)
+        j = np.int64((bits * np.uint64(k + 1)) >> np.uint64(32))
+        order[k], order[j] = order[j], order[k]
+
+
+@njit()
+def fill_noise(layers, seed, epoch, z):
+    """Into ``z`` [units, N] what the channels add or multiply by; rows without noise are left.
+
+    A function of (``seed``, ``epoch``): every layer has a stream of its own.
+    """
+    state = np.empty((4, _LANES), np.uint32)
+    bits = np.empty((2, _LANES), np.uint32)
+    chunk = np.empty(2 * _LANES, np.float32)
+    row = 0
+    for layer in range(len(layers.noise)):
+        width = layers.widths[layer + 1]
+        values = z[row : row + width].reshape(width * z.shape[1])
+        row += width
+        if layers.noise[layer] == NO_NOISE:
+            continue
+        key = stream(seed, layer, epoch)
+        amount = layers.amount[layer]
+        if layers.noise[layer] == ADDITIVE:
+            seed_lanes(state, key)
+            for start in range(0, len(values), 2 * _LANES):
+                fill_normals(state, bits, chunk)
+                part = values[start : start + 2 * _LANES]
+                for k in range(len(part)):
+                    part[k] = _f(amount) * chunk[k]
+        else:
+            threshold = np.uint64(amount * 2.0**32)
+            kept = _f(1.0 / (1.0 - amount))
+            for k in range(len(values)):
+                bits64 = splitmix64(key + np.uint64(k) * np.uint64(0x9E3779B97F4A7C15))
+                values[k] = kept if (bits64 >> np.uint64(32)) >= threshold else _f(0.0)
 
 
 @_compile
@@ -104,7 +161,20 @@ def _through_activation(kind, slope, s, gradient, n):
 
 
 @_compile
-def _forward(layers, parameters, s, t, z, start, n, noisy):
+def _affine_of_layer(layers, layer, parameters, below, clean, n):
+    """``clean`` = activation(weights · ``below`` + bias), in the first n columns."""
+    fan_in, width = layers.widths[layer], layers.widths[layer + 1]
+    if layers.bias_at[layer] < 0:
+        clean[:, :n] = _f(0.0)
+    else:
+        for o in range(width):
+            clean[o, :n] = parameters[layers.bias_at[layer] + o]
+    _affine(_matrix(parameters, layers.weight_at[layer], width, fan_in), below, clean, n)
+    _activate(layers.activation[layer], layers.slope[layer], clean, n)
+
+
+@_compile
+def _forward(layers, parameters, s, t, z, start, n):
     """Fill the rows of ``s`` (clean) and ``t`` (noisy) of every layer; t's first rows: the inputs.
 
     ``z`` [units, N] holds the noise of an epoch, of which columns from ``start`` on are used.
@@ -112,20 +182,12 @@ def _forward(layers, parameters, s, t, z, start, n, noisy):
     row = layers.widths[0]
     for layer in range(len(layers.activation)):
         fan_in, width = layers.widths[layer], layers.widths[layer + 1]
-        below = t[row - fan_in : row]
-        clean = s[row : row + width]
-        if layers.bias_at[layer] < 0:
-            clean[:, :n] = _f(0.0)
-        else:
-            for o in range(width):
-                clean[o, :n] = parameters[layers.bias_at[layer] + o]
-        _affine(_matrix(parameters, layers.weight_at[layer], width, fan_in), below, clean, n)
-        _activate(layers.activation[layer], layers.slope[layer], clean, n)
+        _affine_of_layer(layers, layer, parameters, t[row - fan_in : row], s[row : row + width], n)
         for o in range(width):
-            source = clean[o]
+            source = s[row + o]
             target = t[row + o]
             channel = z[row - layers.widths[0] + o, start : start + n]
-            if not noisy or layers.noise[layer] == NO_NOISE:
+            if layers.noise[layer] == NO_NOISE:
                 for k in range(n):
                     target[k] = source[k]
             elif layers.noise[layer] == ADDITIVE:
@@ -266,7 +328,7 @@ def train_epoch(layers, update, loss, rate, step, parameters, m, v, x, y, order,
         for i in range(len(y)):
             for k in range(n):
                 targets[i, k] = y[i, batch[k]]
-        _forward(layers, parameters, s, t, z, start, n, True)
+        _forward(layers, parameters, s, t, z, start, n)
         _loss_gradient(loss, t[first:], targets, g[first:], scratch, n)
         _backward(layers, parameters, gradients, s, t, z, start, g, scratch, n)
         step += 1
@@ -277,50 +339,92 @@ def train_epoch(layers, update, loss, rate, step, parameters, m, v, x, y, order,
 
 
 @_compile
-def score(layers, loss, parameters, x, y, block):
-    """Mean loss and number of misclassified inputs of ``x`` [inputs, N], ``y`` [k, N]; no noise.
+def score(layers, loss, parameters, x, y, n_inputs):
+    """Mean loss and number of misclassified inputs; no noise.
 
-    The loss is NaN where a parameter is not finite.
+    ``x`` [blocks, inputs, n] and ``y`` [blocks, k, n] hold ``n_inputs`` inputs, n a block, the
+    last one padded. The loss is NaN where a parameter is not finite.
     """
     for value in parameters:
         if not math.isfinite(value):
             return math.nan, 0  # tanh would hide it
-    rows = int(layers.widths.sum())
-    s = np.empty((rows, block), np.float32)
-    t = np.empty((rows, block), np.float32)
-    z = np.empty((rows, 0), np.float32)
-    outputs = t[rows - layers.widths[-1] :]
+    block = x.shape[2]
+    s = np.empty((int(layers.widths.sum()), block), np.float32)
+    scratch = np.empty((5, block), np.float32)
     total = 0.0
     errors = 0
-    for start in range(0, x.shape[1], block):
-        n = min(block, x.shape[1] - start)
-        for i in range(len(x)):
-            t[i, :n] = x[i, start : start + n]
-        _forward(layers, parameters, s, t, z, 0, n, False)
-        for k in range(n):
-            loss_k, wrong = _score_one(loss, outputs[:, k], y[:, start + k])
-            total += loss_k
-            errors += wrong
-    if loss == MSE:
-        total /= len(y)
-    return total / x.shape[1], errors
+    for number in range(len(x)):
+        n = min(block, n_inputs - number * block)
+        below = x[number]
+        row = 0
+        for layer in range(len(layers.activation)):
+            above = s[row : row + layers.widths[layer + 1]]
+            _affine_of_layer(layers, layer, parameters, below, above, n)
+            below = above
+            row += len(above)
+        errors += _errors(below, y[number], scratch, n)
+        if loss == MSE:
+            total += _squares(below, y[number], n) / y.shape[1]
+        else:
+            total += _cross_entropy(below, y[number], scratch, n)
+    return total / n_inputs, errors
 
 
 @_compile
-def _score_one(loss, outputs, targets):
-    """Loss of one input, in float64, and whether its largest output is at another class."""
-    best, label = 0, 0
-    for c in range(1, len(outputs)):
-        if outputs[c] > outputs[best]:
-            best = c
-        if targets[c] > targets[label]:
-            label = c
+def _errors(outputs, targets, scratch, n):
+    """How many inputs have their (first) largest output at another class than their target.
+
+    Into ``scratch``: the largest outputs, their classes, the largest targets, their classes.
+    """
+    for side in range(2):
+        values = outputs if side == 0 else targets
+        top, at = scratch[2 * side], scratch[2 * side + 1]
+        for k in range(n):
+            top[k] = values[0, k]
+            at[k] = _f(0.0)
+        for c in range(1, len(values)):
+            for k in range(n):
+                at[k] = _f(c) if values[c, k] > top[k] else at[k]
+                top[k] = max(top[k], values[c, k])
+    wrong = 0
+    for k in range(n):
+        wrong += scratch[1, k] != scratch[3, k]
+    return wrong
+
+
+@_compile
+def _squares(outputs, targets, n):
     total = 0.0
     for c in range(len(outputs)):
-        if loss == MSE:
-            total += (float(outputs[c]) - float(targets[c])) ** 2
-        else:
-            total += math.exp(float(outputs[c]) - float(outputs[best]))
-    if loss == CROSS_ENTROPY:
-        total = math.log(total) + float(outputs[best]) - float(outputs[label])
-    return total, best != label
+        for k in range(n):
+            total += (float(outputs[c, k]) - float(targets[c, k])) ** 2
+    return total
+
+
+@_compile
+def _cross_entropy(outputs, targets, scratch, n):
+    """Σ ln(1 + Σ' exp(o_c − o_best)) + o_best − o_label: Σ' leaves out the largest output's class.
+
+    ``scratch`` is as ``_errors`` leaves it. NaN where an output is no finite number.
+    """
+    best, at, label, rest = scratch[0], scratch[1], scratch[3], scratch[4]
+    total = 0.0
+    for k in range(n):
+        rest[k] = _f(0.0)
+    for c in range(len(outputs)):
+        own = 0.0
+        for k in range(n):
+            e = exp2((outputs[c, k] - best[k]) * LOG2E)
+            rest[k] += e if at[k] != _f(c) else _f(0.0)
+            rest[k] += outputs[c, k] - outputs[c, k]  # exp2 may lose a NaN
+        for k in range(n):
+            gap = float(best[k]) - float(outputs[c, k])
+            own += gap if label[k] == _f(c) else 0.0
+        total += own
+    # one logarithm for several inputs: the product of a few numbers of inputs' size is exact enough
+    for start in range(0, n, 8):
+        product = 1.0
+        for k in range(start, min(start + 8, n)):
+            product *= 1.0 + float(rest[k])
+        total += math.log(product)
+    return total

@@ -5,6 +5,7 @@ epoch is a function of (seed, epoch), so that training in pieces ends with the s
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import pandas as pd
 import torch
@@ -22,10 +23,49 @@ from ib_runner.training.plain import PlainTrainer
 from ib_runner.training.record import Record
 from ib_runner.training.schedule import Schedule, constant
 from ib_runner.training.targets import check_loss
-from ib_runner.training.task import task_of
+from ib_runner.training.task import Task, task_of
 
 
-def train(
+@dataclass
+class Training:
+    """A training that is ready to begin, or to go on behind the last whole epoch, ``done``."""
+
+    task: Task
+    trainer: PlainTrainer | FusedTrainer
+    record: Record
+    epochs: int
+    done: int
+
+    def run(self) -> pd.DataFrame:
+        """Train up to the last epoch; the rows of the ``training`` table.
+
+        Raises ``TrainingFailedError`` where a loss stops being a number, and hands on a
+        ``KeyboardInterrupt`` or ``Interrupted``, each with the last whole epoch committed.
+        """
+        task, trainer, record, epochs = self.task, self.trainer, self.record, self.epochs
+        bar = progress(epochs, "train", "epoch", max(self.done, 0))
+        with bar, reproducible(task.network, task.train.x.device):
+            try:
+                for epoch in range(self.done + 1, epochs + 1):
+                    if epoch > 0:
+                        trainer.run_epoch(epoch)
+                        bar.update()
+                    scores = {"train": trainer.score(task.train), "test": trainer.score(task.test)}
+                    record.note(epoch, scores, last=epoch == epochs)
+                    bar.set_postfix_str(f"test loss {scores['test'].loss:.4f}", refresh=False)
+                    if epoch == 0:
+                        record.commit_first()
+                    elif record.is_due(epoch):
+                        record.commit()
+            except (KeyboardInterrupt, Interrupted, TrainingFailedError):
+                record.commit()
+                raise
+        record.commit()
+        task.network.cpu().load_state_dict(trainer.weights())
+        return record.history.frame(max(self.done, epochs))
+
+
+def prepare(
     network: nn.Module,
     dataset: Dataset,
     *,
@@ -41,8 +81,8 @@ def train(
     checkpoint_every: int = 1,
     history: pd.DataFrame | None = None,
     on_commit: Callable[[pd.DataFrame], None] = lambda rows: None,
-) -> pd.DataFrame:
-    """Train ``network`` up to epoch ``epochs`` and return the rows of the ``training`` table.
+) -> Training:
+    """The training of ``network`` up to epoch ``epochs``.
 
     ``optimizer`` makes one from the parameters: ``partial(torch.optim.Adam, lr=4e-4)``.
     ``batch_size`` None is the whole training set; ``loss`` is cross_entropy (nats) or mse;
@@ -53,11 +93,10 @@ def train(
     Training goes on from the last commit of ``checkpoints``; ``history`` are the rows of then.
     ``on_commit`` gets all rows just before each commit. ``network`` ends with the last weights.
 
-    Raises ``TrainingFailedError`` where a loss stops being a number, and hands on a
-    ``KeyboardInterrupt`` or ``Interrupted``, each with the last whole epoch committed.
+    Raises ``DamagedFileError`` where what is there is another training's, ``CannotGoOnError``
+    where it was made by a version that draws its random numbers otherwise.
     """
     check_loss(loss, dataset)
-    device = torch.device(device)
     task = task_of(
         network,
         dataset,
@@ -67,29 +106,9 @@ def train(
         regularizer=regularizer,
         schedule=schedule,
         seed=seed,
-        device=device,
+        device=torch.device(device),
     )
     fused = is_fusible(task) and task.augment is None
     trainer = FusedTrainer(task) if fused else PlainTrainer(task)
     record = Record(trainer, checkpoints, History(dataset), checkpoint_every, on_commit)
-    done = record.resume(history, epochs)
-    bar = progress(epochs, "train", "epoch", max(done, 0))
-    with bar, reproducible(network, device):
-        try:
-            for epoch in range(done + 1, epochs + 1):
-                if epoch > 0:
-                    trainer.run_epoch(epoch)
-                    bar.update()
-                scores = {"train": trainer.score(task.train), "test": trainer.score(task.test)}
-                record.note(epoch, scores, last=epoch == epochs)
-                bar.set_postfix_str(f"test loss {scores['test'].loss:.4f}", refresh=False)
-                if epoch == 0:
-                    record.commit_first()
-                elif record.is_due(epoch):
-                    record.commit()
-        except (KeyboardInterrupt, Interrupted, TrainingFailedError):
-            record.commit()
-            raise
-    record.commit()
-    network.cpu().load_state_dict(trainer.weights())
-    return record.history.frame(max(done, epochs))
+    return Training(task, trainer, record, epochs, record.resume(history, epochs))

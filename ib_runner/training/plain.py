@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -10,6 +11,7 @@ from ib_runner.seeds import stream_seed
 from ib_runner.training.cnn_passes import passes_of
 from ib_runner.training.order import epoch_order
 from ib_runner.training.parseval import regularized_weights
+from ib_runner.training.passes import Passes
 from ib_runner.training.targets import Score, count_errors, mean_loss
 from ib_runner.training.task import Part, Task
 
@@ -17,8 +19,16 @@ from ib_runner.training.task import Part, Task
 _BLOCK, _IMAGES = 1024, 128
 
 
+def block_size(x: Tensor) -> int:
+    """How many of the inputs ``x`` are scored at a time."""
+    return _BLOCK if x.ndim == 2 else _IMAGES
+
+
 class PlainTrainer:
     """Trains the network of ``task``, in place."""
+
+    #: see ``record.STREAMS``
+    streams = 1
 
     def __init__(self, task: Task):
         self.task = task
@@ -30,18 +40,26 @@ class PlainTrainer:
         if task.regularizer is not None:
             self._regularized = regularized_weights(task.network, task.train.x[:2])
 
+    @property
+    def is_compiled(self) -> bool:
+        """Whether kernels of ours make the passes."""
+        return type(self.passes) is not Passes
+
     def run_epoch(self, epoch: int) -> None:
         """One pass through the data, with the order, distortions and noise of (seed, ``epoch``)."""
         for group, rate in zip(self.optimizer.param_groups, self._rates, strict=True):
             group["lr"] = rate * self.task.schedule(epoch)
-        x = self.task.train.x
-        order = torch.from_numpy(epoch_order(self.task.seed, epoch, len(x))).to(x.device)
+        order = torch.from_numpy(self.order(epoch)).to(self.task.train.x.device)
         self.network.train()
         torch.manual_seed(stream_seed(self.task.seed, "noise", epoch))
         generator = torch.Generator()
         generator.manual_seed(stream_seed(self.task.seed, "augmentation", epoch))
         for batch in order.split(self.task.batch_size):
             self.step(batch, generator)
+
+    def order(self, epoch: int) -> np.ndarray:
+        """The order, int64 [N], in which ``epoch`` goes through the training set."""
+        return epoch_order(self.task.seed, epoch, len(self.task.train.x))
 
     def step(self, batch: Tensor, generator: torch.Generator) -> None:
         """One step on the training inputs of these numbers, in the network's present mode."""
@@ -58,7 +76,7 @@ class PlainTrainer:
         """Mean loss and errors on ``data``; noise off, batch norm and the like in eval mode."""
         self.network.eval()
         total, errors = 0.0, 0
-        block = _BLOCK if data.x.ndim == 2 else _IMAGES
+        block = block_size(data.x)
         for x, y in zip(data.x.split(block), data.y.split(block), strict=True):
             outputs = self.passes.outputs(x).double()
             total += mean_loss(self.task.loss, outputs, y.double()).item() * len(x)

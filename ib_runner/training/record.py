@@ -2,16 +2,19 @@
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import pandas as pd
 import torch
 from torch import Tensor
 
-from ib_runner.errors import DamagedFileError, IbRunError, TrainingFailedError
+from ib_runner.errors import CannotGoOnError, DamagedFileError, IbRunError, TrainingFailedError
 from ib_runner.runs.checkpoints import Checkpoints
 from ib_runner.training.history import History
 from ib_runner.training.targets import Score
+
+#: in a resume state: the way in which the trainer draws noise and order, where not the first one
+STREAMS = "streams"
 
 
 def same_values(one: Tensor, other: Tensor) -> bool:
@@ -20,8 +23,14 @@ def same_values(one: Tensor, other: Tensor) -> bool:
     return alike and torch.allclose(one, other, 0.0, 0.0, equal_nan=True)
 
 
-#: a commit is due when a shard is full, and after this long; in the end the files are the same
+#: a commit is due when a shard is full, but not sooner than this after the last one,
+FULL_SECONDS = 2.0
+#: nor than this many times what that one took: commits are to cost a twentieth of the time
+FULL_TIMES = 20
+#: and after this long; in the end the files are the same
 COMMIT_SECONDS = 60.0
+#: what may wait for a commit, in bytes
+MOST_WAITING = 2**28
 
 
 class Record:
@@ -44,8 +53,9 @@ class Record:
         self.history = history
         self.every = every
         self.on_commit = on_commit
-        self._whole: tuple[int, dict] | None = None
+        self._whole: tuple[int, Mapping[str, Tensor], Mapping[str, Tensor]] | None = None
         self._committed_at = time.monotonic()
+        self._committed, self._took = -1, 0.0
 
     def resume(self, rows: pd.DataFrame | None, epochs: int) -> int:
         """Bring the trainer to the last committed epoch and return that; −1 where there is none."""
@@ -63,7 +73,16 @@ class Record:
                 f"{self.checkpoints.folder}: its checkpoints are of another network or optimizer "
                 f"({str(error).splitlines()[0]})."
             ) from error
+        if (drawn := int(state.get(STREAMS, 1))) != self.trainer.streams:
+            raise CannotGoOnError(
+                f"{self.checkpoints.folder}: its noise and order were drawn in way {drawn}, this "
+                f"program draws in way {self.trainer.streams}:\ngoing on from epoch {done} would "
+                "not end with the weights it was to have. All that is there stays usable;\n"
+                "for more epochs go on with the ib-run of `packages` and `git` in run.json, or "
+                "train anew."
+            )
         self.history.take(rows, done)
+        self._committed = done
         if done < epochs and done % self.every:
             self.checkpoints.drop(done)  # it was kept as the last one, which it no longer is
         return done
@@ -75,19 +94,25 @@ class Record:
                 f"Epoch {epoch}: the loss is no longer a number; everything before is kept.\n"
                 "Try a smaller optimizer.lr, or a smaller regularizer.alpha."
             )
-        weights = self.trainer.weights()
+        weights, optimizer = self.trainer.weights(), self.trainer.optimizer_state()
         if last or epoch % self.every == 0:
             self.checkpoints.append(epoch, weights)
         self.history.note(epoch, scores)
-        state = {f"network.{name}": tensor for name, tensor in weights.items()}
-        for name, tensor in self.trainer.optimizer_state().items():
-            state[f"optimizer.{name}"] = tensor
-        self._whole = epoch, state
+        self._whole = epoch, weights, optimizer
 
     def is_due(self, epoch: int) -> bool:
         """Whether a shard has just been filled, or the last commit is long ago."""
-        full = (epoch + 1) % self.checkpoints.shard_epochs == 0
-        return full or time.monotonic() - self._committed_at > COMMIT_SECONDS
+        waited = time.monotonic() - self._committed_at
+        if (epoch + 1) % self.checkpoints.shard_epochs == 0:
+            long = waited > max(FULL_SECONDS, FULL_TIMES * self._took)
+            return long or waited > COMMIT_SECONDS or self._waiting() > MOST_WAITING
+        return waited > COMMIT_SECONDS
+
+    def _waiting(self) -> int:
+        """About how many bytes of weights wait for a commit."""
+        epoch, weights, _ = self._whole
+        one = sum(tensor.nbytes for tensor in weights.values())
+        return one * (epoch - self._committed) // self.every
 
     def commit_first(self) -> None:
         """Commit epoch 0 and read it back: what cannot be kept is said before the training.
@@ -107,8 +132,14 @@ class Record:
         """Put everything up to the last whole epoch on disk."""
         if self._whole is None:
             return
-        epoch, state = self._whole
+        epoch, weights, optimizer = self._whole
+        state = {f"network.{name}": tensor for name, tensor in weights.items()}
+        state |= {f"optimizer.{name}": tensor for name, tensor in optimizer.items()}
+        if self.trainer.streams != 1:  # the first way has no mark
+            state[STREAMS] = torch.tensor(self.trainer.streams)
+        began = time.monotonic()
         # rows of epochs that are not committed do no harm: they are computed again
         self.on_commit(self.history.frame(epoch))
         self.checkpoints.commit(epoch, state)
-        self._committed_at = time.monotonic()
+        self._committed, self._committed_at = epoch, time.monotonic()
+        self._took = self._committed_at - began

@@ -33,8 +33,8 @@ _CPU = torch.device("cpu")
 def try_training(network: nn.Module, dataset: Dataset, settings: dict[str, Any]) -> None:
     """Raise ``UsageError`` unless ``network`` can be trained on ``dataset`` and checkpointed.
 
-    ``settings`` are the further arguments of ``training.loop.train``. ``network`` and the caller's
-    random numbers are left as they were.
+    ``settings`` are the further arguments of ``training.loop.prepare``. The caller's random numbers
+    and ``network`` are left as they were.
     """
     _check_parameters(network)
     name = type(network).__name__

@@ -10,7 +10,7 @@ from ib_runner.datasets import Dataset, Split
 from ib_runner.networks import FCN, GaussianNoise, NoiseChannel, NoNoise
 from ib_runner.runs.checkpoints import Checkpoints
 from ib_runner.tables.files import read_table, write_table
-from ib_runner.training.loop import train
+from ib_runner.training.loop import prepare
 from ib_runner.training.schedule import constant
 from ib_runner.training.task import Task, part
 
@@ -122,7 +122,7 @@ def train_into(folder, network, epochs, **settings):
         "on_commit": lambda rows: write_table(path, rows, "training"),
     }
     data = settings.pop("data", None) or small_data()
-    return train(network, data, epochs=epochs, **{**defaults, **settings})
+    return prepare(network, data, epochs=epochs, **{**defaults, **settings}).run()
 
 
 def contents(folder):

@@ -22,6 +22,7 @@ def train_both(network, data, **settings):
     plain_network = network()
     replays = replaying(plain_network)
     plain = PlainTrainer(task(plain_network, data, **settings))
+    plain.order = fused.order
     widths = [stage.linear.out_features for stage in fused.stages]
     for epoch in range(1, EPOCHS + 1):
         noise = torch.from_numpy(fused.noise(epoch)).split(widths)
@@ -105,6 +106,7 @@ def test_states_are_exchangeable():
         first.run_epoch(epoch)
     fused = FusedTrainer(task(quiet(), small_data()))
     plain = PlainTrainer(task(quiet(), small_data()))
+    plain.order = fused.order
     for trainer in (fused, plain):
         trainer.load(first.weights(), first.optimizer_state())
         for epoch in (3, 4):

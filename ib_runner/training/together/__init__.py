@@ -1,0 +1,1 @@
+"""Training several jobs of a sweep in one program, on one device."""

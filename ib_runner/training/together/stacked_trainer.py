@@ -1,0 +1,220 @@
+"""Minibatch steps of several jobs at once: one batched pass, one update, for all of them."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+import torch
+from torch import Generator, Tensor
+from torch.nn import functional
+
+from ib_runner.datasets.augment import augment, draw, source_of, warp, warp_by_grid
+from ib_runner.seeds import stream_seed
+from ib_runner.training.fused import is_textbook
+from ib_runner.training.order import epoch_order
+from ib_runner.training.parseval import Parseval
+from ib_runner.training.plain import block_size
+from ib_runner.training.targets import Score
+from ib_runner.training.task import Part, Task
+from ib_runner.training.together.capture import Captured
+from ib_runner.training.together.noise import Noise
+from ib_runner.training.together.stacked import Stacked, can_stack
+from ib_runner.training.together.update import Update
+
+
+def can_train_stacked(tasks: Sequence[Task]) -> bool:
+    """Whether ``StackedTrainer`` knows these tasks, and they are alike enough."""
+
+    def alike(of: Callable[[Task], object]) -> bool:
+        return len({of(task) for task in tasks}) == 1
+
+    return (
+        can_stack([task.network for task in tasks])
+        and alike(lambda task: (task.loss, task.batch_size, task.classes, task.augment))
+        and alike(lambda task: (task.train.x.shape, task.test.x.shape, task.train.y.shape))
+        and alike(lambda task: type(task.optimizer))
+        and all(is_textbook(task.optimizer) for task in tasks)
+        and all(
+            [id(p) for p in task.optimizer.param_groups[0]["params"]]
+            == [id(p) for p in task.network.parameters()]
+            for task in tasks
+        )
+        and all(task.regularizer is None or type(task.regularizer) is Parseval for task in tasks)
+    )
+
+
+class StackedTrainer:
+    """Trains copies of the networks of ``tasks``, alike by ``can_train_stacked``.
+
+    On ``device``, where the data then lie once. Orders and distortions are made once for the jobs
+    that share seed and data.
+    """
+
+    def __init__(self, tasks: Sequence[Task]):
+        self.tasks = list(tasks)
+        self.device = tasks[0].train.x.device
+        self.stacked = Stacked([task.network for task in tasks], self.device)
+        alphas = [task.regularizer.alpha if task.regularizer is not None else 0.0 for task in tasks]
+        parameters = [self.stacked.tensors[name] for name in self.stacked.parameters]
+        self.update = Update(parameters, [task.optimizer for task in tasks], alphas)
+        self.size = len(tasks[0].train.x)
+        self._sets = _distinct([_identity(task.train) for task in tasks])
+        self._keys = _distinct([(task.seed, _identity(task.train)) for task in tasks])
+        firsts = [self._sets.index(number) for number in range(max(self._sets) + 1)]
+        self._x = torch.cat([tasks[first].train.x for first in firsts])
+        self._y = torch.cat([tasks[first].train.y for first in firsts])
+        self._job_keys = torch.tensor(self._keys, device=self.device)
+        self.generators = [Generator(self.device) for _ in tasks]
+        self.noise = Noise(self.stacked.channels, self.generators)
+        self._captured: Captured | None = None
+        self._snapshot: dict[str, Tensor] | None = None
+
+    def run_epoch(self, epoch: int) -> None:
+        """One pass through the data for every job, as it goes through them alone."""
+        self._snapshot = None
+        self.update.set_rates([task.schedule(epoch) for task in self.tasks])
+        for task, generator in zip(self.tasks, self.generators, strict=True):
+            generator.manual_seed(stream_seed(task.seed, "noise", epoch))
+        firsts = [self._keys.index(key) for key in range(max(self._keys) + 1)]
+        orders = np.stack(
+            [
+                epoch_order(self.tasks[first].seed, epoch, self.size)
+                + self._sets[first] * self.size
+                for first in firsts
+            ],
+            1,
+        )
+        index = torch.from_numpy(orders).to(self.device)
+        batches = index.split(self.tasks[0].batch_size)
+        for batch, distortion in zip(batches, self._distortions(epoch, firsts), strict=True):
+            self._take_step(batch, distortion)
+
+    def _distortions(self, epoch: int, firsts: list[int]) -> list:
+        """What each step does to its inputs: sources [n, keys, 2, 3] where they are ours."""
+        lengths = [
+            min(self.tasks[0].batch_size, self.size - start)
+            for start in range(0, self.size, self.tasks[0].batch_size)
+        ]
+        distort = self.tasks[0].augment
+        if distort is None:
+            return [None] * len(lengths)
+        generators = [Generator() for _ in firsts]
+        for first, generator in zip(firsts, generators, strict=True):
+            generator.manual_seed(stream_seed(self.tasks[first].seed, "augmentation", epoch))
+        if distort is not augment:
+            return [generators] * len(lengths)
+        sources = [
+            torch.cat([source_of(draw(n, generator)) for n in lengths]) for generator in generators
+        ]
+        return list(torch.stack(sources, 1).to(self.device).split(self.tasks[0].batch_size))
+
+    def _take_step(self, batch: Tensor, distortion) -> None:
+        whole = len(batch) == self.tasks[0].batch_size
+        if self.device.type != "cuda" or not whole or isinstance(distortion, list):
+            self.step(batch, distortion)
+            return
+        if self._captured is None:
+            self._captured = Captured(self, batch, distortion)
+        self._captured.step(batch, distortion)
+
+    def state_tensors(self) -> list[Tensor]:
+        """All that a step changes, beside the generators."""
+        update = self.update
+        return [*self.stacked.tensors.values(), update.steps, *update.first, *update.second]
+
+    def step(self, batch: Tensor, distortion) -> None:
+        """One step on the training inputs of the numbers ``batch`` [n, keys]."""
+        self.update.step(self.gradients(*self._rows(batch, distortion)))
+        if self.update.regularized:
+            names = self.stacked.regularized()
+            self.update.regularize([self.stacked.tensors[name] for name in names])
+
+    def _rows(self, batch: Tensor, distortion) -> tuple[Tensor, Tensor]:
+        """Inputs [n, J, …] and targets [n, J, k] of a step."""
+        x, y = self._x[batch], self._y[batch]
+        if isinstance(distortion, Tensor):
+            warped = warp if self.device.type == "cpu" else warp_by_grid
+            x = warped(x.flatten(0, 1), distortion.flatten(0, 1)).reshape(x.shape)
+        elif distortion is not None:
+            parts = zip(x.unbind(1), distortion, strict=True)
+            x = torch.stack([self.tasks[0].augment(*part) for part in parts], 1)
+        return x[:, self._job_keys], y[:, self._job_keys]
+
+    def gradients(self, x: Tensor, y: Tensor) -> tuple[Tensor, ...]:
+        """Of each job's mean loss on inputs [n, J, …] and targets [n, J, k], by its parameters:
+        [J, …] each, in the order of ``stacked.parameters``.
+        """
+        outputs = self.stacked.forward(x, self.noise)
+        parameters = [self.stacked.tensors[name] for name in self.stacked.parameters]
+        return torch.autograd.grad(self._losses(outputs, y).sum(), parameters)
+
+    def _losses(self, outputs: Tensor, y: Tensor) -> Tensor:
+        """Each job's mean loss, [J], of outputs and targets [n, J, k]."""
+        if self.tasks[0].loss == "mse":
+            return (outputs - y).square().mean((0, 2))
+        each = functional.cross_entropy(
+            outputs.flatten(0, 1), y.argmax(2).flatten(), reduction="none"
+        )
+        return each.reshape(outputs.shape[:2]).mean(0)
+
+    @torch.no_grad()
+    def scores(self) -> list[dict[str, Score]]:
+        """Each job's mean losses and errors on its ``train`` and ``test``, without noise."""
+        train = self._score([task.train for task in self.tasks])
+        test = self._score([task.test for task in self.tasks])
+        return [{"train": a, "test": b} for a, b in zip(train, test, strict=True)]
+
+    def _score(self, parts: list[Part]) -> list[Score]:
+        shared = len({_identity(part) for part in parts}) == 1
+        totals = torch.zeros(len(parts), dtype=torch.float64, device=self.device)
+        errors = torch.zeros(len(parts), dtype=torch.int64, device=self.device)
+        n, block = len(parts[0].x), block_size(parts[0].x)
+        for start in range(0, n, block):
+            rows = slice(start, start + block)
+            if shared:
+                x, y = (t[rows].unsqueeze(1) for t in parts[0])
+                x = x.expand(-1, len(parts), *x.shape[2:])
+                y = y.expand(-1, len(parts), -1)
+            else:
+                x = torch.stack([part.x[rows] for part in parts], 1)
+                y = torch.stack([part.y[rows] for part in parts], 1)
+            outputs = self.stacked.forward(x, None).double()
+            totals += self._losses(outputs, y.double()) * len(x)
+            if self.tasks[0].classes:
+                errors += (outputs.argmax(2) != y.argmax(2)).sum(0)
+        classes = self.tasks[0].classes
+        return [
+            Score(total / n, count if classes else None)
+            for total, count in zip(totals.tolist(), errors.tolist(), strict=True)
+        ]
+
+    def weights(self, job: int) -> Mapping[str, Tensor]:
+        """A copy of one job's weights and buffers, on the CPU."""
+        if self._snapshot is None:
+            self._snapshot = {
+                name: tensor.detach().to("cpu", copy=True)
+                for name, tensor in self.stacked.tensors.items()
+            }
+        return {name: stack[job] for name, stack in self._snapshot.items()}
+
+    def optimizer_state(self, job: int) -> Mapping[str, Tensor]:
+        """A copy of one job's optimizer state, named as in PyTorch."""
+        return self.update.state(job)
+
+    def load(
+        self, job: int, weights: Mapping[str, Tensor], optimizer_state: Mapping[str, Tensor]
+    ) -> None:
+        """Go on from one job's weights and optimizer state of an earlier epoch."""
+        self._snapshot = None
+        self.stacked.load(job, weights)
+        self.update.load(job, optimizer_state)
+
+
+def _identity(part: Part) -> tuple[int, ...]:
+    """The same for parts that lie in the same memory: the same data."""
+    return part.x.data_ptr(), *part.x.shape
+
+
+def _distinct(values: list) -> list[int]:
+    """For each value the number of its first equal among the distinct ones."""
+    numbers = {value: number for number, value in enumerate(dict.fromkeys(values))}
+    return [numbers[value] for value in values]
