@@ -55,7 +55,9 @@ def estimate_layers(
     if not _finite(network):
         return _without_value(task, chosen, method, Status.FAILED)
     vacuous = [layer for layer in chosen if layer.beta == 0]
-    found = METHODS[method].estimates(task)
+    # what overflows is no number in the end, and its status says failed
+    with np.errstate(over="ignore", invalid="ignore"):
+        found = METHODS[method].estimates(task)
     found += _without_value(task, vacuous, method, Status.VACUOUS)
     return sorted(found, key=lambda e: (e.layer, e.target))
 

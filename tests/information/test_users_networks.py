@@ -100,3 +100,25 @@ def test_settings_that_mean_nothing(settings, message):
 def test_no_inputs_at_all():
     with pytest.raises(ValueError, match=r"x has the shape \[0, 3\]"):
         mutual_information(CHANNEL, torch.randn(0, 3), layer=1)
+
+
+@pytest.mark.parametrize("kind", [torch.float32, torch.float64])
+@pytest.mark.parametrize("scale", [1e12, 1e18, 1e25])
+def test_noise_that_float32_coordinates_would_lose_certifies_nothing(kind, scale):
+    """Layer 2 has what layer 1 has, J(2) = 0.11142: its own noise is nothing beside the values."""
+    steep = nn.Linear(1, 3, bias=False, dtype=kind)
+    with torch.no_grad():
+        steep.weight.copy_(torch.tensor([[1.0], [-0.5], [2.0]]) * scale)
+    network = nn.Sequential(GaussianNoise(2.0), steep, GaussianNoise(0.37))
+    found = mutual_information(network, torch.tensor([[-1.0], [1.0]]), layer=2)
+    assert found.lower <= 0.11142 <= found.upper
+    assert found.status.value == "not_certified"
+
+
+@pytest.mark.parametrize("method", ["coupled", "paper", "nearest_neighbours", "quadrature"])
+def test_values_that_are_no_numbers_fail(method):
+    network = nn.Sequential(nn.Linear(1, 1), GaussianNoise(1.0))
+    with torch.no_grad():
+        network[0].weight.fill_(1e30)
+    x = torch.tensor([[1e30], [0.0], [-1e30]])
+    assert mutual_information(network, x, layer=1, method=method).status.value == "failed"

@@ -150,15 +150,18 @@ class Request:
         if self.n_mc is not None:
             return min(self.n_mc, affordable)
         most = affordable if self.exact else min(affordable, n_x)
-        return min(max(int(np.ceil(wanted)), self.fewest), most)
+        # where the pilot is no number, so is what it asks for: as many as there can be
+        enough = int(np.ceil(min(_MOST, wanted)))
+        return min(max(enough, self.fewest), most)
 
 
 def choose(pilot: Pilot, request: Request) -> Sizes | None:
     """The cheapest sizes that make the interval as narrow as asked for within the budget.
 
-    Where none do, the narrowest the budget allows; None where it allows nothing.
+    Where none do, the narrowest the budget allows; None where it allows nothing, or where the pilot
+    overflows.
     """
-    forecasts = list(_forecasts(pilot, request))
+    forecasts = [option for option in _forecasts(pilot, request) if np.isfinite(option[0])]
     if not forecasts:
         return None
     goal = _CAUTION * request.target_width

@@ -3,24 +3,29 @@
 Timing and rows are written here, once; a method gives values.
 """
 
+import math
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import ClassVar
 
-from ib_runner.information.estimate import Estimate, Values
+from ib_runner.information.estimate import Estimate, Status, Values
+from ib_runner.information.sampling.extent import extents
 from ib_runner.information.sampling.sampler import Layer, Sampler
-from ib_runner.information.task import Task
+from ib_runner.information.task import Task, nothing_certified
 
 
 class Method(ABC):
     """``name``: that of its rows. ``needs``: what a layer must have for :meth:`covers` to hold.
 
-    ``labels``: whether it estimates I(Y;T) as well.
+    ``labels``: whether it estimates I(Y;T) as well. ``farthest``: the distance, in β, of an input's
+    draws of S up to which its arithmetic keeps what it certifies.
     """
 
     name: ClassVar[str]
     needs: ClassVar[str] = "Gaussian noise"
+    farthest: ClassVar[float] = math.inf
     labels: ClassVar[bool] = False
 
     def covers(self, sampler: Sampler, layer: Layer) -> bool:
@@ -40,15 +45,27 @@ class Method(ABC):
         if not task.layers:
             return []
         started = time.perf_counter()
-        prepared = self.prepare(task)
+        known = self._known(task)
+        possible = [layer for layer in task.layers if layer.number not in known]
+        prepared = self.prepare(replace(task, layers=possible)) if possible else None
         shared = (time.perf_counter() - started) / len(task.layers)
         found = []
         for layer in task.layers:
             started = time.perf_counter()
-            of_targets = self.values(task, layer, prepared)
+            of_targets = known.get(layer.number) or self.values(task, layer, prepared)
             seconds = (shared + time.perf_counter() - started) / len(of_targets)
             found += [
                 Estimate.of(layer, target, self.name, values, seconds)
                 for target, values in of_targets.items()
             ]
+        return found
+
+    def _known(self, task: Task) -> dict[int, dict[str, Values]]:
+        """The values of layers of which nothing can be computed, or not with this method."""
+        found = {}
+        for number, extent in extents(task.sampler, task.layers).items():
+            if math.isnan(extent):
+                found[number] = {target: Values(status=Status.FAILED) for target, _ in task.targets}
+            elif extent > self.farthest:
+                found[number] = nothing_certified(task)
         return found

@@ -14,6 +14,9 @@ class Coupled(Method):
 
     name = "coupled"
     labels = True
+    # float32 coordinates about an input's first draw round the noise of points that lie farther
+    # from it, in a way that tells the input: what is then measured is not S + Z
+    farthest = 2.0**16
 
     def prepare(self, task: Task) -> coupled.Prepared:
         return coupled.prepare(task)

@@ -35,6 +35,8 @@ class Stream(IntEnum):
     PATHS_BASE = 21
     PATHS_INPUTS = 22
     PATHS = 23
+    #: all methods: how far S goes
+    EXTENT = 24
 
     def of_layer(self, number: int) -> int:
         """The name of this stream for layer ``number``, < 2³²: no two pairs share one."""
