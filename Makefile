@@ -14,8 +14,10 @@ PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(WORKERS) --d
 help:  ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: .venv/installed  ## the SZT tanh experiment: train, measure, plot, check (Fig. 5(a) and 6(a))
+demo: .venv/installed  ## the SZT tanh experiment: train, measure, plot, check (Fig. 5(a) and 6(a)), report
 	$(BIN)/ib-run all +exp=szt_tanh
+	@echo "A page to explore it, for your browser:" >&2
+	@$(BIN)/ib-run report
 
 figures: .venv/installed  ## every figure of the small networks; called again, it goes on
 	scripts/reproduce_paper.sh figures

@@ -57,7 +57,9 @@ def test_no_argument_prints_the_help(capsys):
         assert any("measure" in line for line in out)
 
 
-@pytest.mark.parametrize("stage", ["train", "measure", "plot", "check", "all", "list", "thin"])
+@pytest.mark.parametrize(
+    "stage", ["train", "measure", "plot", "check", "report", "export", "all", "list", "thin"]
+)
 def test_help_and_configuration_of_every_stage(stage, capsys):
     status, out, _ = run_cli(capsys, stage, "--help")
     assert status == 0

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from ib_runner.errors import DamagedFileError
 from ib_runner.report.source import read_source
 from ib_runner.runs.atomic import make_folder, write_text
 
@@ -20,6 +21,8 @@ def export_tables(path: str | Path) -> Path:
     """
     source = read_source(path)
     folder = Path(path) / FOLDER
+    if folder.is_symlink():
+        raise DamagedFileError(f"{folder}: is a link; a run's files are its own.\nRemove the link.")
     make_folder(folder)
     for name, frame in source.tables.items():
         write_text(folder / f"{name}.csv", as_csv(frame))

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from report_folders import run_folder, run_tables, sweep_folder
 
-from ib_runner.errors import UsageError
+from ib_runner.errors import DamagedFileError, UsageError
 from ib_runner.report import export_tables
 from ib_runner.tables.files import read_table
 
@@ -44,3 +44,12 @@ def test_a_sweeps_tables_have_their_runs(tmp_path):
 def test_what_is_no_run_is_refused(tmp_path):
     with pytest.raises(UsageError, match="neither a run"):
         export_tables(tmp_path)
+
+
+def test_a_link_leads_nowhere(tmp_path):
+    path = run_folder(tmp_path / "run")
+    (tmp_path / "elsewhere").mkdir()
+    (path / "csv").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(DamagedFileError, match="is a link"):
+        export_tables(path)
+    assert not list((tmp_path / "elsewhere").iterdir())
