@@ -8,13 +8,15 @@
 from importlib import import_module
 from typing import Any
 
-__all__ = ["information", "networks", "open_run"]
+__all__ = ["Recorder", "information", "networks", "open_run"]
 
 
 def __getattr__(name: str) -> Any:
     # late, because importing torch takes seconds and `ib-run --help` needs none of it
     if name == "open_run":
         return import_module("ib_runner.runs.find").open_run
+    if name == "Recorder":
+        return import_module("ib_runner.recording").Recorder
     if name in ("information", "networks"):
         return import_module(f"ib_runner.{name}")
     raise AttributeError(f"module 'ib_runner' has no attribute {name!r}")

@@ -297,6 +297,10 @@ class Run:
 
     @cached_property
     def _dataset(self) -> "Dataset":
+        from ib_runner.runs.inputs import INPUTS_NAME, read_inputs
+
+        if (self.path / INPUTS_NAME).is_file():  # recorded: how they came about is not known
+            return read_inputs(self.path)
         return self.builder().dataset()
 
     def forget_dataset(self) -> None:

@@ -129,6 +129,7 @@ TABLES: dict[str, dict[str, Column]] = {
         "value": Column(_REAL),
         "settings": SETTINGS,
     },
+    "log": {"epoch": EPOCH, "name": Column(_TEXT, key=True), "value": Column(_REAL)},
     "cosine_similarity": {
         "epoch": EPOCH,
         "layer": LAYER,

@@ -1,0 +1,58 @@
+"""The network of a run that was recorded in a training of one's own.
+
+A recorded run's configuration names ``recorded_network`` as its network: the one that the process
+has at hand, or else what the user's factory builds.
+"""
+
+from collections.abc import Callable
+from copy import deepcopy
+from weakref import WeakValueDictionary
+
+from torch import nn
+
+from ib_runner.errors import UsageError
+from ib_runner.networks.hidden import unwrapped
+from ib_runner.networks.noise import NoiseChannel
+
+#: the networks of this process that recorders were given, by key
+_AT_HAND: WeakValueDictionary[str, nn.Module] = WeakValueDictionary()
+
+
+def keep_at_hand(key: str, network: nn.Module) -> None:
+    """Let :func:`recorded_network` find ``network`` in this process, as long as someone has it."""
+    _AT_HAND[key] = unwrapped(network)
+
+
+def recorded_network(
+    n_inputs: int,
+    n_outputs: int,
+    noise: Callable[[], NoiseChannel],
+    key: str,
+    built: nn.Module | None = None,
+) -> nn.Module:
+    """A copy, on the CPU, of the network at hand under ``key``; elsewhere what a factory ``built``.
+
+    ``n_inputs`` and ``n_outputs`` are the network's own affair. Raises ``UsageError`` where there
+    is neither, and where ``noise`` is another than the network's: its channels have their own.
+    """
+    network = _AT_HAND.get(key, built)
+    if network is None:
+        raise UsageError(
+            "network: this run was recorded in a training of one's own, and the network is not at "
+            "hand here.\nMeasure it there, recorder.run.measure(), or record with "
+            'factory="package.function" (and arguments={…}), which builds it again.'
+        )
+    network = deepcopy(network).cpu()
+    level = common_level(network)
+    if level is not None and noise().beta != level:
+        raise UsageError(
+            f"noise.beta={noise().beta}: the network's own channels have {level}; a recorded run "
+            "is measured at its own noise level."
+        )
+    return network
+
+
+def common_level(network: nn.Module) -> float | None:
+    """The noise level that all channels of ``network`` have; None where they differ."""
+    levels = {module.beta for module in network.modules() if isinstance(module, NoiseChannel)}
+    return levels.pop() if len(levels) == 1 else None

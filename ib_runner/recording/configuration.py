@@ -1,0 +1,97 @@
+"""The configuration of a recorded run: ours, with the user's network and inputs in it."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache
+from typing import Any
+
+from hydra._internal.hydra import Hydra
+from hydra.core.global_hydra import GlobalHydra
+from omegaconf import DictConfig, OmegaConf
+from torch import nn
+
+from ib_runner.config.compose import compose, open_hydra, settings
+from ib_runner.config.validate import check_new_run, validate
+from ib_runner.errors import UsageError
+from ib_runner.networks.noise import DropoutNoise, NoiseChannel
+from ib_runner.networks.recorded import common_level
+
+#: a shard of checkpoints is written anew with every epoch that it gets: it has to stay small
+SHARD_BYTES = 2_000_000
+#: stands for "until the loop ends", which a recorder cannot know
+ENDLESS = 10**9
+
+
+@contextmanager
+def our_hydra() -> Iterator[Hydra]:
+    """Hydra over ``conf/``; a user's own, who may be inside one, is there again afterwards."""
+    theirs = GlobalHydra.instance().hydra
+    try:
+        yield open_hydra()
+    finally:
+        GlobalHydra.instance().hydra = theirs
+
+
+def recorded_configuration(
+    network: nn.Module,
+    *,
+    key: str,
+    experiment: str,
+    output_root: str,
+    seed: int,
+    loss: str,
+    factory: str | None,
+    arguments: Mapping[str, Any],
+) -> DictConfig:
+    """The configuration that is saved with the run. Raises ``UsageError`` for what cannot be."""
+    config = _defaults().copy()
+    config.experiment = experiment
+    rows = max(1, sum(one.numel() * one.element_size() for one in network.state_dict().values()))
+    config.output_root, config.seed = str(output_root), seed
+    config.dataset = {"_target_": "ib_runner.datasets.recorded.recorded_inputs"}
+    config.noise = _noise(network)
+    config.trainer.epochs, config.trainer.loss = ENDLESS, loss
+    config.trainer.shard_epochs = max(1, min(100, SHARD_BYTES // rows))
+    if not config.noise.get("beta"):
+        config.measure.bin_widths = [0.01, 0.1]
+    try:
+        built = None if factory is None else {"_target_": factory, **_plain(arguments)}
+        config.network = {
+            "_target_": "ib_runner.networks.recorded.recorded_network",
+            "key": key,
+            "built": built,
+        }
+    except ValueError as error:
+        raise UsageError(f"arguments: plain values only, for they are saved: {error}") from error
+    validate(config)
+    check_new_run(config)
+    return config
+
+
+@cache
+def _defaults() -> DictConfig:
+    """What every stage starts from."""
+    with our_hydra() as hydra:
+        return settings(compose(hydra, "train", []))
+
+
+def _plain(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """``arguments`` as YAML keeps them; OmegaConf refuses what it cannot, with ``ValueError``."""
+    kept = OmegaConf.to_container(OmegaConf.create(dict(arguments)))
+    if "_target_" in kept:
+        raise ValueError("_target_ is not for a factory's arguments")
+    return kept
+
+
+def _noise(network: nn.Module) -> dict[str, Any]:
+    """The entry of the network's noise; where its channels differ, none stands for all."""
+    channels = [one for one in network.modules() if isinstance(one, NoiseChannel)]
+    kinds = "ib_runner.networks.noise."
+    if all(isinstance(one, DropoutNoise) for one in channels) and len({c.p for c in channels}) == 1:
+        dropout = channels[0]
+        entry = {"p": dropout.p, "feature_maps": dropout.feature_maps}
+        return {"_target_": f"{kinds}DropoutNoise", "_partial_": True, **entry}
+    level = common_level(network)
+    if level:
+        return {"_target_": f"{kinds}GaussianNoise", "_partial_": True, "beta": level}
+    return {"_target_": f"{kinds}NoNoise", "_partial_": True}

@@ -1,0 +1,264 @@
+"""``Recorder``: a run folder for a training of one's own, epoch by epoch."""
+
+import secrets
+from collections.abc import Mapping
+from contextlib import ExitStack
+from datetime import datetime
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ib_runner.datasets import Dataset
+from ib_runner.datasets.measured import measured_split
+from ib_runner.datasets.recorded import inputs_of
+from ib_runner.errors import UsageError
+from ib_runner.measurements.trial import try_measuring
+from ib_runner.networks.hidden import has_channels, unwrapped
+from ib_runner.networks.recorded import keep_at_hand
+from ib_runner.recording.configuration import recorded_configuration
+from ib_runner.recording.history import RecordedHistory
+from ib_runner.recording.run import RecordedRun
+from ib_runner.runs import provenance
+from ib_runner.runs.atomic import make_folder
+from ib_runner.runs.folder import Run, now
+from ib_runner.runs.inputs import INPUTS_NAME, write_inputs
+
+
+class Recorder:
+    """Keeps the weights and scores of a training whose loop is the user's own.
+
+    ``network`` has noise channels (``networks.with_noise`` puts them in); ``x`` [n, …] and ``y``
+    [n] are what will be measured, as ``datasets.measured.measured_split`` takes them: arrays, or a
+    torch data set, of which ``inputs`` may choose some, and ``p`` [n] gives unequal probabilities.
+    They lie in the run folder. Epoch 0, the
+    weights as they are now, is kept at once unless ``keep_initial`` is false. What was recorded is
+    on disk before a call returns: a killed process loses nothing of it, and
+    ``Recorder(network, x, y, resume=PATH)`` goes on behind the last epoch.
+
+    ``factory``, a dotted name, with ``arguments`` builds the network again, for the command line.
+    ``loss`` (cross_entropy, mse) says what the losses are, for the axis of the figures.
+
+    A context manager: leaving it finishes the run, an exception makes it ``failed``.
+    Raises ``UsageError`` where the network cannot be measured, or the inputs are not numbers,
+    before any folder is made.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        x: Any,
+        y: Any = None,
+        *,
+        inputs: int | None = None,
+        p: Any = None,
+        experiment: str = "mine",
+        output_root: str | Path = "outputs",
+        seed: int = 0,
+        loss: str = "cross_entropy",
+        factory: str | None = None,
+        arguments: Mapping[str, Any] | None = None,
+        keep_initial: bool = True,
+        resume: str | Path | None = None,
+    ):
+        self.network = unwrapped(network)
+        dataset = _inputs(x, y, inputs, p, seed)
+        _check_network(self.network, dataset, seed)
+        arguments = dict(arguments or {})
+        packages = () if factory is None else (factory.partition(".")[0],)
+        if factory is not None:
+            _check_factory(factory, arguments, self.network)
+        if resume is None:
+            config = recorded_configuration(
+                self.network,
+                key=secrets.token_hex(8),
+                experiment=experiment,
+                output_root=str(output_root),
+                seed=seed,
+                loss=loss,
+                factory=factory,
+                arguments=arguments,
+            )
+            path = _new_folder(Path(output_root) / experiment)
+            Run.create(config, path)
+            write_inputs(path, dataset)
+        else:
+            path = Path(resume)
+        self.run = RecordedRun(path, self.network, packages)
+        self._held = ExitStack()
+        self._held.enter_context(self.run.held())
+        try:
+            self._begin(dataset, keep_initial, resumed=resume is not None)
+        except BaseException:
+            self._held.close()
+            raise
+
+    def _begin(self, dataset: Dataset, keep_initial: bool, resumed: bool) -> None:
+        run = self.run
+        if resumed:
+            if not (run.path / INPUTS_NAME).is_file():
+                raise UsageError(
+                    f"resume={run.path}: not a run of a Recorder (it has no {INPUTS_NAME})."
+                )
+            run.check_data(dataset)
+        key = run.config.network.get("key")
+        keep_at_hand(str(key), self.network)
+        run.checkpoints.tidy()
+        self._history = RecordedHistory(run, self.last)
+        if resumed and run.epochs:
+            _check_weights(self.network, run.weights(run.epochs[-1]), f"resume={run.path}")
+        machine = provenance.machine(str(next(iter(self._tensors().values())).device))
+        run.update(
+            state="running",
+            error=None,
+            finished=None,
+            data_fingerprint=dataset.fingerprint,
+            packages=provenance.package_versions(),
+            git=provenance.git_revision(),
+            **machine,
+        )
+        if keep_initial and not run.epochs:
+            self._keep(0, self._tensors(), {})
+
+    @property
+    def last(self) -> int:
+        """The last recorded epoch; −1 before the first."""
+        return self.run.epochs[-1] if self.run.epochs else -1
+
+    def epoch(self, number: int | None = None, **values: Any) -> None:
+        """Keep the weights as they are now as the next epoch, or as that ``number`` (a step, say).
+
+        ``train_loss``, ``test_loss``, ``train_accuracy``, ``test_accuracy`` go to the table
+        ``training``, every other number to the table ``log``. Raises ``UsageError`` where
+        ``number`` is not larger than the last one, or a value is no number.
+        """
+        number = max(self.last + 1, 1) if number is None else number
+        self._keep(number, self._tensors(), values)
+
+    def add(self, epoch: int, state_dict: Mapping[str, Tensor], **values: Any) -> None:
+        """Keep ``state_dict``, of a checkpoint from elsewhere, as ``epoch``; ``values`` as above.
+
+        The network is left as it is. Raises ``UsageError`` where the weights are another network's.
+        """
+        weights = dict(state_dict)
+        _check_weights(self.network, weights, "state_dict")
+        self._keep(epoch, weights, values)
+
+    def finish(self) -> RecordedRun:
+        """The training is complete; the run. More can be recorded by ``resume``."""
+        self._close("complete")
+        return self.run
+
+    def __enter__(self) -> "Recorder":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _) -> None:
+        if error is None:
+            self.finish()
+        elif isinstance(error, KeyboardInterrupt):
+            self._close("interrupted")
+        else:
+            self._close("failed", f"{type(error).__name__}: {error}")
+
+    def _tensors(self) -> dict[str, Tensor]:
+        return dict(self.network.state_dict())
+
+    def _keep(self, number: int, weights: Mapping[str, Tensor], values: Mapping[str, Any]) -> None:
+        if self._closed:
+            raise UsageError("The run is finished; go on with Recorder(…, resume=run.path).")
+        if isinstance(number, bool) or not isinstance(number, int | np.integer) or number < 0:
+            raise UsageError(f"epoch {number!r}: a whole number from 0 on is needed.")
+        if number <= self.last:
+            hint = " (keep_initial=False leaves epoch 0 to you)" if number == 0 else ""
+            raise UsageError(
+                f"epoch {number}: the last one recorded is {self.last}, and they go up{hint}."
+            )
+        kept = {
+            name: tensor.detach().to("cpu", copy=True).contiguous()
+            for name, tensor in weights.items()
+        }
+        self._history.note(int(number), values)
+        checkpoints = self.run.checkpoints
+        checkpoints.append(int(number), kept)
+        # tables first: rows of an epoch without a checkpoint do no harm, they are left out
+        self._history.write()
+        checkpoints.commit(int(number), {})
+
+    @property
+    def _closed(self) -> bool:
+        return self.run.info["state"] != "running"
+
+    def _close(self, state: str, error: str | None = None) -> None:
+        if self._closed:
+            return
+        config = self.run.config.copy()
+        config.trainer.epochs = max(1, self.last)
+        self.run.save_config(config)
+        self.run.update(state=state, error=error, finished=now())
+        self._held.close()
+
+
+def _inputs(x: Any, y: Any, inputs: int | None, p: Any, seed: int) -> Dataset:
+    try:
+        return inputs_of(measured_split(x, y, inputs=inputs, p=p, seed=seed))
+    except UsageError:
+        raise
+    except ValueError as error:
+        raise UsageError(f"{error}.".replace("train.", "")) from error
+
+
+def _check_network(network: nn.Module, dataset: Dataset, seed: int) -> None:
+    if not has_channels(network):
+        raise UsageError(
+            f"{type(network).__name__} has no noise channel, without which I(X;T) says nothing: "
+            "put them in with\nib_runner.networks.with_noise(network, beta=0.1, after=nn.ReLU), "
+            "and train that network."
+        )
+    if not network.state_dict():
+        raise UsageError(f"{type(network).__name__} has no weights to record.")
+    try_measuring(network, dataset, seed)
+
+
+def _check_factory(factory: str, arguments: Mapping[str, Any], network: nn.Module) -> None:
+    """Build the network again, as the command line will, and compare."""
+    module, _, name = factory.rpartition(".")
+    try:
+        with torch.random.fork_rng(devices=[]):
+            built = getattr(import_module(module), name)(**arguments)
+    except (ImportError, AttributeError, ValueError, TypeError) as error:
+        raise UsageError(f"factory={factory}: cannot build the network: {error}") from error
+    if not isinstance(built, nn.Module):
+        raise UsageError(f"factory={factory}: it makes a {type(built).__name__}, no nn.Module.")
+    _check_weights(network, built.state_dict(), f"factory={factory}")
+    if not has_channels(built):
+        raise UsageError(f"factory={factory}: its network has no noise channels.")
+
+
+def _check_weights(network: nn.Module, weights: Mapping[str, Any], what: str) -> None:
+    """Raise ``UsageError`` where ``weights`` are not of the names and shapes of ``network``'s."""
+    own = network.state_dict()
+    missing, foreign = sorted(own.keys() - weights.keys()), sorted(weights.keys() - own.keys())
+    if missing or foreign:
+        words = [f"it lacks {missing[0]}"] * bool(missing)
+        words += [f"{foreign[0]} is none of the network's"] * bool(foreign)
+        raise UsageError(f"{what}: weights of another network: {', and '.join(words)}.")
+    for name, tensor in own.items():
+        shape = getattr(weights[name], "shape", None)
+        if shape != tensor.shape:
+            raise UsageError(
+                f"{what}: weights of another network: {name} has shape "
+                f"{None if shape is None else list(shape)}, the network's {list(tensor.shape)}."
+            )
+
+
+def _new_folder(above: Path) -> Path:
+    """A new folder, named by the time, that is nobody else's."""
+    make_folder(above)
+    while True:
+        path = above / datetime.now().strftime("%Y-%m-%d_%H-%M-%S.%f")
+        if not path.exists():
+            make_folder(path)
+            return path
