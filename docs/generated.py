@@ -1,0 +1,90 @@
+"""Parts of pages that the program itself says: a mkdocs hook.
+
+A line ``<!-- made: NAME ARGUMENTS -->`` becomes what function ``NAME`` makes of the arguments.
+"""
+
+import csv
+import json
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+MADE = re.compile(r"^<!-- made: (\w+) ?(.*?) -->$", re.MULTILINE)
+
+
+def on_page_markdown(markdown, **_):
+    """What mkdocs calls for every page."""
+    return MADE.sub(lambda match: PARTS[match[1]](*match[2].split()), markdown)
+
+
+def stages():
+    """A row for each stage of the command line."""
+    from ib_runner.stages.stage import stages
+
+    rows = [[f"`{name}`", stage.summary] for name, stage in stages().items()]
+    return _table(["stage", "does"], rows)
+
+
+def group(name):
+    """The entries of a configuration group, each as its YAML, comments included."""
+    parts = []
+    for path in sorted((ROOT / "conf" / name).glob("*.yaml")):
+        text = path.read_text(encoding="utf-8").rstrip()
+        parts.append(f"#### `{name}={path.stem}`\n\n```yaml\n{text}\n```")
+    return "\n\n".join(parts)
+
+
+def yaml(name):
+    """One file of ``conf/``."""
+    return f"```yaml\n{(ROOT / 'conf' / name).read_text(encoding='utf-8').rstrip()}\n```"
+
+
+def experiments():
+    """A row for each experiment: what its YAML says in its first comment."""
+    rows = []
+    for path in sorted((ROOT / "conf" / "exp").glob("*.yaml")):
+        comments = re.findall(r"^# (?!@package)(.*)$", path.read_text(encoding="utf-8"), re.M)
+        rows.append([f"`+exp={path.stem}`", comments[0] if comments else ""])
+    return _table(["experiment", "what it is"], rows)
+
+
+def tables():
+    """The columns of every table, from the schema."""
+    from ib_runner.tables.schema import TABLES
+
+    parts = []
+    for name, columns in TABLES.items():
+        rows = [
+            [f"`{column}`", str(one.type), one.unit or "", "key" if one.key else ""]
+            for column, one in columns.items()
+        ]
+        parts.append(f"### `{name}`\n\n{_table(['column', 'type', 'unit', ''], rows)}")
+    return "\n\n".join(parts)
+
+
+def statuses():
+    """What a row's status says."""
+    from ib_runner.information import Status
+
+    return _table(["status", "meaning"], [[f"`{one.value}`", one.sentence] for one in Status])
+
+
+def result(name):
+    """``results/NAME.csv`` as a table, and what made it, from ``results/NAME.json``."""
+    with (ROOT / "results" / f"{name}.csv").open(encoding="utf-8", newline="") as file:
+        head, *rows = csv.reader(file)
+    made = json.loads((ROOT / "results" / f"{name}.json").read_text(encoding="utf-8"))
+    facts = "; ".join(f"{key}: {value}" for key, value in made.items())
+    return f"{_table(head, rows)}\n\n*{facts}* (`results/{name}.csv`)"
+
+
+def _table(head, rows):
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(_cell(one) for one in line) + " |" for line in lines)
+
+
+def _cell(text):
+    return str(text).replace("|", "\\|").replace("\n", " ")
+
+
+PARTS = {one.__name__: one for one in (stages, group, yaml, experiments, tables, statuses, result)}

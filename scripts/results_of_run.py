@@ -1,0 +1,59 @@
+"""Figures for the documentation, from a measured run: ``results/NAME.csv`` and what made it.
+
+    python scripts/results_of_run.py run=RUN name=NAME [epochs=0,10,100]
+
+A row for each of the epochs (three, evenly spaced on a logarithmic axis, if none are named) with
+I(X;T) of every layer and its certified interval; beside it, in ``NAME.json``, how many intervals
+there are and how wide, and the run's experiment, seed, revision, machine and date.
+"""
+
+import csv
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from ib_runner.report.reduce import spread
+from ib_runner.report.source import read_source
+
+RESULTS = Path(__file__).resolve().parents[1] / "results"
+
+
+def main(run: str, name: str, epochs: str = "") -> None:
+    source = read_source(run)
+    rows = source.tables["mutual_information"].query("method == 'coupled'")
+    about_x = rows[rows["target"] == "x"]
+    measured = np.unique(about_x["epoch"])
+    chosen = [int(one) for one in epochs.split(",") if one] or spread(measured, 3).tolist()
+    layers = sorted(about_x["layer"].unique())
+    RESULTS.mkdir(exist_ok=True)
+    with (RESULTS / f"{name}.csv").open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["epoch", *(f"I(X;T_{layer}) [lower, upper], nats" for layer in layers)])
+        for epoch in chosen:
+            at = about_x[about_x["epoch"] == epoch].set_index("layer")
+            cells = [
+                f"{at.mi[one]:.3f} [{at.lower[one]:.3f}, {at.upper[one]:.3f}]" for one in layers
+            ]
+            writer.writerow([epoch, *cells])
+    width = rows["upper"] - rows["lower"]
+    facts, git = source.facts, source.facts.get("git", {})
+    made = {
+        "command": f"scripts/results_of_run.py name={name}",
+        "experiment": facts["experiment"],
+        "seed": facts["seed"],
+        "epochs trained": int(source.tables["training"]["epoch"].max()),
+        "intervals": len(rows),
+        "median width (nats)": round(float(width.median()), 4),
+        "largest width (nats)": round(float(width.max()), 4),
+        "revision": git.get("revision"),
+        "machine": f"{facts.get('platform')}, {facts.get('threads')} threads",
+        "date": str(facts.get("finished"))[:10],
+    }
+    text = json.dumps(made, indent=2, ensure_ascii=False)
+    (RESULTS / f"{name}.json").write_text(text + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(**dict(word.split("=", 1) for word in sys.argv[1:]))

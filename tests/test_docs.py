@@ -1,0 +1,95 @@
+"""README and documentation: code that runs, commands that exist, figures that have a source."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ib_runner.stages.stage import stages
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+#: stands above a block that needs what is not there: a run of the reader's, say
+NOT_RUN = "<!-- not run: "
+
+
+def blocks(page, kind):
+    found = re.finditer(r"(?:^(<!--.*?-->)\n)?^```(\w*)\n(.*?)^```$", page.read_text(), re.M | re.S)
+    return [
+        (above or "", code) for above, name, code in (m.groups() for m in found) if name == kind
+    ]
+
+
+def with_python():
+    return [
+        page
+        for page in PAGES
+        if any(not above.startswith(NOT_RUN) for above, _ in blocks(page, "python"))
+    ]
+
+
+@pytest.mark.parametrize("page", with_python(), ids=lambda page: page.stem)
+def test_python_on_pages_runs(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names = {"__name__": "page"}
+    for above, code in blocks(page, "python"):
+        if above.startswith(NOT_RUN):
+            compile(code, str(page), "exec")
+        else:
+            exec(compile(code, str(page), "exec"), names)
+
+
+def test_commands_on_pages_exist():
+    known = set(stages())
+    lines = [
+        (page.name, line)
+        for page in PAGES
+        for _, code in blocks(page, "sh")
+        for line in code.splitlines()
+        if re.search(r"\bib-run ", line)
+    ]
+    assert lines
+    for page, line in lines:
+        word = re.search(r"\bib-run (\S+)", line)[1]
+        assert word in known | {"--help"}, f"{page}: {line}"
+
+
+def test_readme_is_short():
+    lines = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
+    assert len(lines) <= 120
+    assert max(map(len, lines)) <= 120
+
+
+def test_figures_of_the_readme_come_from_results():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    made = json.loads((ROOT / "results" / "szt_tanh_300.json").read_text(encoding="utf-8"))
+    assert f"{made['intervals']} certified intervals" in text
+    assert f"{made['median width (nats)']:.3f} nats wide in the median" in text
+    assert f"{made['largest width (nats)']:.3f} at most" in text
+
+
+def test_every_result_says_what_made_it():
+    results = sorted((ROOT / "results").glob("*.csv"))
+    assert results
+    for path in results:
+        made = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+        assert {"command", "revision", "machine", "date"} <= made.keys(), path
+
+
+@pytest.mark.slow
+def test_the_site_builds_strictly(tmp_path):
+    pytest.importorskip("material", reason="pip install 'ib-run[docs]'")
+    done = subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(tmp_path / "site")],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    tables = (tmp_path / "site" / "reference" / "tables" / "index.html").read_text()
+    assert "mutual_information" in tables
+    assert "made:" not in tables
