@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
+from torch import Tensor
 
 from ib_runner.errors import UsageError
 from ib_runner.runs.atomic import make_folder
@@ -62,6 +63,6 @@ def _number(name: str, value: Any) -> float | None:
     if value is None:
         return None
     try:
-        return float(value)
+        return float(value.detach() if isinstance(value, Tensor) else value)
     except (TypeError, ValueError, RuntimeError) as error:
         raise UsageError(f"{name}={value!r}: a number is needed.") from error

@@ -31,7 +31,11 @@ def recorded(network, tmp_path, epochs=3, **keywords):
         kept.append({k: v.clone() for k, v in network.state_dict().items()})
         for _ in range(epochs):
             loss = train_once(network)
-            recorder.epoch(train_loss=loss, test_accuracy=0.5, temperature=torch.tensor(2.0))
+            recorder.epoch(
+                train_loss=loss,
+                test_accuracy=0.5,
+                temperature=torch.tensor(2.0, requires_grad=True),
+            )
             kept.append({k: v.clone() for k, v in network.state_dict().items()})
     return recorder.run, kept
 

@@ -117,6 +117,13 @@ def test_information_and_losses_are_the_tables(opened, run):
     assert drawn == test.loc[list(drawn)].to_dict()
 
 
+def test_the_ceiling_is_drawn(opened, run):
+    h_x = table(run, "layers").query("layer == 0")["h_x"].item()
+    (line,) = [one for one in opened.traces("information-x") if one["name"] == "H(X)"]
+    assert set(line["y"]) == {h_x}
+    assert f"H(X) = {h_x:.5g} nats" in opened.page.inner_text("#summary")
+
+
 def test_hovering_tells_interval_and_status(opened, run):
     (trace,) = [
         one

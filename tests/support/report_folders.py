@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from fake_tables import FakeTables, fake_tables
+from fake_tables import FakeTables, fake_layers, fake_tables
 
 from ib_runner.tables.files import write_table
 from ib_runner.tables.schema import Column
@@ -27,7 +27,7 @@ def run_folder(path: Path, tables: FakeTables | None = None) -> Path:
 
 
 def run_tables() -> FakeTables:
-    """``fake_tables`` with I(Y;T), too, and findings."""
+    """``fake_tables`` with I(Y;T), facts and findings."""
     tables = fake_tables(LAST)
     about_x = tables["mutual_information"]
     share = H_Y / about_x["mi"].max()
@@ -37,6 +37,7 @@ def run_tables() -> FakeTables:
     both = pd.concat([about_x, about_y], ignore_index=True)
     both.loc[both["layer"] == 1, "status"] = "saturated"
     tables["mutual_information"] = both
+    tables["layers"] = fake_layers()
     tables["findings"] = pd.DataFrame(
         {
             "finding": ["compression", "rise", "first_peak"],
@@ -80,6 +81,8 @@ def sweep_folder(path: Path, betas=(0.005, 0.05), seeds=(0, 1, 2)) -> Path:
 
 
 def _moved(frame: pd.DataFrame, beta: float, seed: int) -> pd.DataFrame:
+    if "n_inputs" in frame:  # facts: the noise that the run was trained with
+        return frame.assign(beta=frame["beta"].where(frame["beta"].isna(), beta))
     if "mi" not in frame:
         return frame
     lower = {name: frame[name] - 0.1 * seed - beta for name in ("mi", "lower", "upper")}
