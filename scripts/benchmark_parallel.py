@@ -18,7 +18,7 @@ from omegaconf import OmegaConf
 from ib_runner import cli, open_run
 from ib_runner.measurements.epochs import log_spaced
 from ib_runner.runs.folder import Run
-from ib_runner.stages.measure_epoch import EpochTask, Measured
+from ib_runner.stages.measure_epoch import Chosen, EpochTask, Measured
 from ib_runner.stages.measure_processes import in_processes
 
 
@@ -41,8 +41,8 @@ def tasks_of(run: Run, epochs: Sequence[int]) -> list[EpochTask]:
     """What `measure` would do for ``epochs``, without the paper's slow estimator."""
     config = OmegaConf.merge(run.config, {"measure": {"methods": ["coupled"]}})
     path, settings = str(run.path.resolve()), OmegaConf.to_yaml(config, resolve=True)
-    names = ("mutual_information", "binned_entropy")
-    return [OneThread(path, (), settings, names, tuple(epochs), epoch) for epoch in epochs]
+    made = (Chosen("mutual_information"), Chosen("binned_entropy"))
+    return [OneThread(path, (), settings, made, epoch) for epoch in epochs]
 
 
 def seconds(tasks: Sequence[EpochTask], workers: int) -> float:

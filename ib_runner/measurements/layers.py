@@ -15,7 +15,7 @@ from ib_runner.networks.inputs import fitted
 from ib_runner.networks.ranges import activation_ranges
 
 #: inputs of the passes that find out what the layers are
-_FEW = 2
+FEW = 2
 
 
 def layers_table(network: nn.Module, inputs: Split, name: str) -> pd.DataFrame:
@@ -37,7 +37,7 @@ def layers_table(network: nn.Module, inputs: Split, name: str) -> pd.DataFrame:
 
 def channel_rows(network: nn.Module, x: Tensor) -> list[dict[str, Any]]:
     """Of each noise channel, in forward order, what is known without the other inputs of ``x``."""
-    few = fitted(network, as_inputs(x[:_FEW]))
+    few = fitted(network, as_inputs(x[:FEW]))
     found = zip(
         channels(network, few),
         hidden_layers(network, few, noise=False),

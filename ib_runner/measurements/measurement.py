@@ -55,6 +55,19 @@ class Remarks(Protocol):
 
 
 @runtime_checkable
+class OfSeveralMethods(Protocol):
+    """A measurement by several methods, slow ones of which are made at fewer epochs."""
+
+    def methods_by_epoch(self, epochs: Sequence[int]) -> Mapping[int, tuple[str, ...]]:
+        """The methods for each of ``epochs``, which are all that are measured."""
+        ...
+
+    def by(self, methods: Sequence[str]) -> Measurement:
+        """The same measurement, by ``methods`` alone."""
+        ...
+
+
+@runtime_checkable
 class Summary(Protocol):
     """A measurement made once a run, from tables that other measurements wrote."""
 

@@ -1,5 +1,6 @@
 """I(X;T_ℓ), and I(Y;T_ℓ) if asked for, of every hidden layer, by one or several methods."""
 
+import copy
 from collections.abc import Sequence
 from dataclasses import asdict, fields
 from itertools import product
@@ -11,15 +12,15 @@ from ib_runner.information.layers import estimate_what_can_be, layers_left_out
 from ib_runner.information.methods.registry import METHODS
 from ib_runner.information.task import Settings
 from ib_runner.measurements.epochs import log_spaced
-from ib_runner.measurements.measurement import LayersFailedError, cause, rows
+from ib_runner.measurements.measurement import EveryEpoch, LayersFailedError, cause, rows
 from ib_runner.measurements.snapshot import Snapshot
 from ib_runner.networks.noise import at_noise_level
 
 
-class MutualInformation:
+class MutualInformation(EveryEpoch):
     """``methods`` are names of ``information.estimate_layers``; ``targets`` are x, y.
 
-    ``sparse_methods`` run at ``sparse_epochs`` log-spaced epochs only, being slow: the paper's
+    ``sparse_methods`` are for ``sparse_epochs`` log-spaced epochs only, being slow: the paper's
     estimator is there to be compared with, at a few epochs. Layers that a method is not for have
     no row of it. ``betas``: the noise levels to measure at, None: the network's own. ``sizes`` are
     those of ``Settings``.
@@ -48,7 +49,6 @@ class MutualInformation:
         self.sparse_epochs = sparse_epochs
         self.betas = betas
         self.sizes = {name: size for name, size in sizes.items() if size is not None}
-        self._sparse: set[int] = set()
 
     def remarks(self, network: nn.Module, x: Tensor) -> list[str]:
         """A sentence for each method that is not for all layers of ``network``."""
@@ -60,9 +60,17 @@ class MutualInformation:
             if layers
         ]
 
-    def select(self, epochs: Sequence[int]) -> Sequence[int]:
-        self._sparse = set(log_spaced([epoch for epoch in epochs if epoch > 0], self.sparse_epochs))
-        return epochs
+    def methods_by_epoch(self, epochs: Sequence[int]) -> dict[int, tuple[str, ...]]:
+        """All methods at a few log-spaced ones of ``epochs``, at the others those not sparse."""
+        few = set(log_spaced([epoch for epoch in epochs if epoch > 0], self.sparse_epochs))
+        dense = tuple(one for one in self.methods if one not in self.sparse_methods)
+        return {epoch: tuple(self.methods) if epoch in few else dense for epoch in epochs}
+
+    def by(self, methods: Sequence[str]) -> "MutualInformation":
+        """The same measurement, by ``methods`` alone."""
+        one = copy.copy(self)
+        one.methods = list(methods)
+        return one
 
     def __call__(self, snapshot: Snapshot) -> pd.DataFrame:
         networks = [snapshot.network]
@@ -70,8 +78,6 @@ class MutualInformation:
             networks = [at_noise_level(snapshot.network, beta) for beta in self.betas]
         estimates, causes = [], []
         for method, network in product(self.methods, networks):
-            if method in self.sparse_methods and snapshot.epoch not in self._sparse:
-                continue
             found, errors = estimate_what_can_be(
                 network,
                 snapshot.inputs.x,

@@ -10,7 +10,13 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 
 from ib_runner.errors import UsageError, raise_interruption_behind
-from ib_runner.measurements.measurement import LayersFailedError, Measurement, cause, table_of
+from ib_runner.measurements.measurement import (
+    LayersFailedError,
+    Measurement,
+    OfSeveralMethods,
+    cause,
+    table_of,
+)
 from ib_runner.measurements.snapshot import Snapshot
 from ib_runner.runs.folder import Run
 from ib_runner.tables.files import check_rows
@@ -48,18 +54,46 @@ class Measured:
 
 
 @dataclass(frozen=True)
-class EpochTask:
-    """All measurements ``names`` of one epoch. One that fails does not stop the others.
+class Chosen:
+    """The measurement ``name``, for one epoch: all of it, or its ``methods`` alone."""
 
-    ``run`` is the folder, ``settings`` the configuration as YAML, and ``epochs`` are all that are
-    measured, from which each measurement selects its own.
+    name: str
+    methods: tuple[str, ...] | None = None
+
+
+def chosen(
+    measurements: Mapping[str, Measurement], epochs: Sequence[int]
+) -> dict[int, tuple[Chosen, ...]]:
+    """Which of ``measurements`` are made at each of ``epochs``, which are all that are measured.
+
+    Raises ``UsageError`` for a user's own measurement that fails to select its epochs.
+    """
+    found: dict[int, list[Chosen]] = {epoch: [] for epoch in epochs}
+    for name, measurement in measurements.items():
+        try:
+            selected = set(measurement.select(epochs))
+        except UsageError:
+            raise
+        except Exception as error:
+            raise UsageError(f"measurement.{name}: selecting epochs: {cause(error)}") from error
+        several = isinstance(measurement, OfSeveralMethods)
+        methods = measurement.methods_by_epoch(epochs) if several else {}
+        for epoch in selected & found.keys():
+            found[epoch].append(Chosen(name, methods.get(epoch)))
+    return {epoch: tuple(made) for epoch, made in found.items()}
+
+
+@dataclass(frozen=True)
+class EpochTask:
+    """The measurements ``chosen`` for one epoch. One that fails does not stop the others.
+
+    ``run`` is the folder, ``settings`` the configuration as YAML.
     """
 
     run: str
     allow_targets: tuple[str, ...]
     settings: str
-    names: tuple[str, ...]
-    epochs: tuple[int, ...]
+    chosen: tuple[Chosen, ...]
     epoch: int
 
     def __call__(self, threads: int) -> Measured:
@@ -87,12 +121,14 @@ class EpochTask:
     def _measured(self, snapshot: Snapshot, measurements: Mapping[str, Measurement]) -> Measured:
         frames: dict[str, list[pd.DataFrame]] = {}
         failures = []
-        for name in self.names:
-            frame, failed = _measure(name, measurements[name], snapshot, self.epochs)
+        tables = {}
+        for one in self.chosen:
+            table = table_of(measurements[one.name])
+            tables[table.name] = table
+            frame, failed = _measure(one, measurements[one.name], snapshot)
             failures += failed
             if len(frame):
-                frames.setdefault(measurements[name].table, []).append(frame)
-        tables = {measurements[name].table: table_of(measurements[name]) for name in self.names}
+                frames.setdefault(table.name, []).append(frame)
         together = {name: _together(tables[name], made) for name, made in frames.items()}
         return Measured(self.run, self.epoch, together, tuple(failures))
 
@@ -107,13 +143,14 @@ def _opened(
 
 
 def _measure(
-    name: str, measurement: Measurement, snapshot: Snapshot, epochs: Sequence[int]
+    one: Chosen, measurement: Measurement, snapshot: Snapshot
 ) -> tuple[pd.DataFrame, list[Failure]]:
-    """The rows of one measurement, none if it is not for this epoch, and what failed."""
-    epoch, failures = snapshot.epoch, []
+    """The rows of one measurement, and what failed."""
+    epoch, name, failures = snapshot.epoch, one.name, []
+    if one.methods is not None:
+        assert isinstance(measurement, OfSeveralMethods)
+        measurement = measurement.by(one.methods)
     try:
-        if epoch not in set(measurement.select(epochs)):
-            return pd.DataFrame(), []
         try:
             frame = measurement(snapshot)
         except LayersFailedError as error:

@@ -11,13 +11,14 @@ from omegaconf import DictConfig, OmegaConf
 
 from ib_runner.config.builder import for_runs
 from ib_runner.errors import IbRunError, MeasurementFailedError, UsageError
+from ib_runner.measurements.layers import FEW, channel_rows
 from ib_runner.measurements.measurement import Remarks, Summary, table_of
 from ib_runner.runs.folder import Run
 from ib_runner.runs.log import log_to, logger
 from ib_runner.runs.parts import Parts
 from ib_runner.stages.context import record_layers, tables_of
 from ib_runner.stages.epochs import epochs_to_measure
-from ib_runner.stages.measure_epoch import EpochTask, Failure, Measured
+from ib_runner.stages.measure_epoch import EpochTask, Failure, Measured, chosen
 from ib_runner.tables.files import replace_rows, write_table
 from ib_runner.tables.schema import Table
 from ib_runner.tables.settings import fingerprint, settings_metadata, settings_of
@@ -42,6 +43,8 @@ class MeasuredRun:
         self.error: IbRunError | None = None
         self._measurements = for_runs(run.builder(config).measurements())
         self._names = _measured_at_this_noise(config, run, self._measurements)
+        made = {name: self._measurements[name] for name in self._names}
+        self._chosen = chosen(made, self.epochs)
         self._failures: list[Failure] = []
         self._came: set[int] = set()
         self._held = ExitStack()
@@ -74,10 +77,10 @@ class MeasuredRun:
     def todo(self) -> list[EpochTask]:
         """A task for each epoch that has no whole part yet."""
         settings = OmegaConf.to_yaml(self.config, resolve=True)
-        names, epochs, done = tuple(self._names), tuple(self.epochs), self._parts.done
+        done = self._parts.done
         return [
-            EpochTask(self.name, self.run.allow_targets, settings, names, epochs, epoch)
-            for epoch in epochs
+            EpochTask(self.name, self.run.allow_targets, settings, made, epoch)
+            for epoch, made in self._chosen.items()
             if epoch not in done
         ]
 
@@ -171,17 +174,31 @@ def _measured_at_this_noise(
 ) -> list[str]:
     """The measurements to make: all, or at another noise level those whose rows name it."""
     measurements = {name: one for name, one in measurements.items() if not isinstance(one, Summary)}
-    trained, measured = (OmegaConf.select(c, "noise.beta") for c in (run.config, config))
-    if trained == measured:
+    if run.config.noise == config.noise:
+        return list(measurements)
+    own, measured = (_noise(run, one) for one in (run.config, config))
+    if own == measured:  # a network that chooses its noise itself
         return list(measurements)
     kept = [name for name, one in measurements.items() if "beta" in table_of(one).columns]
     logger.info(
-        "noise.beta = %s, trained with %s: measuring %s only, whose rows name the noise level",
-        measured,
-        trained,
+        "beta = %s, trained with %s: measuring %s only, whose rows name the noise level",
+        _named(measured),
+        _named(own),
         ", ".join(kept) or "nothing",
     )
     return kept
+
+
+def _noise(run: Run, config: DictConfig) -> list[tuple[float, float]]:
+    """β and p of each noise channel of the network that ``config`` makes of ``run``."""
+    network, few = run.network(run.epochs[0], config), run.dataset().all.x[:FEW]
+    return [(row["beta"], row["p"]) for row in channel_rows(network, few)]
+
+
+def _named(noise: Sequence[tuple[float, float]]) -> str:
+    """The noise levels β of layers, one where all have the same."""
+    betas = [f"{beta:g}" for beta, _ in noise]
+    return ", ".join(betas if len(set(betas)) > 1 else betas[:1])
 
 
 def _remark(config: DictConfig, run: Run, measurements: Sequence[Any]) -> None:

@@ -20,10 +20,12 @@ from ib_runner.measurements.representation import Representation
 from ib_runner.measurements.snapshot import Snapshot
 from ib_runner.networks import DropoutNoise, GaussianNoise, NoNoise
 from ib_runner.networks.cnn import CNN
+from ib_runner.stages.measure_epoch import Chosen, chosen
 from ib_runner.tables.files import write_table
 from ib_runner.tables.schema import TABLES
 
 N = 60
+EPOCHS = [0, 1, 3, 9]
 
 
 def snapshot(beta=0.1, epoch=3, seed=0):
@@ -48,7 +50,6 @@ def all_measurements():
 
 @pytest.mark.parametrize("measurement", all_measurements(), ids=lambda one: one.table)
 def test_rows_fit_the_table_and_depend_on_seed_and_epoch_alone(measurement, tmp_path):
-    measurement.select([3])
     rows = measurement(snapshot())
     write_table(tmp_path / "t", rows, measurement.table)  # columns and unique keys
     assert (rows.epoch == 3).all()
@@ -118,6 +119,13 @@ def test_a_network_that_names_its_layers_is_measured_there_without_noise():
     assert not DistanceHistogram(bins=5)(one).noise.any()
 
 
+def test_bins_of_ten_beta_need_gaussian_noise():
+    noiseless = snapshot(beta=0)
+    with pytest.raises(UsageError, match=r"bin_widths=null: that is 10 beta, and .* no Gaussian"):
+        BinnedEntropy(None)(noiseless)
+    assert set(BinnedEntropy([0.1])(noiseless).bin_width) == {0.1}
+
+
 def test_distances_at_chosen_epochs_only():
     measurement = DistanceHistogram(epochs=[8, 1, 500])
     assert measurement.select([0, 1, 2, 8, 9]) == [1, 8]
@@ -152,9 +160,20 @@ def test_representation_keeps_samples_labels_and_values():
 
 def test_slow_methods_run_at_a_few_epochs_only():
     measurement = MutualInformation(["coupled", "paper"], sparse_epochs=2, n_x=64, n_o=32, n_mc=2)
-    assert measurement.select([0, 1, 3, 9]) == [0, 1, 3, 9]
-    assert set(measurement(snapshot(epoch=3)).method) == {"coupled"}
-    assert set(measurement(snapshot(epoch=9)).method) == {"coupled", "paper"}
+    at = chosen({"information": measurement, "distances": DistanceHistogram(epochs=[3])}, EPOCHS)
+    every, few = Chosen("information", ("coupled",)), Chosen("information", ("coupled", "paper"))
+    assert at == {0: (every,), 1: (few,), 3: (every, Chosen("distances")), 9: (few,)}
+    assert set(measurement.by(["coupled"])(snapshot(epoch=3)).method) == {"coupled"}
+    assert set(measurement(snapshot(epoch=3)).method) == {"coupled", "paper"}  # left as it was
+
+
+def test_a_measurement_that_fails_to_select_its_epochs_is_named():
+    class Broken(DistanceHistogram):
+        def select(self, epochs):
+            raise KeyError("no such epoch")
+
+    with pytest.raises(UsageError, match=r"measurement.mine: selecting epochs: KeyError"):
+        chosen({"mine": Broken()}, EPOCHS)
 
 
 def test_layers_that_a_method_is_not_for_have_no_row_and_one_remark():

@@ -78,6 +78,41 @@ def test_noise_of_its_own_in_every_layer_reaches_figures_and_findings(run_of_its
     assert drawn == {"mutual_information", "binned_entropy", "noise_levels"}
 
 
+def test_noise_of_its_own_is_not_another_noise_level(run_of_its_own_noise):
+    run = run_of_its_own_noise
+    before = run.table("binned_entropy")
+    words = ["measure.epochs=[1]", "noise.beta=0.3", "measure.bin_widths=[0.25]"]
+    assert cli.main(["measure", f"run={run.path}", "allow_targets=[facts_network]", *words]) == 0
+    table = run.table("binned_entropy")
+    assert set(table.bin_width) == {*before.bin_width, 0.25}
+    assert set(table[table.bin_width == 0.25].epoch) == {1}
+    betas = run.table("mutual_information").groupby("layer").beta.unique()
+    assert [one.tolist() for one in betas] == [[0.05], [0.2]]
+
+
+def test_another_noise_level_is_measured_by_what_names_it(tmp_path, capsys):
+    run = train_tiny(tmp_path)
+    words = ["measure.epochs=[1]", "noise.beta=0.3", "measure.bin_widths=[0.25]"]
+    assert cli.main(["measure", f"run={run.path}", *words]) == 0
+    assert set(run.table("mutual_information").beta) == {0.3}
+    assert not run.table_path("binned_entropy").is_file()
+    logged = "beta = 0.3, trained with 0.1: measuring mutual_information only"
+    assert logged in capsys.readouterr().err
+
+
+def test_bins_of_ten_beta_are_refused_without_gaussian_noise(tmp_path, capsys):
+    words = [one for one in TINY_OWN if not one.startswith("noise.")]
+    noiseless = ["noise=none", "measure.measurements=[binned_entropy]", f"output_root={tmp_path}"]
+    assert cli.main(["train", *words, *noiseless]) == 0
+    (path,) = tmp_path.rglob("run.json")
+    run = Run(path.parent)
+    assert cli.main(["measure", f"run={run.path}", "measure.bin_widths=null"]) == 2
+    error = capsys.readouterr().err
+    assert "measure.bin_widths=null: stands for 10 times noise.beta, and there is no beta" in error
+    assert not run.table_path("binned_entropy").is_file()
+    assert cli.main(["measure", f"run={run.path}", "measure.bin_widths=[0.1]"]) == 0
+
+
 def test_measuring_with_other_settings_relabels_no_row(tmp_path):
     run = train_tiny(tmp_path)
     assert cli.main(["measure", f"run={run.path}", "measure.epochs=[0,1]"]) == 0
