@@ -21,6 +21,8 @@ class BinWidths:
 
     tables_needed = ("binned_entropy", "layers")
 
+    shows = "H(Bin(T)) at several bin widths, as of measure.bin_widths=[0.01,0.1]"
+
     def applies(self, tables: Tables, context: Context) -> bool:
         """Whether there is anything to compare."""
         return several_widths(tables("binned_entropy"))

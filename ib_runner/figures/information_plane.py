@@ -34,6 +34,8 @@ class InformationPlane:
 
     tables_needed = ("mutual_information", "layers")
 
+    shows = "I(Y;T) beside I(X;T), as of measurement.mutual_information.targets=[x,y]"
+
     def applies(self, tables: Tables, context: Context) -> bool:
         """Whether the information about Y was measured."""
         return len(about_both(tables("mutual_information"), facts(tables))) > 0

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -14,6 +15,8 @@ from ib_runner.figures.units import convert
 N_COLUMNS = 3
 #: entries of the legend in one row, in a figure of a column's width and of the page's
 MOST_ENTRIES = {COLUMN: 4, PAGE: 8}
+#: rows of the legend; of more lines, it names as many as fit into one
+MOST_ROWS = 3
 
 
 def layer_panels(
@@ -45,6 +48,10 @@ def layer_panels(
     for axes in grid.flat[len(layers) :]:
         axes.remove()
     handles, labels = grid[0, 0].get_legend_handles_labels()
+    if len(labels) > MOST_ROWS * MOST_ENTRIES[width]:
+        lines = f"{lines}, some of {len(labels)}"
+        shown = np.linspace(0, len(labels) - 1, MOST_ENTRIES[width]).round().astype(int)
+        handles, labels = [handles[k] for k in shown], [labels[k] for k in shown]
     figure.legend(
         handles,
         labels,

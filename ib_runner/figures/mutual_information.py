@@ -1,8 +1,11 @@
 """I(X;T_ℓ) over epochs with its certified interval (top of Fig. 5)."""
 
 from collections.abc import Sequence
+from typing import Any
 
+import numpy as np
 import pandas as pd
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -10,11 +13,19 @@ from matplotlib.patches import Patch
 
 from ib_runner.figures.epochs import draw_interval, epoch_axis, marker
 from ib_runner.figures.layers import layer_legend, layer_line, layer_name
-from ib_runner.figures.style import COLUMN, GREY, new_figure, styled
+from ib_runner.figures.style import COLUMN, GREY, colour, new_figure, styled
 from ib_runner.figures.units import convert
 from ib_runner.information.estimate import Status
 from ib_runner.selections.context import Context, Tables, facts
-from ib_runner.selections.information import BINNED, certified, exact, of_layer, pairwise, paper
+from ib_runner.selections.information import (
+    BINNED,
+    certified,
+    exact,
+    of_layer,
+    one_sided,
+    pairwise,
+    paper,
+)
 from ib_runner.tables.layers import Layers
 
 CROSS = {"marker": "x", "markersize": 4, "linestyle": "none", "zorder": 4}
@@ -25,16 +36,24 @@ ENTROPY = {"color": GREY, "linewidth": 0.8, "linestyle": ":", "zorder": 1}
 VACUOUS, IMPOSSIBLE = str(Status.VACUOUS.value), str(Status.IMPOSSIBLE.value)
 #: about values outside [0, H]
 RING = {"linestyle": "none", "marker": "o", "markersize": 9, "fillstyle": "none"}
+#: of intervals with one end alone: at the lower bound, pointing to where I(X;T) is, and the upper
+ONE_END = {"linestyle": "none", "markersize": 3.5, "zorder": 2.5}
+LOWER_ONLY, UPPER_ONLY = {"marker": "^", **ONE_END}, {"marker": "v", **ONE_END}
+#: share of the axis that a band must have to be seen beside the line in it
+SEEN = 0.015
 
 
 class MutualInformation:
     """A line and a band (the interval) for each layer; crosses are the paper's estimator,
-    with a ring where the value lies outside [0, H].
+    with a ring where the value lies outside [0, H]. Where only one end of the interval says
+    anything, a triangle stands there, and no line.
 
     Where they were measured: quadrature as a dashed line, the pairwise bounds as dotted ones.
     """
 
     tables_needed = ("mutual_information", "layers")
+
+    shows = "estimates of I(X;T), which needs Gaussian noise"
 
     def applies(self, tables: Tables, context: Context) -> bool:
         """Not to networks without Gaussian noise, whose information is vacuous."""
@@ -54,12 +73,12 @@ class MutualInformation:
 def draw_information(axes: Axes, table: pd.DataFrame, layers: Layers, context: Context) -> None:
     """I(X;T_ℓ) of every layer on ``axes``, with the epoch axis and H(X) as a dotted line."""
     n_layers = int(table["layer"].max())
-    for layer, rows in certified(table, layers).groupby("layer"):
-        style = layer_line(layer, n_layers)
-        mi, lower, upper = (convert(rows[name], context.unit) for name in ("mi", "lower", "upper"))
-        draw_interval(axes, rows["epoch"], lower, upper, color=style["color"], alpha=0.3)
-        axes.plot(rows["epoch"], mi, label=layer_name(layer), marker=marker(rows), **style)
-    handles = _draw_other_methods(axes, table, layers, context.unit)
+    rows = certified(table, layers)
+    handles = [_band(rows, layers)] if len(rows) else []
+    for layer, of_one in rows.groupby("layer"):
+        handles += _draw_layer(axes, of_one, layers, context, layer_line(layer, n_layers))
+    handles = list({one.get_label(): one for one in handles}.values())
+    handles += _draw_other_methods(axes, table, layers, context.unit)
     axes.axhline(convert(layers.h_x, context.unit), **ENTROPY)
     axes.set_ylim(bottom=0)
     axes.set_ylabel(rf"$I(X;T_\ell)$ [{context.unit}]")
@@ -71,9 +90,39 @@ def draw_information(axes: Axes, table: pd.DataFrame, layers: Layers, context: C
         axes.text(0.5, 0.5, f"no estimate: {reasons}", transform=axes.transAxes, ha="center")
 
 
+def _draw_layer(
+    axes: Axes, rows: pd.DataFrame, layers: Layers, context: Context, style: dict[str, Any]
+) -> list[Line2D]:
+    """One layer's line and band, and triangles where its intervals are one-sided; their keys."""
+    sides = one_sided(rows, layers)
+    whole = rows[["mi", "lower", "upper"]].copy()
+    whole.loc[sides != ""] = np.nan
+    mi, lower, upper = (convert(whole[name], context.unit) for name in whole)
+    epochs, name = rows["epoch"], layer_name(int(rows["layer"].iloc[0]))
+    alone = "." if (sides != "").any() else marker(rows)  # between gaps a line is not seen
+    draw_interval(axes, epochs, lower, upper, color=style["color"], alpha=0.3)
+    axes.plot(epochs, mi, label=name, marker=alone, **style)
+    keys = []
+    for side, look in (("lower", LOWER_ONLY), ("upper", UPPER_ONLY)):
+        ends = rows[sides == side]
+        if len(ends):
+            look = {"color": style["color"], **look}
+            axes.plot(ends["epoch"], convert(ends[side], context.unit), **look)
+            keys.append(Line2D([], [], label=f"{side} bound alone", **{**look, "color": GREY}))
+    return keys
+
+
+def _band(rows: pd.DataFrame, layers: Layers) -> Patch:
+    """The key's entry for the intervals in ``rows``."""
+    whole = rows[one_sided(rows, layers) == ""]
+    widest = (whole["upper"] - whole["lower"]).max()
+    hidden = ", thinner than lines" if widest < SEEN * layers.h_x else ""
+    return Patch(color=GREY, alpha=0.3, linewidth=0, label=f"certified 95 % interval{hidden}")
+
+
 def _draw_other_methods(axes: Axes, table: pd.DataFrame, layers: Layers, unit: str) -> list[Line2D]:
     """What was found beside the certified values; a line of the key for each kind."""
-    handles = []
+    handles, ringed = [], False
     for label, found, style in (
         ("paper's estimator", paper, CROSS),
         ("quadrature", exact, EXACT),
@@ -82,23 +131,24 @@ def _draw_other_methods(axes: Axes, table: pd.DataFrame, layers: Layers, unit: s
         rows = found(table, layers)
         for (layer, _), one in rows.groupby(["layer", "method"]):
             values = convert(one["mi"], unit)
-            look = {"color": layer_line(layer)["color"], "marker": marker(one), **style}
+            look = {"color": colour(layer - 1), "marker": marker(one), **style}
             axes.plot(one["epoch"], values, **look)
             cannot_be = one[one["status"] == IMPOSSIBLE]
-            values = convert(cannot_be["mi"], unit)
-            axes.plot(cannot_be["epoch"], values, **{"color": layer_line(layer)["color"], **RING})
+            if len(cannot_be):
+                values = convert(cannot_be["mi"], unit)
+                axes.plot(cannot_be["epoch"], values, **{"color": look["color"], **RING})
+                ringed = True
         if len(rows):
             handles.append(Line2D([], [], label=label, **{"color": GREY, **style}))
+    if ringed:
+        look = {**RING, "markersize": 6, "color": GREY}
+        handles.append(Line2D([], [], label="impossible: outside [0, $H(X)$]", **look))
     return handles
 
 
-def _key(axes: Axes, others: Sequence[Line2D]) -> None:
-    """What bands, other methods and the dotted line are; the colours have a legend of their own."""
-    handles = [
-        Patch(color=GREY, alpha=0.3, linewidth=0, label="certified 95 % interval"),
-        *others,
-        Line2D([], [], label="$H(X)$", **ENTROPY),
-    ]
+def _key(axes: Axes, drawn: Sequence[Artist]) -> None:
+    """What was ``drawn`` beside lines, and H(X); the colours have a legend of their own."""
+    handles = [*drawn, Line2D([], [], label="$H(X)$", **ENTROPY)]
     key = axes.legend(
         handles=handles, loc="best", borderaxespad=0.2, labelspacing=0.2, frameon=True
     )

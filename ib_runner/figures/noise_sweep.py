@@ -5,10 +5,11 @@ import pandas as pd
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter
 
 from ib_runner.figures.layer_panels import layer_panels
 from ib_runner.figures.layers import layer_legend, layer_line, layer_name
-from ib_runner.figures.over_runs import draw_band, over_seeds
+from ib_runner.figures.over_runs import QUARTILES, draw_band, over_seeds
 from ib_runner.figures.style import COLUMN, new_figure, styled
 from ib_runner.figures.units import convert
 from ib_runner.selections.changes import fall
@@ -17,8 +18,10 @@ from ib_runner.selections.information import best
 
 #: from few to much noise, without the yellow end that paper swallows
 NOISE_MAP, NOISE_RANGE = "viridis", (0.0, 0.85)
-#: relative shift of a layer's points along the axis of β, that bars do not overlap
-SHIFT = 0.02
+#: shift of a layer's points along the axis of β, as a share of its length, that bars do not overlap
+SHIFT = 0.008
+#: as many swept values have a number at their tick
+MOST_NUMBERS = 5
 
 
 class InformationByNoise:
@@ -54,7 +57,8 @@ class InformationByNoise:
 class CompressionByNoise:
     """The fall of I(X;T_ℓ) from its peak to the end against β, a line for each layer.
 
-    Bars: the certified interval of a single run, or the inter-quartile range over its seeds.
+    Bars: the certified interval of a single run, or the inter-quartile range over its seeds, as
+    the axis says.
     """
 
     tables_needed = ("mutual_information", "layers")
@@ -66,18 +70,22 @@ class CompressionByNoise:
         context = next(iter(runs.contexts.values()))
         figure = new_figure(COLUMN, 2.3)
         axes = figure.subplots()
-        layers = np.unique(table["layer"])
+        layers, betas = np.unique(table["layer"]), np.unique(table["trained"])
+        shift = SHIFT * (np.log(betas[-1] / betas[0]) or 1.0)
+        bars = set()
         for layer in layers:
-            falls = convert(_falls(table[table["layer"] == layer]), context.unit)
+            falls = _falls(table[table["layer"] == layer])
             if len(falls):
-                _draw_falls(axes, falls, int(layer), SHIFT * (layer - layers.mean()))
+                bars |= set(falls.pop("bar"))
+                factor = float(np.exp(shift * (layer - layers.mean())))
+                _draw_falls(axes, convert(falls, context.unit), int(layer), factor)
         if not axes.containers:
             axes.text(0.5, 0.5, "a fall needs two measured epochs", ha="center", va="center")
             axes.set_axis_off()
             return figure
-        axes.set_xscale("log")
+        _beta_axis(axes, betas)
         axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]))
-        axes.set_xlabel(r"noise $\beta$")
+        axes.set_xlabel(rf"noise $\beta$ (bars: {', '.join(sorted(bars))})")
         axes.set_ylabel(f"fall of $I(X;T_\\ell)$, peak to end [{context.unit}]")
         layer_legend(axes)
         return figure
@@ -118,23 +126,50 @@ def _falls(rows: pd.DataFrame) -> pd.DataFrame:
             continue
         middles = [one.middle for one in falls]
         if len(falls) == 1:
-            low, high = falls[0].low, falls[0].high
+            low, high, bar = falls[0].low, falls[0].high, "certified interval"
         else:
-            low, high = np.quantile(middles, (0.25, 0.75))
-        found.append({"beta": beta, "low": low, "middle": np.median(middles), "high": high})
-    return pd.DataFrame(found, columns=["beta", "low", "middle", "high"]).set_index("beta")
+            low, high = np.quantile(middles, QUARTILES)
+            bar = "quartiles over seeds"
+        middle = np.median(middles)
+        found.append({"beta": beta, "low": low, "middle": middle, "high": high, "bar": bar})
+    return pd.DataFrame(found, columns=["beta", "low", "middle", "high", "bar"]).set_index("beta")
 
 
-def _draw_falls(axes: Axes, falls: pd.DataFrame, layer: int, shift: float) -> None:
+def _beta_axis(axes: Axes, betas: np.ndarray) -> None:
+    """A logarithmic axis with a tick at every swept value and numbers that don't overlap."""
+    axes.set_xscale("log")
+    axes.set_xlim(betas[0] / 2, betas[-1] * 2) if len(betas) == 1 else axes.margins(x=0.06)
+    numbered = apart(betas, MOST_NUMBERS)
+    axes.xaxis.set_major_locator(FixedLocator(numbered))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda beta, _: f"{beta:.3g}"))
+    axes.xaxis.set_minor_locator(FixedLocator([beta for beta in betas if beta not in numbered]))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+
+
+def apart(betas: np.ndarray, most: int) -> list[float]:
+    """At most ``most`` of the sorted ``betas``, the first and the last among them, that are as far
+    from each other on a logarithmic axis as that many numbers need.
+    """
+    room = np.log(betas[-1] / betas[0]) / most
+    chosen = [float(betas[0])]
+    for beta in betas[1:-1]:
+        if min(np.log(beta / chosen[-1]), np.log(betas[-1] / beta)) >= room:
+            chosen.append(float(beta))
+    return chosen if len(betas) == 1 else [*chosen, float(betas[-1])]
+
+
+def _draw_falls(axes: Axes, falls: pd.DataFrame, layer: int, factor: float) -> None:
+    """One layer's falls by β, its points shifted by ``factor``."""
     below, above = falls["middle"] - falls["low"], falls["high"] - falls["middle"]
+    line = layer_line(layer)
     axes.errorbar(
-        falls.index * (1 + shift),
+        falls.index * factor,
         falls["middle"],
         yerr=[below.clip(lower=0), above.clip(lower=0)],
-        color=layer_line(layer)["color"],
+        color=line["color"],
         label=layer_name(layer),
         marker="o",
-        markersize=3,
+        markersize=2 + line["linewidth"],  # layers that coincide show as rings
         linewidth=1.0,
         elinewidth=1.0,
         capsize=2,

@@ -10,6 +10,8 @@ from ib_runner.selections.context import Runs, Tables
 
 #: edges of the band: the inter-quartile range
 QUARTILES = (0.25, 0.75)
+#: swept values that the paper has a letter for
+SYMBOLS = {"noise.beta": r"$\beta$", "regularizer.alpha": r"$\alpha$"}
 
 
 def seed_groups(tables: Tables, runs: Runs) -> dict[tuple[object, ...], list[str]]:
@@ -27,10 +29,15 @@ def group_name(keys: tuple[str, ...], values: tuple[object, ...]) -> str:
     """How a group is called: an experiment by its name, other values with their key."""
     apart = [key for key in keys if key != "seed"]
     names = [
-        str(value) if key == "exp" else f"{key} = {value}"
+        str(value) if key == "exp" else f"{SYMBOLS.get(key, key)} = {value}"
         for key, value in zip(apart, values, strict=True)
     ]
     return ", ".join(names)
+
+
+def spread_of(count: int) -> str:
+    """What is drawn of a group of ``count`` runs that differ in their seed, in words."""
+    return "1 seed" if count == 1 else f"{count} seeds"
 
 
 def over_seeds(rows: pd.DataFrame, column: str, x: str = "epoch") -> pd.DataFrame:

@@ -11,13 +11,15 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import LinearLocator, NullFormatter
 
 from ib_runner.figures.epochs import marked_epochs
-from ib_runner.figures.style import CLASSES, COLUMN, colour, new_figure, styled
+from ib_runner.figures.style import CLASSES, COLUMN, colour, entries_a_row, new_figure, styled
 from ib_runner.selections.context import Context, Tables, facts
 from ib_runner.selections.information import layer_number
 from ib_runner.tables.layers import Layers
 
 N_MARKS = 4
 AZIMUTHS = (-58.0, 32.0)
+#: inches of one class in the legend
+ENTRY = 0.6
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
@@ -85,7 +87,7 @@ def _in_three_dimensions(clouds, last):
         return clouds, "unit"
     mean = clouds[last].mean(0)
     directions = np.linalg.svd(clouds[last] - mean, full_matrices=False)[2][:3]
-    return {epoch: (cloud - mean) @ directions.T for epoch, cloud in clouds.items()}, "component"
+    return {epoch: (cloud - mean) @ directions.T for epoch, cloud in clouds.items()}, "PC"
 
 
 def _limits(clouds, bounds: tuple[float, float] | None) -> tuple[float, float]:
@@ -151,6 +153,7 @@ def class_legend(figure: Figure | SubFigure, labels: np.ndarray, title: str | No
         title=title,
         title_fontsize=7,
         loc="outside lower center",
-        ncols=len(labels),
+        ncols=min(len(labels), entries_a_row(figure, ENTRY)),
         handletextpad=0.1,
+        columnspacing=0.8,
     )

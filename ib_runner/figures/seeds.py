@@ -6,11 +6,19 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 
 from ib_runner.figures.epochs import epoch_axis
 from ib_runner.figures.layers import layer_line, layer_name
 from ib_runner.figures.losses import LINES, loss_values
-from ib_runner.figures.over_runs import draw_band, group_name, layout, over_seeds, seed_groups
+from ib_runner.figures.over_runs import (
+    draw_band,
+    group_name,
+    layout,
+    over_seeds,
+    seed_groups,
+    spread_of,
+)
 from ib_runner.figures.style import GREY, PAGE, new_figure, styled
 from ib_runner.figures.units import convert
 from ib_runner.selections.bins import of_default_width
@@ -21,8 +29,13 @@ from ib_runner.tables.layers import Layers
 N_COLUMNS = 4
 #: of the losses: as many as the axis can show
 MOST_EPOCHS = 400
-#: lines narrower than a single run's, that bands are seen
-THINNER = 0.6
+#: lines narrower than a single run's, that bands are seen; none narrower than THINNEST points
+THINNER, THINNEST = 0.7, 1.0
+
+#: entries of the legend in one row
+MOST_ENTRIES = 8
+#: the legend's patch for bands of any colour
+BAND = Patch(color=GREY, alpha=0.25, linewidth=0)
 
 Draw = Callable[[Axes, pd.DataFrame, Layers | None, Context], None]
 
@@ -68,8 +81,8 @@ class Seeds:
                     panel.set_ylabel("")
             top = axes[block * len(self.panels), column]
             name = group_name(runs.keys, values) or context.experiment
-            top.set_title(f"{name} ({len(names)})", pad=3, fontsize=7)
-        _finish(figure, axes.ravel())
+            top.set_title(f"{name}: {spread_of(len(names))}", pad=3, fontsize=7)
+        _finish(figure, axes.ravel(), bands=max(map(len, groups.values())) > 1)
         return figure
 
 
@@ -114,8 +127,7 @@ def _binned_entropy(axes: Axes, table: pd.DataFrame, layers: Layers, context: Co
     axes.axhline(convert(layers.h_x, context.unit), color=GREY, linewidth=0.6, linestyle=":")
     axes.set_ylim(bottom=0)
     axes.set_ylabel(rf"$H(\mathrm{{Bin}}(T_\ell))$ [{context.unit}]")
-    note = {"transform": axes.transAxes, "fontsize": 7, "ha": "right"}
-    axes.text(0.98, 0.04, f"bin width {width}", **note)
+    axes.set_title(f"bin width {width}", loc="right", fontsize=7, pad=2)  # above all curves
 
 
 DRAW: dict[str, Draw] = {
@@ -127,12 +139,12 @@ DRAW: dict[str, Draw] = {
 
 def _draw_layer(axes: Axes, band: pd.DataFrame, layer: int) -> None:
     style = layer_line(layer)
-    style["linewidth"] = THINNER * style["linewidth"]
+    style["linewidth"] = max(THINNEST, THINNER * style["linewidth"])
     draw_band(axes, band, layer_name(layer), **style)
 
 
-def _finish(figure: Figure, panels: Sequence[Axes]) -> None:
-    """Panels without a group go; one legend for all that are left."""
+def _finish(figure: Figure, panels: Sequence[Axes], bands: bool) -> None:
+    """Panels without a group go; one legend for what is left, ``bands`` included."""
     handles = {}
     for axes in panels:
         if not axes.has_data() and not axes.texts:
@@ -140,6 +152,12 @@ def _finish(figure: Figure, panels: Sequence[Axes]) -> None:
             continue
         lines, labels = axes.get_legend_handles_labels()
         handles |= dict(zip(labels, lines, strict=True))
+    if bands:
+        handles["line: median, band: quartiles over seeds"] = BAND
     figure.legend(
-        handles.values(), handles, loc="outside upper center", ncols=len(handles), handlelength=1.2
+        handles.values(),
+        handles,
+        loc="outside upper center",
+        ncols=min(len(handles), MOST_ENTRIES),
+        handlelength=1.2,
     )

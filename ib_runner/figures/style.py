@@ -12,11 +12,15 @@ from matplotlib.figure import Figure, SubFigure
 #: widths of the paper's column and page, inches
 COLUMN, PAGE = 3.25, 6.75
 
-#: Okabe & Ito's colours, told apart with any colour vision: blue, vermilion, green, …
-PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+#: Okabe & Ito's colours, told apart with any colour vision: blue, vermilion, green, pink; and wine,
+#: dark enough for the thin line of a fifth layer
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#882255", "#E69F00")
 GREY = "#666666"
-#: the two classes' colours are no layer's
-CLASSES = ("#222222", "#56B4E9", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#0072B2")
+#: of ten classes; the first two are no layer's
+CLASSES = (
+    *("#222222", "#56B4E9", "#D55E00", "#009E73", "#CC79A7"),
+    *("#E69F00", "#0072B2", "#F0E442", "#882255", "#999999"),
+)
 DENSITY_MAP = "YlGnBu"  # lighter where values are rarer, for any colour vision and in grey
 
 STYLE = {
@@ -64,6 +68,11 @@ def new_figure(width: float, height: float) -> Figure:
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
     return figure
+
+
+def entries_a_row(figure: Figure | SubFigure, width: float) -> int:
+    """How many entries of a legend, ``width`` inches each, fit side by side into ``figure``."""
+    return max(1, int(figure.bbox.width / figure.figure.dpi / width))
 
 
 def letter(figure: SubFigure, name: str) -> None:

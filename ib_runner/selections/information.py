@@ -8,6 +8,10 @@ from ib_runner.tables.settings import settings_of
 CERTIFIED = "coupled"
 EXACT = "quadrature"
 BINNED = "binned"
+#: share of H(X) that an interval may have at 0 or H(X) and still be one that says both ends
+NARROW = 0.1
+#: relative error of H(X) in double precision, with much to spare
+ROUNDING = 1e-9
 BOUNDS = ("pairwise_lower", "pairwise_upper")
 
 
@@ -17,6 +21,20 @@ def certified(table: pd.DataFrame, layers: Layers) -> pd.DataFrame:
     They come from the coupled estimator: one method, so that trends are not changes of method.
     """
     return _intervals(layers.at_own_noise(table))
+
+
+def one_sided(rows: pd.DataFrame, layers: Layers) -> pd.Series:
+    """Of each certified row about X: the end of its interval that alone says anything, ``lower``
+    or ``upper``; ``none`` where neither does, and empty where both do.
+
+    An end at 0 or H(X) is what every layer has. Narrow intervals there are whole all the same.
+    """
+    wide = (rows["upper"] - rows["lower"]) > NARROW * layers.h_x
+    no_lower = wide & (rows["lower"] <= 0)
+    no_upper = wide & (rows["upper"] >= layers.h_x * (1 - ROUNDING))
+    side = pd.Series("", index=rows.index)
+    side[no_upper], side[no_lower], side[no_lower & no_upper] = "lower", "upper", "none"
+    return side
 
 
 def paper(table: pd.DataFrame, layers: Layers) -> pd.DataFrame:

@@ -18,8 +18,8 @@ from ib_runner.stages.context import context_of, tables_of
 def plot(config: DictConfig, run: Run) -> None:
     """Write ``figures/NAME.FORMAT`` for every figure whose tables are there.
 
-    Those that wait for a measurement are named; those that have nothing to show of such a run, or
-    need what it does not measure, are passed over.
+    Those that wait for a measurement are named, and those that have nothing to show of such a run;
+    those that need what it does not measure are passed over.
 
     Raises ``UsageError`` where none can be drawn, or an epoch to draw was not measured.
     """
@@ -32,6 +32,7 @@ def plot(config: DictConfig, run: Run) -> None:
     complete = {name: one for name, one in figures.items() if not missing[name]}
     _warn(config, run, missing)
     drawable = {name: one for name, one in complete.items() if applies(one, tables, context)}
+    _say_why_not(complete, drawable)
     if not drawable:
         raise UsageError(_nothing(run, missing))
     if any("layers" in getattr(figure, "tables_needed", ()) for figure in drawable.values()):
@@ -73,6 +74,14 @@ def _warn(config: DictConfig, run: Run, missing: Mapping[str, Sequence[str]]) ->
         )
 
 
+def _say_why_not(complete: Mapping[str, object], drawable: Mapping[str, object]) -> None:
+    """Log what the figures that have their tables and can't be drawn would show."""
+    for name, figure in complete.items():
+        if name not in drawable:
+            reason = getattr(figure, "shows", None)
+            logger.info("plot: %s not drawn%s", name, f": it shows {reason}" if reason else "")
+
+
 def _nothing(run: Run, missing: Mapping[str, Sequence[str]]) -> str:
     """Why none of the figures, and the tables that they are ``missing``, can be drawn."""
     waiting = [f"{name} needs {', '.join(tables)}" for name, tables in missing.items() if tables]
@@ -87,7 +96,7 @@ def _nothing(run: Run, missing: Mapping[str, Sequence[str]]) -> str:
 
 @runtime_checkable
 class Applies(Protocol):
-    """A figure that some runs have nothing for."""
+    """A figure that some runs have nothing for; its ``shows`` says what that is, in words."""
 
     def applies(self, tables: Tables, context: Context) -> bool:
         """Whether there is anything to show of the run with these ``tables``."""

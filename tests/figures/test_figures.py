@@ -151,6 +151,46 @@ def test_mutual_information_shows_every_layer_with_its_interval(drawn):
     assert [len(line.get_xdata()) for line in crosses] == [3] * N_LAYERS
 
 
+def test_intervals_with_one_end_are_triangles_not_estimates():
+    table, h_x = TABLES["mutual_information"].copy(), math.log(4096)
+    layer_1 = (table["method"] == "coupled") & (table["layer"] == 1)
+    layer_5 = (table["method"] == "coupled") & (table["layer"] == N_LAYERS)
+    table.loc[layer_1, ["lower", "upper"]] = [h_x / 2, h_x]
+    early = layer_5 & (table["epoch"] < PEAK)
+    table.loc[early, "lower"] = 0.0
+    (axes,) = MutualInformation()(FakeTables(TABLES, mutual_information=table), CONTEXT).axes
+    lower, upper = ([one for one in axes.get_lines() if one.get_marker() == mark] for mark in "^v")
+    assert set(lower[0].get_ydata()) == {h_x / 2}
+    of_epochs = table[early].sort_values("epoch")
+    np.testing.assert_array_equal(upper[0].get_ydata(), of_epochs["upper"])
+    lines = curves(axes)
+    assert np.isnan(lines["layer 1"]).all()
+    assert np.isnan(lines[f"layer {N_LAYERS}"]).sum() == early.sum()
+    assert np.isfinite(lines["layer 2"]).all()
+    names = [text.get_text() for one in axes.artists for text in one.get_texts()]
+    assert names[1:3] == ["lower bound alone", "upper bound alone"]
+
+
+def test_the_key_names_impossible_values():
+    table = TABLES["mutual_information"].copy()
+    table.loc[table["method"] == "paper", ["mi", "status"]] = [9.0, "impossible"]
+    (axes,) = MutualInformation()(FakeTables(TABLES, mutual_information=table), CONTEXT).axes
+    names = [text.get_text() for one in axes.artists for text in one.get_texts()]
+    assert "impossible: outside [0, $H(X)$]" in names
+    assert sum(one.get_markersize() == 9 for one in axes.get_lines()) == N_LAYERS
+
+
+@pytest.mark.parametrize("n_classes", [2, 10])
+def test_the_legend_of_classes_fits_the_column_and_no_colour_comes_twice(n_classes):
+    table = TABLES["representation"]
+    tables = FakeTables(TABLES, representation=table.assign(label=table["sample"] % n_classes))
+    figure = Representation()(tables, CONTEXT)
+    (legend,) = figure.legends
+    box = legend.get_window_extent()
+    assert 0 <= box.x0 < box.x1 <= figure.bbox.width
+    assert len({handle.get_color() for handle in legend.legend_handles}) == n_classes
+
+
 @pytest.mark.parametrize("figure", [Fig5, MutualInformation])
 def test_without_an_estimate_the_panel_says_so(figure):
     tables = fake_tables(last=10)

@@ -8,8 +8,8 @@ from fake_tables import BETA, SECOND_PEAK, FakeTables, fake_experiments, fake_la
 
 from ib_runner.figures.bin_widths import BinWidths
 from ib_runner.figures.information_plane import InformationPlane
-from ib_runner.figures.noise_sweep import CompressionByNoise, InformationByNoise
-from ib_runner.figures.over_runs import over_seeds
+from ib_runner.figures.noise_sweep import CompressionByNoise, InformationByNoise, apart
+from ib_runner.figures.over_runs import group_name, over_seeds
 from ib_runner.figures.seeds import Seeds
 from ib_runner.figures.style import PAGE
 from ib_runner.selections.context import Context, Runs
@@ -75,7 +75,7 @@ def test_over_seeds_are_median_and_quartiles_where_all_runs_have_values():
 
 def test_seeds_have_a_column_for_each_experiment(drawn):
     top = [axes for axes in drawn["seeds"].axes if axes.get_title()]
-    assert [axes.get_title() for axes in top] == ["plain (3)", "parseval (3)"]
+    assert [axes.get_title() for axes in top] == ["plain: 3 seeds", "parseval: 3 seeds"]
     assert len(drawn["seeds"].axes) == 2 * 3
     table = SWEEP["mutual_information"]
     middle = table[(table["run"] == "exp-plain_seed-1") & (table["method"] == "coupled")]
@@ -88,7 +88,7 @@ def test_seeds_have_a_column_for_each_experiment(drawn):
 def test_seeds_of_one_experiment_have_its_name():
     runs = Runs(("seed",), {run: one for run, one in RUNS.contexts.items() if "plain" in run})
     figure = Seeds(["training"]).over_runs(SWEEP, runs)
-    assert [axes.get_title() for axes in figure.axes] == ["plain (3)"]
+    assert [axes.get_title() for axes in figure.axes] == ["plain: 3 seeds"]
 
 
 def test_one_panel_of_seeds_needs_its_table_alone():
@@ -128,6 +128,29 @@ def test_compression_by_noise(drawn):
     x, y = container.lines[0].get_data()
     assert x == pytest.approx(BETAS, rel=0.1)
     assert y == pytest.approx([3.1, 0.1], abs=1e-9)
+
+
+def test_every_swept_value_has_a_tick_and_numbers_do_not_overlap(drawn):
+    (axes,) = drawn["compression"].axes
+    assert axes.get_xticks().tolist() == list(BETAS)
+    assert "bars: quartiles over seeds" in axes.get_xlabel()
+    many = np.geomspace(0.001, 1, 40)
+    numbered = apart(many, 5)
+    assert [numbered[0], numbered[-1]] == pytest.approx([0.001, 1.0])
+    assert np.diff(np.log(numbered)).min() >= np.log(1000) / 5
+    assert len(numbered) == 5
+    assert apart(np.array([0.1]), 5) == [0.1]
+
+
+def test_the_legend_names_swept_values_and_bands(drawn):
+    (legend,) = drawn["seeds"].legends
+    assert legend.get_texts()[-1].get_text() == "line: median, band: quartiles over seeds"
+    assert group_name(("noise.beta", "seed"), (0.05,)) == r"$\beta$ = 0.05"
+    one_seed = [name for name in RUNS.contexts if name.endswith("seed-0")]
+    alone = Runs(RUNS.keys, {name: RUNS.contexts[name] for name in one_seed})
+    figure = Seeds(["training"]).over_runs(SWEEP, alone)
+    assert [axes.get_title() for axes in figure.axes] == ["plain: 1 seed", "parseval: 1 seed"]
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["train", "test"]
 
 
 def test_without_any_estimate_it_says_so():
