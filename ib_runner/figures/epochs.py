@@ -18,10 +18,10 @@ def epoch_axis(axes: Axes, last: int, label: bool = True) -> None:
     """A logarithmic axis up to epoch ``last`` with a place for epoch 0, one linear step long."""
     axes.set_xscale("symlog", linthresh=1, linscale=0.6)
     axes.set_xlim(-0.15, last * 1.15 if last else 1)
+    named = epoch_ticks(last)
     decades = [10**k for k in range(len(str(last)))]
-    named = decades if last >= 10 else [k for k in (1, 2, 5) if k <= last]
-    axes.xaxis.set_major_locator(FixedLocator([0, *named]))
-    axes.xaxis.set_major_formatter(FuncFormatter(_tick))
+    axes.xaxis.set_major_locator(FixedLocator(named))
+    axes.xaxis.set_major_formatter(FuncFormatter(epoch_name))
     minor = [k * decade for decade in decades for k in range(2, 10) if k * decade <= last]
     axes.xaxis.set_minor_locator(FixedLocator(sorted({*minor} - {*named})))
     axes.xaxis.set_minor_formatter(NullFormatter())
@@ -30,6 +30,12 @@ def epoch_axis(axes: Axes, last: int, label: bool = True) -> None:
     else:
         axes.set_xlabel("")
         axes.tick_params(labelbottom=False)
+
+
+def epoch_ticks(last: int) -> list[int]:
+    """The epochs up to ``last`` that a logarithmic axis names: 0, and powers of ten or the few."""
+    decades = [10**k for k in range(len(str(last)))]
+    return [0, *(decades if last >= 10 else [k for k in (1, 2, 5) if k <= last])]
 
 
 def marker(rows: pd.DataFrame) -> str | None:
@@ -91,7 +97,8 @@ def _turning_epochs(tables: Tables) -> list[int]:
     return [turn.epoch for turn in turns[first_peak:]]
 
 
-def _tick(value: float, _position: int) -> str:
+def epoch_name(value: float, _position: int = 0) -> str:
+    """How an epoch is called at a tick."""
     if value < 100:
         return f"{value:g}"
     return rf"$10^{{{round(np.log10(value))}}}$"

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
+from ib_runner.figures.epochs import epoch_name, epoch_ticks
 from ib_runner.figures.layers import layer_name
 from ib_runner.figures.over_runs import layout
 from ib_runner.figures.style import COLUMN, GREY, PAGE, new_figure, styled
@@ -51,7 +52,8 @@ class InformationPlane:
         n_rows, n_columns = layout(len(layers), 3)
         figure = new_figure(COLUMN if n_columns == 1 else PAGE, 0.4 + 1.9 * n_rows)
         panels = figure.subplots(n_rows, n_columns, squeeze=False, sharex=True, sharey=True).ravel()
-        norm = SymLogNorm(1, 0.6, vmin=0, vmax=max(1, int(rows["epoch"].max())))
+        last = int(rows["epoch"].max())
+        norm = SymLogNorm(1, 0.6, vmin=0, vmax=max(1, last))
         for axes, layer in zip(panels, layers, strict=False):
             _draw_path(axes, rows[rows["layer"] == layer].sort_values("epoch"), norm)
             axes.set_title(layer_name(layer), pad=3)
@@ -70,6 +72,9 @@ class InformationPlane:
             ScalarMappable(norm, EPOCH_MAP), ax=list(panels[: len(layers)]), pad=0.01, aspect=30
         )
         bar.set_label("epoch")
+        ticks = epoch_ticks(last)
+        bar.set_ticks(ticks, labels=[epoch_name(tick) for tick in ticks])
+        bar.minorticks_off()
         ends = [
             Line2D([], [], color=GREY, linestyle="none", label=f"{name} epoch", **look)
             for name, look in (("first", FIRST), ("last", LAST))

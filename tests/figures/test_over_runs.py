@@ -186,6 +186,16 @@ def test_the_information_plane_joins_both_targets(drawn):
     assert SECOND_PEAK in epochs
 
 
+def test_the_plane_names_epochs_of_short_runs():
+    tables = both_targets()
+    few = tables["mutual_information"].query("epoch <= 6")
+    figure = InformationPlane()(FakeTables(tables, mutual_information=few), CONTEXT)
+    (bar,) = [axes for axes in figure.axes if axes.get_ylabel() == "epoch"]
+    names = [text.get_text() for text in bar.get_yticklabels()]
+    assert names == ["0", "1", "2", "5"][: len(names)]
+    assert len(names) >= 3
+
+
 def test_without_noise_the_plane_is_binned_and_without_i_y_there_is_none():
     binned = both_targets("binned", 0.0)
     none = binned["mutual_information"].assign(lower=np.nan, upper=np.nan)
