@@ -1,4 +1,4 @@
-"""Mutual information of noisy networks with certified intervals, and what it is made of."""
+"""Mutual information of noisy networks: certified intervals, other estimators, their parts."""
 
 from ib_runner.information.binning import binned_entropy
 from ib_runner.information.density.mixture_density import log_mixture_density

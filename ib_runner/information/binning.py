@@ -20,17 +20,17 @@ _INT64_LIMIT = 2.0**63
 
 
 def binned_entropy(values: Tensor, bin_width: float, lowest: float | None = None) -> float:
-    """The entropy, in nats, of a whole layer's binned values [n, d]: ln n where no two rows meet.
+    """The entropy, in nats, of a layer's binned rows [n, d]: ln n where no two rows are equal.
 
-    ``lowest`` is the lower end of a bounded activation, see :func:`bin_codes`, which also says
-    what raises ``ValueError``.
+    ``lowest`` is the lower end of a bounded activation. Raises ``ValueError`` as
+    :func:`bin_codes`.
     """
     rows = np.ascontiguousarray(bin_codes(values, bin_width, lowest))
-    # whole rows as bytes: hashed to find them again, compared in full when hashes meet
+    # each row's bytes as one value: equal rows are found by hash, and compared in full
     as_bytes = rows.view(np.dtype((np.void, rows.shape[1] * rows.itemsize))).ravel().tolist()
     counts = np.array(list(Counter(as_bytes).values()))
     entropy = math.log(len(rows)) - float(_count_log_count(counts).sum()) / len(rows)
-    return max(entropy, 0.0)  # rounding may leave −2·10⁻¹⁶ where all rows meet
+    return max(entropy, 0.0)  # rounding may give −2·10⁻¹⁶ where all rows are equal
 
 
 def unit_entropies(values: Tensor, bin_width: float, lowest: float | None = None) -> Tensor:
@@ -45,7 +45,7 @@ def unit_entropies(values: Tensor, bin_width: float, lowest: float | None = None
     np.not_equal(units[:, 1:], units[:, :-1], out=first_of_run[:, 1:])
     starts = np.flatnonzero(first_of_run)
     counts = np.diff(starts, append=d * n)
-    # every unit starts a run, so that its runs begin where its row does
+    # a unit's first value always starts a run of equal codes, so no run spans two units
     runs_of_unit = np.searchsorted(starts, np.arange(d) * n)
     sums = np.add.reduceat(_count_log_count(counts), runs_of_unit)
     return torch.from_numpy(np.maximum(math.log(n) - sums / n, 0.0))
@@ -54,11 +54,11 @@ def unit_entropies(values: Tensor, bin_width: float, lowest: float | None = None
 def bin_codes(values: Tensor, bin_width: float, lowest: float | None = None) -> np.ndarray:
     """The integer k of every value's bin: [n, d] -> int32 [n, d], int64 where that is too small.
 
-    ``lowest`` is the lower end of a bounded activation (−1 for tanh): a value exactly there goes
-    to the bin above it, which thereby is closed at both ends.
+    ``lowest`` is the lower end of a bounded activation (−1 for tanh): a value equal to ``lowest``
+    goes to the bin above ``lowest``, which is thereby closed at both ends.
 
     Raises ``ValueError`` for another shape, values that are not finite, a width that is not a
-    positive number, or one so small that the codes overflow 64 bits.
+    positive number, or a width so small that the codes overflow 64 bits.
     """
     if values.ndim != 2 or 0 in values.shape:
         raise ValueError(f"values of shape {tuple(values.shape)}: [n, d] with n, d ≥ 1 is needed")

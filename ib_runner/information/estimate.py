@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
-#: a lower bound this close to H proves that the layer tells all inputs (or labels) apart: nats,
-#: and as a share of H where that is less
+#: a lower bound this close to H, in nats and as a share of H (the smaller distance counts), proves
+#: that the layer tells all inputs (or labels) apart
 SATURATED = 0.01
-#: nats by which a value may leave [0, H] before it says more about the estimator than the layer
+#: nats by which an estimate may lie outside [0, H] before its status is ``impossible``
 _ROOM = 0.01
 
 
@@ -64,7 +64,7 @@ class Status(Enum):
 
     @classmethod
     def of_value(cls, mi: float, highest: float) -> "Status":
-        """The status of a value without an interval: is it one that can be?"""
+        """The status of a value ``mi`` without an interval; ``highest`` is H(X) or H(Y); nats."""
         return cls.NOT_CERTIFIED if -_ROOM <= mi <= highest + _ROOM else cls.IMPOSSIBLE
 
     @staticmethod
@@ -75,7 +75,7 @@ class Status(Enum):
 
 @dataclass(frozen=True, kw_only=True)
 class Values:
-    """What a method finds out about one layer and one target; the fields of ``Estimate``."""
+    """A method's results for one layer and one target; the fields are explained in ``Estimate``."""
 
     mi: float | None = None
     stderr: float | None = None
@@ -96,7 +96,7 @@ class Values:
 
 
 class Described(Protocol):
-    """What an estimate takes from its layer."""
+    """The properties of a layer that are copied into its estimates."""
 
     number: int
     dim: int
@@ -109,9 +109,9 @@ class Estimate:
 
     ``lower`` and ``upper``: a certified 95 % interval, sampling error included, within [0, H].
     ``mi``: the best single value, in that interval; ``stderr`` its sampling error. ``h_t`` and
-    ``h_t_given_x``: h(T) and h(T|X). ``n_x``, ``n_o``: draws per input in its own cloud and in
-    those that stand for the other inputs; ``n_mc``: evaluation points per input. None where the
-    method gives none.
+    ``h_t_given_x``: h(T) and h(T|X). ``n_x``, ``n_o``: draws per input in its cloud A (evaluation
+    points) and cloud B (densities); ``n_mc``: evaluation points per input. A field is None where
+    the method has no such quantity.
     """
 
     layer: int
@@ -140,7 +140,7 @@ class Estimate:
     def of(
         cls, layer: Described, target: str, method: str, values: Values, seconds: float = 0.0
     ) -> "Estimate":
-        """``values`` of ``layer`` as a row; ``failed`` and empty where one is not finite."""
+        """The estimate of ``layer`` from ``values``; ``failed`` and empty if one is not finite."""
         if not values.finite:
             values = Values(status=Status.FAILED)
         return cls(

@@ -46,9 +46,9 @@ def estimate_layers(
     seed: int = 0,
     **settings,
 ) -> list[Estimate]:
-    """I(X;T_ℓ), and I(Y;T_ℓ) if labels ``y`` [N] are given, of several layers.
+    """I(X;T_ℓ), and I(Y;T_ℓ) if labels ``y`` [N] are given, of several ``layers``.
 
-    None: of all layers that the method is for. I(Y;T_ℓ) comes from the methods that have it. One
+    ``layers`` None: all layers that the method covers. Not every method estimates I(Y;T_ℓ). One
     sampling pass serves all layers and both targets. Otherwise as ``mutual_information``.
     """
     task, chosen = _task(network, x, y, layers, method, seed, settings)
@@ -71,10 +71,10 @@ def estimate_what_can_be(
     seed: int = 0,
     **settings,
 ) -> tuple[list[Estimate], dict[int, Exception]]:
-    """As ``estimate_layers``, of all layers; those that raise an error have status ``failed``.
+    """As ``estimate_layers``, for all layers; a layer that raises an error has status ``failed``.
 
-    The errors come along, by layer. Layers don't depend on each other: where one fails, the others
-    are estimated alone, with the values that they have together.
+    Also returns the errors, by layer number. Layers don't depend on each other: if one fails, each
+    of the others is estimated alone, and has the same values as when all are estimated together.
     """
     given = {"y": y, "method": method, "seed": seed, **settings}
     try:
@@ -102,7 +102,7 @@ def _task(
     seed: int,
     settings: dict[str, Any],
 ) -> tuple[Task, list[Layer]]:
-    """The task for the noisy ones of the chosen layers, and these."""
+    """The estimation task for those chosen layers that have Gaussian noise, and all chosen ones."""
     means, asked = _method(method), Settings(**settings)
     sampler = Sampler(network, x, seed)
     if y is not None:
@@ -116,13 +116,13 @@ def _task(
 
 
 def layers_left_out(network: nn.Module, x: Tensor, method: str) -> list[int]:
-    """The layers that ``method`` is not for: noisy ones, whatever their weights."""
+    """Numbers of the layers with Gaussian noise that ``method`` does not cover."""
     sampler = Sampler(network, x, seed=0)
     return [layer.number for layer in sampler.layers if not _covers(sampler, layer, method)]
 
 
 def _covers(sampler: Sampler, layer: Layer, method: str) -> bool:
-    # where there is no noise there is no estimate by any method, and its row says so
+    # a layer without Gaussian noise gets a row from every method, with status vacuous
     return layer.beta == 0 or METHODS[method].covers(sampler, layer)
 
 

@@ -1,4 +1,4 @@
-"""What every estimator is given."""
+"""The inputs of every estimator: a task (layers, X, Y, draws) and its settings (sizes, budget)."""
 
 import math
 from dataclasses import dataclass, fields
@@ -14,10 +14,10 @@ _LEAST = {"n_x": 2, "n_o": 1, "n_mc": 2, "budget": 1}
 class Settings:
     """``target_width``: of the certified interval, nats. Sizes that are None are chosen.
 
-    ``n_x``, ``n_o``: draws per input for its own cloud and for those that stand for the other
-    inputs; ``n_mc``: evaluation points per input; ``budget``: kernel evaluations for one layer.
+    ``n_x``, ``n_o``: draws per input in its cloud A (evaluation points) and cloud B (densities);
+    ``n_mc``: evaluation points per input; ``budget``: kernel evaluations for one layer.
 
-    Raises ``ValueError`` for sizes and widths that are too small, or are none.
+    Raises ``ValueError`` for sizes and widths that are too small, or are not numbers.
     """
 
     target_width: float = 0.05
@@ -42,7 +42,7 @@ class Settings:
 class Task:
     """Estimate I(X;T) of ``layers``, all with Gaussian noise, from draws of ``sampler``.
 
-    ``inputs`` numbers the distinct inputs: its entropy is H(X). ``labels`` None: no I(Y;T).
+    ``inputs`` are the classes of equal inputs: their entropy is H(X). ``labels`` None: no I(Y;T).
     """
 
     sampler: Sampler
@@ -53,12 +53,12 @@ class Task:
 
     @property
     def targets(self) -> list[tuple[str, Labels]]:
-        """The random variables whose information is asked for, by name."""
+        """The random variables whose information is estimated: X as "x" and, if asked, Y as "y"."""
         return [("x", self.inputs)] + ([] if self.labels is None else [("y", self.labels)])
 
 
 def nothing_certified(task: Task) -> dict[str, Values]:
-    """[0, H] for every target: the budget is too small for more."""
+    """The interval [0, H] for every target: the budget is too small to narrow it."""
     return {
         target: Values(lower=0.0, upper=of.entropy, status=Status.NOT_CERTIFIED)
         for target, of in task.targets

@@ -1,9 +1,9 @@
 """The dense mixture density in blocks of PyTorch operations: any device, any dimension.
 
-Runs on a GPU, and on the CPU where a tree has nothing to prune: very many dimensions. All in
-float64, where the matrix product behind |t − c|² is safe: coordinates are centred first, so the
-cancellation costs at most 1e-16 · (spread/beta)² in the exponent. Where that could matter, the
-differences are formed one dimension at a time instead.
+Runs on a GPU, and on the CPU in very many dimensions, where a tree cannot prune. Everything is in
+float64, which makes the matrix product behind |t − c|² safe: coordinates are centred first, so the
+cancellation costs at most 1e-16 · (spread/beta)² in the exponent. Where that error could matter,
+the differences are formed one dimension at a time instead.
 """
 
 import math
@@ -14,7 +14,7 @@ from torch import Tensor
 
 #: elements of the largest temporary, [points of a block, centres of a block] in float64
 BLOCK_ELEMENTS = {"cpu": 1 << 21, "cuda": 1 << 27}
-#: points in one block; the rest of ``BLOCK_ELEMENTS`` goes to the centres
+#: points in one block; a block has as many centres as ``BLOCK_ELEMENTS`` then allows
 BLOCK_POINTS = 1024
 #: (spread/beta)² up to which the matrix product keeps the exponent to 1e-5
 SAFE_SQUARED_SPREAD = 1e10

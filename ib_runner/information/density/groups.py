@@ -9,7 +9,7 @@ from ib_runner.information.density.tree import Tree, build_tree, partition
 #: points in a group, at most
 GROUP_SIZE = 128
 #: the longest diagonal of a group's box, in units of beta·sqrt(2 ln 2): its square bounds both the
-#: exponents and what cancels in float32
+#: exponents and the cancellation in float32
 GROUP_DIAGONAL = 4.0
 
 

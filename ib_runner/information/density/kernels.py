@@ -5,7 +5,7 @@ Coordinates are in units of beta·sqrt(2 ln 2), so that a Gaussian kernel is a p
 
 Near points are summed in float32, in coordinates centred on their own group: there
 −|t − c|² = −|t|² + (2t·c − |c|²) is one product per dimension and cancels nothing, because |t| is
-small; what is lost is of order 6e-8·|c|², and the c that count are a few units away.
+small; the error is of order 6e-8·|c|², and only centres c a few units away add to a sum.
 """
 
 import numpy as np
@@ -14,9 +14,9 @@ from ib_runner.compiled import njit
 from ib_runner.vector_math import exp2_coarse
 
 _f = np.float32
-#: what an unrolled vector loop takes at a time; a remainder would be summed ten times slower
+#: elements per turn of an unrolled vector loop; a remainder would be summed ten times slower
 LANES = 32
-#: coordinates are held within this, so that no square overflows
+#: coordinates are held within ± this, so that no square overflows
 FARTHEST = 1e15
 #: an exponent whose power of two counts as zero
 NOTHING = _f(-1e6)
@@ -30,8 +30,8 @@ def centre_block(blocks, start, count, origin, scale, local, minus_square):
     """local[k] = (block[k] − origin[k])·scale and minus_square = −|local|², both float32.
 
     The block [d, count] lies flat in ``blocks`` from ``start``. The difference is taken in its own
-    precision, so float64 inputs lose nothing before it. Returns ``count`` rounded up to a multiple
-    of ``LANES``; the filling adds nothing to a sum.
+    precision, so float64 inputs lose nothing. Returns ``count`` rounded up to a multiple of
+    ``LANES``; the elements added to fill it contribute 0 to a sum.
     """
     dtype = blocks.dtype.type
     scale, farthest = dtype(scale), dtype(FARTHEST)
@@ -65,7 +65,7 @@ def power_sum(exponents, count):
 def add_power_sums(t, weights, local, minus_square, count, buffer, sums):
     """sums[p] += weights[p]·sum_j 2^(minus_square[j] + t[p]·local[:, j]), ``t`` [m, d].
 
-    Up to four dimensions are one fused loop; the ones before go through ``buffer`` four at a time.
+    The last one to four dimensions are one fused loop; others go through ``buffer`` four at a time.
     """
     m, d = t.shape
     for p in range(m):

@@ -1,7 +1,7 @@
 """ln of an isotropic Gaussian mixture with equal weights, p̂ = p̂_S ∗ φ_beta of eq. (1).
 
-The one routine everything about information is built on. The device of the tensors decides how it
-is computed; the values agree to within the tolerance.
+On a CPU a tree of centres prunes the sums; on other devices, and in many dimensions, blocks of
+PyTorch operations compute all of them. The values agree to within the tolerance.
 """
 
 import math
@@ -16,8 +16,8 @@ from ib_runner.information.density.groups import group_points, leaf_blocks
 from ib_runner.information.density.sums import kernel_sums
 from ib_runner.information.density.tree import build_tree
 
-#: centres in a leaf of the tree, at most about: a leaf's fixed cost is that of some 200 kernels,
-#: and what larger ones lose by pruning less is small up to here
+#: about the most centres in a leaf of the tree: a leaf's fixed cost is that of some 200 kernels,
+#: and up to this size the loss by pruning less is small
 LEAF_SIZE = 1200
 #: above this a tree prunes nothing and a matrix product is faster
 TREE_DIMENSIONS = 48
@@ -42,7 +42,7 @@ def log_mixture_density(
 
     Raises ``ValueError`` for wrong shapes or dtypes, no centres, coordinates that are not finite,
     unless 1e-150 ≤ beta ≤ 1e150, and unless tolerance is finite and positive; ``TypeError`` where
-    points or centres are no tensors, and beta or tolerance no numbers.
+    points or centres are no tensors, or beta or tolerance no numbers.
     """
     beta, tolerance = _number("beta", beta), _number("tolerance", tolerance)
     _check(points, centres)

@@ -27,9 +27,9 @@ from ib_runner.information.density.kernels import (
 _f = np.float32
 #: shares of the tolerance, e₁ and e₂; the rest is left to float32 rounding
 WALK_SHARE, SHELL_SHARE = 0.02, 0.7
-#: a sum below this is too near to what float32 can hold, and is done again in float64
+#: a sum below this is too near to float32's least number, and is done again in float64
 SMALLEST_SUM = 2.0**-60
-#: the first leaves are summed at once, until S reaches this and a walk is worth its while
+#: leaves are summed as they are found until S reaches this; only then does pruning save time
 FIRST_SUM = 2.0**-20
 #: shells of width 1 in q; the walk never looks further than this
 SHELLS = 128

@@ -1,8 +1,8 @@
 """Gaussian mixtures on a line with fewer centres: no more than 16 in every standard deviation.
 
-Over a length of one standard deviation a Gaussian is, but for 1e-15 of its peak, the polynomial
-through its values at 16 Chebyshev points. So a centre's weight may be shared out to these points as
-the polynomial says; some shares are negative, and their sum is 1. Lengths are in units of the
+Over a length of one standard deviation a Gaussian equals, within 1e-15 of its peak, the polynomial
+through its values at 16 Chebyshev points. So a centre's weight may be distributed over these points
+by that polynomial; some shares are negative, and their sum is 1. Lengths are in units of the
 standard deviation, and cells are [k, k + 1] for whole k.
 """
 
@@ -15,7 +15,7 @@ from numpy.polynomial.chebyshev import chebvander
 N_POINTS = 16
 #: centres in one matrix product: it is over before threads could begin
 _AT_ONCE = 512
-#: the points, ascending in [−1, 1], and what makes shares of Chebyshev polynomials [16, 16]
+#: the points, ascending in [−1, 1], and the matrix from Chebyshev polynomials to shares [16, 16]
 _POINTS = -np.cos((np.arange(N_POINTS) + 0.5) * np.pi / N_POINTS)
 _TO_SHARES = chebvander(_POINTS, N_POINTS - 1).T / N_POINTS
 _TO_SHARES[1:] *= 2.0
@@ -29,7 +29,7 @@ class Cells:
         self.sums = np.zeros((n_cells(low, high), n, N_POINTS))
 
     def add(self, units: np.ndarray, mass: np.ndarray, rows: np.ndarray) -> None:
-        """Centres ``units`` [m] with weights ``mass`` [k, m] of the mixtures ``rows`` [k]."""
+        """Add centres ``units`` [m], of weights ``mass`` [k, m], to the mixtures ``rows`` [k]."""
         cells = np.clip(np.floor(units) - self.first, 0, len(self.sums) - 1).astype(np.int64)
         order = np.argsort(cells, kind="stable")
         cells, units, mass = cells[order], units[order], mass[:, order]
@@ -76,7 +76,9 @@ def _points(cells: np.ndarray) -> np.ndarray:
 
 
 def _shared_out(inside: np.ndarray, mass: np.ndarray) -> np.ndarray:
-    """``mass`` [k, m] of centres ``inside`` [m] a cell, in [0, 1], at its points: [k, 16]."""
+    """The weights ``mass`` [k, m] of centres at ``inside`` [m] of a cell, 0 to 1, shared out to the
+    cell's 16 points: [k, 16].
+    """
     total = np.zeros((len(mass), N_POINTS))
     for first in range(0, len(inside), _AT_ONCE):
         part = slice(first, first + _AT_ONCE)

@@ -1,4 +1,4 @@
-"""Layers whose T given x is one Gaussian, the same for all x but for its mean.
+"""Layers whose T given x is a Gaussian with the same covariance for all x.
 
 Layer 1 of any network, every layer without noise below, and all layers of linear networks.
 """
@@ -12,7 +12,7 @@ from torch import Tensor
 from ib_runner.information.exact.linear_network import gaussian_layer, whitened
 from ib_runner.information.sampling.sampler import Layer, Sampler
 
-#: layers with more units are left to the certified lower bound: their pairs take minutes
+#: the most units: in wider layers the distances of all pairs of means take minutes
 MOST_UNITS = 1024
 NEEDS = (
     "T given x to be Gaussian, as in layer 1 or a network of linear layers, "
@@ -29,7 +29,7 @@ class Gaussians:
 
 
 def is_gaussian(sampler: Sampler, layer: Layer) -> bool:
-    """Whether T of ``layer`` given x is such a Gaussian, of not too many units."""
+    """Whether T of ``layer`` given x is such a Gaussian, with at most ``MOST_UNITS`` units."""
     known = layer.exact or sampler.linear_up_to(layer)
     return known and layer.beta > 0 and layer.dim <= MOST_UNITS
 
@@ -46,9 +46,9 @@ def gaussians(sampler: Sampler, layer: Layer) -> Gaussians:
 
 
 def rounding(sampler: Sampler, layer: Layer) -> float:
-    """What float32 may do to I(X;T) against the Gaussians of :func:`gaussians`, in nats.
+    """The most by which float32 may change I(X;T) from that of :func:`gaussians`, in nats.
 
-    Nothing in exact layers, whose means are the network's own.
+    0 in exact layers, whose means are the network's own.
     """
     return 0.0 if layer.exact else sampler.rounding(layer)
 

@@ -1,8 +1,8 @@
-"""The exact I(X;T) of linear networks, which estimators are held against.
+"""The exact I(X;T) of linear networks, for comparison with estimators.
 
 In a network of linear layers and Gaussian noise T_ℓ given x is N(μ_ℓ(x), Σ_ℓ), with
-Σ_ℓ = W_ℓ Σ_{ℓ−1} W_ℓᵀ + β_ℓ²·I from Σ_0 = 0 on. In the coordinates that turn Σ_ℓ into I, every
-layer is points in unit noise: p(t|x) and p(t) are exact, and only a mean over z is left,
+Σ_ℓ = W_ℓ Σ_{ℓ−1} W_ℓᵀ + β_ℓ²·I from Σ_0 = 0 on. In the coordinates that turn Σ_ℓ into I, T_ℓ is
+m_x + z with z ~ N(0, I): p(t|x) and p(t) are exact, and only the mean over z is estimated,
 
     I = ln N − mean over x of E_z ln Σ_x' exp(z·(m_x' − m_x) − |m_x' − m_x|²/2).
 """
@@ -33,8 +33,8 @@ class Mean:
 def gaussian_layer(network: nn.Sequential, x: Tensor, layer: int) -> tuple[Tensor, Tensor]:
     """Means μ(x) [N, d] and covariance Σ [d, d] of T_layer given x, float64; ``x`` [N, n_inputs].
 
-    Raises ``ValueError`` if anything else than linear layers, identities and Gaussian noise is on
-    the way, or the network has fewer noise channels than ``layer``.
+    Raises ``ValueError`` if the network has other modules than linear layers, identities and
+    Gaussian noise up to ``layer``, or fewer noise channels than ``layer``.
     """
     mean = x.detach().to(torch.float64)
     covariance = torch.zeros(mean.shape[1], mean.shape[1], dtype=torch.float64)
@@ -61,8 +61,7 @@ def gaussian_layer(network: nn.Sequential, x: Tensor, layer: int) -> tuple[Tenso
 def whitened(mean: Tensor, covariance: Tensor) -> Tensor:
     """The points m(x) [N, d] for which T = m(x) + N(0, I) has the I(X;T) of N(μ(x), Σ).
 
-    Raises ``ValueError`` unless Σ is positive definite: without noise I(X;T) is not that of
-    densities.
+    Raises ``ValueError`` unless Σ is positive definite: without noise T has no density.
     """
     factor, failed = torch.linalg.cholesky_ex(covariance)
     if failed:

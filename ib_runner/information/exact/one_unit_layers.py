@@ -1,7 +1,8 @@
 """Layers of one unit behind layers of one unit: p(t|x) by quadrature, layer by layer.
 
-Such a layer's input is a mixture of Gaussians on a line, and so is its T: from the first layer on
-(of any width: what the next unit sees of it is a Gaussian) all integrals are one-dimensional.
+Such a layer's pre-activation given x is a mixture of Gaussians on a line, and so is its T. Layer 1
+may have any width, as a weighted sum of its units is one Gaussian: all integrals are
+one-dimensional.
 """
 
 from dataclasses import dataclass
@@ -19,9 +20,10 @@ from ib_runner.information.exact.quadrature import (
 from ib_runner.information.sampling.sampler import Layer, Sampler
 
 NEEDS = "one unit whose T given x is Gaussian, or one unit behind layers of that kind"
-#: panels of the integral over the layer below: in units of its noise, and of this layer's
+#: width of a panel of the integral over the layer below, in units of the smaller β of both layers
 PANEL = 0.5
-#: noise from below that is less than this share of the layer's own changes I by its square
+#: noise from below of less than this share of the layer's own β is left out (I changes by its
+#: square)
 _NOTHING = 1e-6
 
 
@@ -80,7 +82,7 @@ def line(sampler: Sampler, layer: Layer, panel: float = PANEL) -> Line:
 
 
 def _preactivation(sampler: Sampler, layer: Layer, panel: float) -> Line:
-    """What ``layer`` applies its activation to, given x."""
+    """The pre-activation of ``layer`` given x."""
     weights, bias = sampler.plain.affine(layer.number)
     below = sampler.layers[layer.number - 2]
     if is_gaussian(sampler, below):

@@ -2,11 +2,11 @@
 
 p(t|x) and p(t) are Gaussian mixtures with components of width β, so that −p·ln p is analytic and
 Gauss–Legendre panels about as wide as β converge geometrically. All panels are halved until that
-changes the integral by less than 1e-10. What is left out, beyond 13 β of every centre, is below
-1e-35.
+changes the integral by less than 1e-10. The integral beyond 13 β of every centre, below 1e-35, is
+left out.
 
-Panels are worked off in blocks, so memory doesn't grow with their number, and crowded centres are
-thinned out. What would take longer than some minutes is refused before it begins.
+Panels are processed in blocks, so memory doesn't grow with their number, and crowded centres are
+thinned out. An integral that would take longer than some minutes is refused before it begins.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -24,15 +24,15 @@ _NORMAL_ENTROPY = 0.5 * float(np.log(2 * np.pi * np.e))
 _TOLERANCE = 1e-10
 _MOST_HALVINGS = 8
 _PANELS_AT_ONCE = 16
-#: components lighter than this change no entropy, but a span of the axis less is to be covered
+#: components of less weight are dropped: they change no entropy and only widen the range
 _LIGHTEST = 1e-40
-#: values of the noise's density, and what takes as long as they do
+#: the most work of one integral, in evaluations of the noise's density
 MOST_WORK = 3e9
-#: what a node of the layer below takes beside them, and a product of a matrix, in values
+#: further work for a node of the layer below, and for a multiplication, in the same unit
 _WORK_OF_A_NODE, _WORK_OF_A_PRODUCT = 50, 0.05
 #: weights of all inputs' mixtures: 0.2 GB
 MOST_WEIGHTS = 3e7
-#: numbers in the largest temporary array, at about
+#: approximate number of elements in the largest temporary array
 _AT_ONCE = 200_000
 _PLACES_AT_ONCE = 64
 #: mixtures whose entropies are found together
@@ -41,7 +41,7 @@ _MIXTURES_AT_ONCE = 512
 
 @dataclass(frozen=True)
 class Integral:
-    """A value in nats, and how far halving the panels moved it: more than its numerical error."""
+    """A value in nats, and its change when panels were halved, which bounds its numerical error."""
 
     value: float
     error: float
@@ -101,7 +101,7 @@ def mixture_entropies(centres: np.ndarray, beta: float, weights: np.ndarray) -> 
         for cluster in _clusters(centres[order], beta, mass[:, order])
     ]
     near = max(_most_within(one.units, 2 * _REACH + _PANELS_AT_ONCE) for one in clusters)
-    # of panels of width 1 and their halves
+    # nodes of panels of width 1 and of their halves
     n_nodes = 3 * len(_NODES) * sum(_n_panels(one.units, 1.0) for one in clusters)
     _refuse_long(n_nodes * near * (1.0 + _WORK_OF_A_PRODUCT * len(mass)))
     found: list[Integral] = []
@@ -120,9 +120,8 @@ class Cluster(NamedTuple):
 
 
 def _clusters(centres: np.ndarray, beta: float, mass: np.ndarray) -> list[Cluster]:
-    """Sorted ``centres`` cut where their noises don't meet, each part about its own first centre.
-
-    So that no coordinate is large against beta, however far from the origin, or apart, they are.
+    """Sorted ``centres``, cut where their noises don't overlap; coordinates from the first centre
+    of each part, so that none loses digits to a distance from the origin or between parts.
     """
     cuts = np.flatnonzero(np.diff(centres) > 2 * _REACH * beta) + 1
     starts, stops = [0, *cuts.tolist()], [*cuts.tolist(), len(centres)]
@@ -165,10 +164,10 @@ def next_layer(
     width in units of beta: at most 1, and at most 1/slope where f is steeper. ``kinks`` are the t
     where f is not smooth; panels end there.
 
-    Given ``next_beta``, the noise that S' gets, the centres are thinned out to 16 in each of its
-    lengths between the least and the greatest f(t_k): with that noise the mixtures are the same.
+    Given ``next_beta``, the noise added to S', the centres are thinned out to 16 per length
+    ``next_beta`` between the least and the greatest f(t_k): with noise the mixtures are the same.
 
-    Raises ``ValueError`` for what would take too long or too much memory, before it begins.
+    Raises ``ValueError``, before any work, if the integral would take too long or too much memory.
     """
     units = np.asarray(s, dtype=np.float64) / beta
     order = np.argsort(units)
@@ -208,7 +207,7 @@ def next_layer(
 def _passed_on(
     edges: np.ndarray, units: np.ndarray, mass: np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Nodes t [n] of some panels, and p(t|x)·Δ [k, n] of the inputs ``rows`` [k] that come near."""
+    """Nodes t [n] of some panels, and p(t|x)·Δ [k, n] of the inputs ``rows`` [k] within reach."""
     t, dt = (x.ravel() for x in _nodes(edges))
     near = _near(units, edges)
     kernel = np.exp(-0.5 * (t - units[near, None]) ** 2) * (dt / np.sqrt(2 * np.pi))
@@ -218,7 +217,7 @@ def _passed_on(
 
 
 def _near(units: np.ndarray, t: np.ndarray) -> slice:
-    """Which of sorted ``units`` are within reach of sorted ``t``."""
+    """The slice of sorted ``units`` whose noise reaches sorted ``t``."""
     return slice(*np.searchsorted(units, [t[0] - _REACH, t[-1] + _REACH]).tolist())
 
 
@@ -248,7 +247,7 @@ def _refuse_large(n_weights: float) -> None:
 
 
 def _n_panels(units: np.ndarray, width: float) -> float:
-    """How many panels :func:`_spans` makes, at about."""
+    """The approximate number of panels that :func:`_spans` makes."""
     gaps = np.diff(units)
     covered = units[-1] - units[0] + 2 * _REACH - (gaps[gaps > 2 * _REACH] - 2 * _REACH).sum()
     return float(covered / width) + 1.0
@@ -257,7 +256,7 @@ def _n_panels(units: np.ndarray, width: float) -> float:
 def _blocks(
     units: np.ndarray, width: float, kinks: np.ndarray, at_once: int
 ) -> Iterator[np.ndarray]:
-    """Edges of ``at_once`` panels at a time, of all in :func:`_spans`, cut at ``kinks``."""
+    """The panels' edges of :func:`_spans`, cut at ``kinks``, for ``at_once`` panels at a time."""
     for edges in _spans(units, width):
         inside = kinks[(edges[0] < kinks) & (kinks < edges[-1])]
         edges = np.unique(np.concatenate([edges, inside]))
@@ -266,7 +265,7 @@ def _blocks(
 
 
 def _spans(units: np.ndarray, width: float) -> Iterator[np.ndarray]:
-    """Edges of panels of about ``width`` that cover all within reach of sorted ``units``."""
+    """Edges of panels of about ``width`` that cover the reach of sorted ``units``."""
     gaps = np.flatnonzero(np.diff(units) > 2 * _REACH)
     starts = units[np.concatenate([[0], gaps + 1])] - _REACH
     ends = units[np.concatenate([gaps, [len(units) - 1]])] + _REACH
@@ -284,14 +283,14 @@ def _converged(clusters: Sequence[Cluster]) -> tuple[np.ndarray, np.ndarray]:
     """Entropies and errors [k] of the mixtures of N(units, 1) in all ``clusters`` together."""
     alone = [one.mass[:, 0] for one in clusters if len(one.units) == 1]
     together = [one for one in clusters if len(one.units) > 1]
-    # −∫ wφ·ln(wφ) of a centre that meets no other
+    # −∫ wφ·ln(wφ) of a centre whose noise overlaps no other's
     total = sum((w * _NORMAL_ENTROPY - xlogy(w, w) for w in alone), np.zeros(1))
     coarse = _entropies_in_units(together, 1.0)
     for halvings in range(1, _MOST_HALVINGS):
         fine = _entropies_in_units(together, 0.5**halvings)
         moved = abs(fine - coarse)
         if (moved <= _TOLERANCE).all():
-            # what rounding adds when so many terms are summed stays below 1e-12
+            # 1e-12 covers the rounding of a sum of so many terms
             return total + fine, moved + np.zeros_like(total) + 1e-12
         coarse = fine
     n = sum(len(one.units) for one in together)
@@ -314,5 +313,5 @@ def _densities(t: np.ndarray, units: np.ndarray, mass: np.ndarray) -> np.ndarray
     """p [n, k] at sorted ``t`` [n] of the mixtures of N(units, 1), sorted."""
     near = _near(units, t)
     kernel = np.exp(-0.5 * (t[:, None] - units[near]) ** 2) / np.sqrt(2 * np.pi)
-    # rounding may leave less than nothing
+    # the weights may have both signs: rounding may give a negative density
     return np.maximum(kernel @ mass[:, near].T, 0.0)

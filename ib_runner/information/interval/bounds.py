@@ -14,20 +14,20 @@ entropy is concave. Together E upper ≥ h(T) − h(T|X) = I, for clouds of any 
 posterior of x, and any guess gives E lower ≤ I (Barber & Agakov, 2003). We mix it with δ/N, which
 keeps that and bounds every term from below by ln δ.
 
-Both use the same sums at the same points: they differ by E ln p̂(t|x) − E ln q(t|x) alone, some
-0.01 nats, and the noise in t is common to them.
+Both bounds use the same sums at the same points: they differ by E ln p̂(t|x) − E ln q(t|x) alone,
+some 0.01 nats, and the noise in t is common to both.
 
-*Labels.* I(Y;T) = I(X;T) − I(X;T|Y) for Y a function of X. The upper bound of the first less the
-lower bound of the second bounds it from above, and H(Y) + E ln (Σ_{x' of the label} q / Σ q), a
-classifier's cross-entropy, from below: from the same sums again.
+*Labels.* I(Y;T) = I(X;T) − I(X;T|Y) for Y a function of X. The upper bound on I(X;T) less the
+lower bound on I(X;T|Y) bounds I(Y;T) from above, and H(Y) + E ln (Σ_{x' of the label} q / Σ q), a
+classifier's cross-entropy, from below: both use the same sums again.
 
 *Sampling error.* The points of one input are made of different draws of cloud A. To first order
-the clouds' own randomness moves neither term (∫ p·δp/p = ∫ δp = 0), so what is left is the spread
-of the terms over the points; the strata are the inputs, each with n_mc ≥ 2 points. Near saturation
-what is lost comes from rare points, and the spread of a sample that has none is 0: what none of M
-points shows has a probability of at most 3.7/M (97.5 %). Where inputs begin to be confused, the
-log-likelihood ratio of two of them has tails like exp(−a/2), so such a point costs some 3 nats on
-average: the lower end is put 3.7·3/M lower.
+the clouds' own randomness moves neither term (∫ p·δp/p = ∫ δp = 0), so the sampling error is the
+spread of the terms over the points; the strata are the inputs, each with n_mc ≥ 2 points. Near
+saturation I falls short of H(X) by rare points alone, and a sample without a rare point has spread
+0: an event that none of M points shows has a probability of at most 3.7/M (97.5 %). Where inputs
+begin to be confused, the log-likelihood ratio of two inputs has tails like exp(−a/2), so a rare
+point costs some 3 nats on average: the lower end is put 3.7·3/M lower.
 """
 
 from dataclasses import dataclass
@@ -37,9 +37,9 @@ from scipy import stats
 
 from ib_runner.information.interval.mixtures import LN2, PRUNED, MixtureSums
 
-#: what rounding in float32 may do to a mean of logarithms, nats
+#: the most that rounding to float32 may change a mean of logarithms, nats
 ROUNDING = 1e-5
-#: nats times points: what unseen rare points may cost the lower bound
+#: with M points, rare points that were not drawn lower the mean by at most RARE/M nats
 RARE = 11.0
 
 

@@ -30,7 +30,7 @@ _GROUP = 16
 
 
 def in_noise_units(s: np.ndarray, centres: np.ndarray, layer: Layer) -> np.ndarray:
-    """Draws ``s`` [n, d, m] about their input's centre; one draw where all are the same."""
+    """Draws ``s`` [n, d, m] less their input's centre; of equal draws (exact layer) only one."""
     s = s[:, :, :1] if layer.exact else s
     length = s.dtype.type(unit(layer.beta))
     if not 1e-30 < length < 1e30:  # float32 has no such number
@@ -42,10 +42,10 @@ def in_noise_units(s: np.ndarray, centres: np.ndarray, layer: Layer) -> np.ndarr
 def draw_points(
     sampler: Sampler, layer: Layer, first: int, cloud: np.ndarray, n_mc: int, purpose: Stream
 ) -> Points:
-    """In-sample points t = s + z for inputs ``first``, …: the j-th is made of the j-th draw.
+    """In-sample points t = s + z for inputs ``first``, …: point j is made from draw j.
 
-    ``cloud`` [n, d, n_x] in noise units. Only an exact layer, where all draws are one, has
-    more points than draws.
+    ``cloud`` [n, d, n_x] in noise units. Only an exact layer, whose draws are all equal, has more
+    points than draws.
     """
     n, dim, n_x = cloud.shape
     z = np.empty((n, dim, n_mc + n_mc % 2), np.float32)
@@ -70,7 +70,7 @@ def join_points(parts: Sequence[Points]) -> Points:
 
 @dataclass(frozen=True)
 class Densities:
-    """What cloud B leaves behind for one layer: q(t|x) of all inputs, about their centres."""
+    """The densities q(t|x) of one layer, fitted to cloud B of every input, about its centre."""
 
     centres: np.ndarray
     mixtures: Mixtures

@@ -1,4 +1,4 @@
-"""The estimator's two inner loops: own clouds, and the mixtures of all inputs.
+"""The two inner loops of the coupled estimator: p̂(t|x) from one cloud, q(t|x) from all mixtures.
 
 Coordinates are in units of β·√(2 ln 2), where the noise's kernel is 2^(−‖u‖²); all values are log2
 of densities relative to the noise's peak (2πβ²)^(−d/2), which cancels in every ratio. Differences
@@ -14,9 +14,9 @@ from ib_runner.compiled import njit
 from ib_runner.vector_math import exp2
 
 _f = np.float32
-#: a term that is 2 to this power or more becomes the unit of its sum
+#: a term of 2 to this power or more becomes the unit in which its sum is kept
 _HIGHEST_EXPONENT = _f(60.0)
-#: terms that are added in float32 before their sum is added in float64
+#: terms summed in float32 before that partial sum is added to the total in float64
 _TERMS = 32
 
 
@@ -34,8 +34,8 @@ class Queries(NamedTuple):
 
 
 class Components(NamedTuple):
-    """The mixtures of N inputs: ``records`` [K, R] (see ``mixture_fit``), those of input x from
-    ``offsets[x]`` on, about its row of ``centres`` [N, d] (float64); ``classes`` [N].
+    """The mixtures of N inputs: ``records`` [K, R] (see ``mixture_fit``); the records of input x
+    begin at ``offsets[x]``, relative to row x of ``centres`` [N, d] (float64); ``classes`` [N].
     """
 
     centres: np.ndarray
@@ -49,10 +49,10 @@ class Boxes(NamedTuple):
 
     ``order`` [N]: the inputs. ``low``, ``high``, ``inverse_width`` [d, N], in that order: boxes
     around the components' means, and 1/largest diagonal of I + 2 ln 2·covariance. ``axis`` [d]: a
-    unit vector, ``begins`` [N], ascending: the least projection of a box on it, ``longest`` that
-    of all boxes, and ``width`` the largest of vᵀ(I + 2 ln 2·covariance)v for v = ``axis``.
-    ``slack``: the boxes' rounding error. An input is near where 2^(−``bits``) of the least own term
-    may be exceeded.
+    unit vector, ``begins`` [N], ascending: the least projection of each box on ``axis``,
+    ``longest`` the longest projection of any box, and ``width`` the largest of
+    vᵀ(I + 2 ln 2·covariance)v for v = ``axis``. ``slack``: the boxes' rounding error. An input is
+    near a block if its term may exceed 2^(−``bits``) times the least own term of the block.
     """
 
     order: np.ndarray
@@ -98,8 +98,8 @@ def own_cloud_densities(points, references, clouds, out):
     """log2 of the plug-in densities of n clouds, each at its own points, into ``out`` [n, m].
 
     ``points`` [n, d, m], ``clouds`` [n, d, draws]: the density is the mean over the draws of
-    2^(−‖u − c‖²). ``references`` [n, m]: an exponent −‖u − c‖² of one of the draws (in-sample, the
-    one that made the point), which keeps the sum from underflow.
+    2^(−‖u − c‖²). ``references`` [n, m]: the exponent −‖u − c‖² of one draw, in-sample of the draw
+    that made the point, so that the sum cannot underflow.
     """
     for c in numba.prange(points.shape[0]):
         _own_cloud_densities(points[c], references[c], clouds[c], out[c])
@@ -178,7 +178,7 @@ def _flush(part, total):
 @njit(fastmath=True, error_model="numpy")
 def _add(records, shift, u, q, y, reference, part, total, pending):
     """Add the components ``records`` to the sums ``total`` + ``part`` [p], in units of
-    2^``reference``; ``pending``: terms in ``part``. Returns what is pending then.
+    2^``reference``; ``pending``: number of terms in ``part``. Returns that number afterwards.
     """
     for r in range(records.shape[0]):
         _exponents(records[r], shift, u, q, y)
@@ -205,8 +205,8 @@ def _add(records, shift, u, q, y, reference, part, total, pending):
 
 @njit(fastmath=True, error_model="numpy")
 def _own(records, shift, u, q, y, reference, part, total):
-    """log2 of one mixture's highest term at ``u`` [d, p] into ``reference``, of its sum into
-    ``total``.
+    """One mixture at ``u`` [d, p]: log2 of its highest term into ``reference``, of the sum of its
+    terms into ``total``.
     """
     for r in range(records.shape[0]):
         _exponents(records[r], shift, u, q, y)
@@ -223,7 +223,7 @@ def _own(records, shift, u, q, y, reference, part, total):
 
 @njit(fastmath=True, error_model="numpy")
 def _find_near(u, origin, lowest, boxes, near):
-    """The inputs near the points ``u`` [d, p] about ``origin``, into ``near``; their number."""
+    """Write the inputs near points ``u`` [d, p] about ``origin`` to ``near``; returns how many."""
     dim, n = u.shape
     threshold = _f(boxes.bits - lowest)
     begin = np.inf
@@ -325,9 +325,9 @@ def _add_block(queries, first, last, components, boxes, sums, count_only):
 def add_mixtures(queries, components, boxes, sums, count_only):
     """Add up the mixtures of N inputs at points drawn by some of them, pruned.
 
-    Fills ``sums``: log2 of the own mixture, of the sum over the own class, of that over all, and
-    the number of component evaluations; with ``count_only`` they are counted without being made,
-    but for the own mixtures'.
+    Fills ``sums``: log2 of the own mixture, of the sum over the own class, of the sum over all
+    inputs, and the number of component evaluations. With ``count_only`` evaluations are only
+    counted, except for those of the own mixtures, which are made.
 
     An input is left out of a block's sums when it adds less than 2^(−``bits``) of the own term at
     all of the block's points: its mixture is at most 2^(−g²/w) there, with g the gap between the

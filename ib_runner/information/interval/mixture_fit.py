@@ -1,9 +1,9 @@
 """A small Gaussian mixture for every cloud: the densities q(t|x) of the certified interval.
 
-A cloud is split in two at its mean along its principal axis, then the part with the most weight
-and spread again, until no part is wide against the noise or there are enough. Every
-part becomes one Gaussian with its mean and its covariance + β²I; beside several parts stands one
-for the whole cloud, for the tails. Any such q gives valid bounds; a good one makes them tight.
+A cloud is split in two at its mean along its principal axis, then again the part with the most
+weight and spread, until no part is wide against the noise or the number of parts is reached. Every
+part becomes one Gaussian with its mean and its covariance + β²I; several parts get one more
+Gaussian, of the whole cloud, for the tails. Any q gives valid bounds; a good q makes them tight.
 
 Coordinates are in units of β·√(2 ln 2), so that the noise's kernel is 2^(−‖u‖²). A component is a
 record of 1 + d + d(d+1)/2 numbers: log2 of (weight / det L), its mean, and L⁻¹ row by row, where
@@ -146,7 +146,7 @@ def _split(cloud, order, begin, end, mean, axis):
 
 @njit(error_model="numpy")
 def _widest_part(begins, ends, spreads, count, noise_variance):
-    """The part that is most worth splitting, or −1."""
+    """Number of the part with the most weight and spread, or −1 if no part is to be split."""
     worst = -1
     highest = 0.0
     for p in range(count):
@@ -215,7 +215,7 @@ def _fit(cloud, noise_variance, records, box):
 def fit_gaussian_mixtures(clouds, noise_variance, records, counts, boxes):
     """Fit every cloud of ``clouds`` [N, d, n] (float32, units of β·√(2 ln 2)).
 
-    ``noise_variance``: that of the noise in these units. Writes ``records`` [N, most components,
+    ``noise_variance``: β² in these units. Writes ``records`` [N, most components,
     record_length(d)], ``counts`` [N] of components used, and ``boxes`` [N, 3, d]: per coordinate,
     the lowest and the highest mean of any component and the largest 1 + 2 ln 2·variance.
     """

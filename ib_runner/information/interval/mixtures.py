@@ -1,7 +1,6 @@
 """q(t|x) of one layer, for all inputs: a Gaussian mixture for each cloud, and sums of them.
 
-Holds what ``mixture_fit`` makes of clouds, block by block, and asks ``kernels`` for
-the sums.
+Keeps the mixtures that ``mixture_fit`` fits to clouds, block by block; ``kernels`` sums them.
 """
 
 from dataclasses import dataclass
@@ -17,15 +16,15 @@ from ib_runner.information.interval.kernels import (
 )
 from ib_runner.information.interval.mixture_fit import fit_gaussian_mixtures, record_length
 
-#: what pruning may leave out of a sum, relative to the own term
+#: the most that pruning may leave out of a sum, relative to the term of the point's own input
 PRUNED = 1e-4
 LN2 = float(np.log(2.0))
-#: inputs whose points are evaluated together, whatever their number: fewer points never cost more;
-#: noise units across which float32 coordinates are fine
+#: the most inputs whose points are evaluated together, and the widest that these inputs may lie
+#: apart, in noise units: float32 coordinates are exact enough within it
 _BLOCK_ROWS, _COMPACT = 64, 8.0
-#: points of own density 2^−2000 lie where no cloud's are
+#: a point whose own density is below 2^−2000 is too improbable to have been drawn from any cloud
 _FAR = 2000.0
-#: coordinates that are large for boxes in float32
+#: coordinates, in noise units, above which float32 boxes are too coarse
 _WIDE = 1e6
 
 
@@ -93,9 +92,9 @@ def mixture_sums(
 ) -> MixtureSums:
     """Sums of all N mixtures at ``points`` [n, d, m] drawn by the inputs ``owners`` [n].
 
-    Points and mixtures are relative to the input's row of ``centres`` [N, d], in noise units; the
-    centres in units of which ``length`` is one noise unit. ``classes`` [N] are integers. Each sum
-    lacks at most the share ``PRUNED``.
+    Points and mixtures are in noise units, relative to their input's row of ``centres`` [N, d];
+    the centres are in the units of S, in which a noise unit has ``length``. ``classes`` [N] are
+    integers. Pruning takes at most the share ``PRUNED`` from each sum.
     """
     n, _, m = points.shape
     own, same, total = (np.empty((n, m)) for _ in range(3))
@@ -130,12 +129,12 @@ class _Places:
 
 
 def _places(centres: np.ndarray, length: float, boxes: np.ndarray) -> _Places:
-    """``centres`` [N, d] in noise units, if far apart no farther along an axis than matters.
+    """``centres`` [N, d] in noise units, with wide gaps along an axis narrowed; sums stay the same.
 
-    With R the farthest that a component's mean lies from its centre, plus √(4000·w) for its width
-    w: inputs that a gap of 2R divides have densities below 2^−4000 where the other's own one is
-    above 2^−2000, and so they have if the gap is wider. Gaps are taken as 2R at most; coordinates
-    are sums of them, so that no digit is lost to the distance from the origin or between groups.
+    Let R be the largest distance of a component's mean from its centre, plus √(4000·w) for its
+    width w. If a gap of 2R or more divides two inputs, the density of one is below 2^−4000 wherever
+    the other's own density is above 2^−2000. So a gap may be set to 2R; coordinates are sums of
+    gaps, and lose no digits to the distance from the origin or between groups.
     """
     centres = np.asarray(centres, dtype=np.float64)
     boxes = boxes.astype(np.float64)
@@ -171,7 +170,7 @@ def _add(
     components = Components(centres, mixtures.records, mixtures.offsets, classes)
     found = Sums(*sums, np.zeros(len(starts) - 1, np.int64))
     add_mixtures(queries, components, _boxes(centres, mixtures), found, count_only)
-    if places.moved:  # what lies that far out may lie near others: nothing is known of its sums
+    if places.moved:  # a point that far out may lie near a moved centre: its sums are unknown
         sums[0][sums[0] < -_FAR] = np.nan
     return int(found.evaluations.sum())
 

@@ -1,8 +1,8 @@
-"""The pilot: a few inputs and points that tell how large the clouds must be, then thrown away.
+"""The pilot: a few inputs and points from which the sizes of clouds are chosen; then discarded.
 
-For some inputs both clouds are drawn larger than may be needed, and the means of ln p̂(t|x) and
-ln q(t|x) at the same points are taken for their first 256, 512, … draws. A first density of all
-inputs, one Gaussian each, tells the spread of the terms and how many inputs lie near a point.
+For some inputs clouds A and B are drawn larger than may be needed, and ln p̂(t|x) and ln q(t|x)
+are averaged over the same points for the clouds' first 256, 512, … draws. One Gaussian for every
+input gives the spread of the bounds' terms and the number of inputs near a point.
 """
 
 from collections.abc import Sequence
@@ -23,27 +23,27 @@ from ib_runner.information.interval.sizes import DELTAS, N_O, N_X, Pilot
 from ib_runner.information.sampling.sampler import Layer, Sampler
 from ib_runner.information.sampling.streams import Stream
 
-#: Gaussians for each cloud that are tried, more than one where one leaves a gap
+#: numbers of Gaussians per cloud that are tried; 4 and 16 only where one Gaussian leaves a gap
 COMPONENTS = (1, 4, 16)
-#: … of this share of the width asked for, however many draws it is fitted to
+#: … between the bounds of more than this share of the target width, with any number of draws
 _GAP_LEFT = 0.15
 _MANY = 2**30
-#: the densities that the pilot's sums are taken with: draws and components
+#: draws and Gaussians per input of the densities that the pilot sums over all inputs
 BASE = (256, 1)
 _INPUTS, _POINTS, _POINTS_IN_ALL = 192, 16, 4096
-#: of which so many are enough for sums over all inputs
+#: the pilot's points at which sums over all inputs are evaluated
 _SUMMED = 2048
 #: neighbours that are drawn together; true forward passes draw 16 at a time
 _FUSED_GROUP, _GROUP = 4, 16
-#: draws of a cloud, of all inputs together, that are not too many for a pilot
+#: the most draws of one cloud, all the pilot's inputs together
 _DRAWS = 2**17
-#: the share of the budget that the pilot may use; more than so many evaluations bring nothing
+#: the share of the budget that the pilot may use, and a budget above which it does not grow
 _SHARE, _ENOUGH = 0.25, 10**9
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Which inputs, ranges of a few neighbours, how many points each, how large clouds."""
+    """The pilot's inputs (ranges of a few neighbours), points per input, and sizes of clouds."""
 
     groups: Sequence[tuple[int, int]]
     n_mc: int
@@ -62,7 +62,7 @@ class Plan:
 
 
 def plan(sampler: Sampler, budget: float) -> Plan | None:
-    """The pilot of ``sampler``'s inputs, or None where a budget is too small for one."""
+    """The pilot for ``sampler``'s inputs; None if ``budget`` (kernel evaluations) is too small."""
     n = len(sampler)
     group = _FUSED_GROUP if sampler.plain is not None else _GROUP
     chosen = np.random.default_rng(sampler.seed).permutation(-(-n // group))[: _INPUTS // group]
@@ -85,7 +85,7 @@ def run(
     highest: float,
     target_width: float,
 ) -> dict[int, Pilot]:
-    """What the pilot says of every layer; ``densities`` of all inputs are those of ``BASE``.
+    """The pilot's results for every layer; ``densities`` of all inputs have the sizes ``BASE``.
 
     ``highest`` is H(X), nats.
     """

@@ -1,12 +1,12 @@
-"""The sizes an interval needs, from what a pilot found: the cheapest ones, or the narrowest.
+"""Choosing n_x, n_o, n_mc from a pilot: the cheapest sizes for the target width, or the narrowest.
 
-Choosing on the draws that are evaluated later, or stopping when the width looks good, would break
-the 95 %; so the pilot's points are its own.
+Choosing sizes on the draws of the estimate, or stopping when the width looks good, would break the
+95 %; so the pilot has points of its own.
 
-The distance of the bounds is E ln p̂(t|x) − E ln q(t|x): one part depends on cloud A's size n_x
-alone, the other on cloud B's, n_o, and on the number of Gaussians. Both shrink like 1/size. What
-they add to either bound follows to first order from the mean posterior of x: raising ln q(t|x) by
-one raises Σ q by the posterior, and the logarithm of the posterior by the rest.
+The distance of the bounds is E ln p̂(t|x) − E ln q(t|x): the first term depends on cloud A's size
+n_x alone, the second on cloud B's size n_o and on the number of Gaussians. The errors of both
+shrink like 1/size. Their effect on either bound follows to first order from the mean posterior
+p(x|t): raising ln q(t|x) by 1 raises ln Σ q by p(x|t), and the log-posterior by 1 − p(x|t).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,15 +24,15 @@ DELTAS = (1e-4, 1e-3, 1e-2)
 #: draws per input that are considered
 N_X = (256, 512, 1024, 2048, 4096, 8192)
 N_O = (256, 512, 1024, 2048, 4096)
-#: the width aimed at, relative to the one asked for: the pilot's forecast is uncertain
+#: the width that sizes are chosen for, as a share of the target width: forecasts are uncertain
 _CAUTION = 0.8
-#: where the width is out of reach: noise below this share of it is not worth its price
+#: where the target width is out of reach: sampling error below this share of it is not paid for
 _LEAST_NOISE = 0.1
-#: points in all at a width of 0.05 nats or less: fewer would miss rare ones; and points per input
+#: the fewest points in all at a width of 0.05 nats or less, not to miss rare points; and per input
 _FEWEST_IN_ALL, _FEWEST = 2**14, 2
 _MOST = 2**31
 _QUANTILE = 1.96
-#: what things cost, in kernel evaluations: a component, a draw, fitting a draw to one Gaussian
+#: costs in kernel evaluations: evaluating a component, a draw, fitting a draw to one Gaussian
 _COMPONENT, _DRAW, _FIT = 3.0, 200.0, 20.0
 
 
@@ -41,7 +41,7 @@ class Sizes:
     """``n_x``, ``n_o``: draws per input in clouds A and B; ``n_mc``: points per input.
 
     ``components``: Gaussians for each cloud B, at most; ``delta``: the δ of the lower bound;
-    ``width``: of the interval that they promise, nats.
+    ``width``: the forecast width of the interval, nats.
     """
 
     n_x: int
@@ -54,11 +54,11 @@ class Sizes:
 
 @dataclass(frozen=True)
 class Pilot:
-    """Means over the pilot's points, in nats, and what a point costs.
+    """Means over the pilot's points, in nats, and the cost of a point.
 
     ``own`` E ln p̂(t|x) by n_x; ``fitted`` E ln q(t|x) by (n_o, components). At the sizes ``base``
-    = (n_x, (n_o, components)): the ``upper`` bound and by δ the ``loss``, what δ takes from the
-    lower one, and the ``spread``, the sum of both bounds' standard deviations within inputs;
+    = (n_x, (n_o, components)): the ``upper`` bound; for every δ the ``loss``, by which δ lowers the
+    lower bound, and the ``spread``, the sum of both bounds' standard deviations within inputs;
     ``posterior``, the mean of q(t|x)/Σ q; ``near``, the components evaluated at a point.
     """
 
@@ -76,7 +76,7 @@ class Pilot:
         return _along(self.own, n_x)
 
     def fitted_at(self, n_o: int, components: int) -> float:
-        """E ln q(t|x) for ``components`` Gaussians fitted to ``n_o`` draws, likewise."""
+        """E ln q(t|x), measured or forecast, for ``components`` Gaussians and ``n_o`` draws."""
         return _along({n: v for (n, k), v in self.fitted.items() if k == components}, n_o)
 
     @property
@@ -85,11 +85,11 @@ class Pilot:
         return sorted({k for _, k in self.fitted})
 
     def components_at(self, components: int) -> float:
-        """Components evaluated at a point: finer mixtures lie closer about their clouds."""
+        """Components evaluated at a point if each input has up to ``components`` Gaussians."""
         return self.near * np.sqrt(components / self.base[1][1])
 
     def gap(self, n_x: int, n_o: int, components: int, delta: float, highest: float) -> float:
-        """The distance of the bounds, both being at most ``highest``."""
+        """The distance of the bounds, each cut off at ``highest`` = H(X); nats."""
         own, fitted = self.own_at(n_x), self.fitted_at(n_o, components)
         upper = self.upper + own - self.own_at(self.base[0])
         upper -= self.posterior * (fitted - self.fitted_at(*self.base[1]))
@@ -98,7 +98,7 @@ class Pilot:
 
 
 def _along(values: Mapping[int, float], n: int) -> float:
-    """The value at size ``n``: beyond the measured ones as a + b/n through the two largest."""
+    """The value at size ``n``; beyond the measured sizes, a + b/n through the two largest."""
     if n in values:
         return values[n]
     small, large = sorted(values)[-2:]
@@ -108,8 +108,8 @@ def _along(values: Mapping[int, float], n: int) -> float:
 
 @dataclass(frozen=True)
 class Request:
-    """What the sizes are chosen for: ``n`` inputs of entropy ``highest``; a layer without noise
-    below (``exact``) or with it. Sizes that are not None stand.
+    """Sizes are chosen for ``n`` inputs of entropy ``highest`` and a layer without (``exact``) or
+    with noise below. A size that is not None is used as given.
     """
 
     n: int
@@ -128,7 +128,7 @@ class Request:
         return self.n_mc or max(_FEWEST, int(np.ceil(in_all / self.n)))
 
     def sizes_x(self) -> Sequence[int]:
-        """The n_x to consider: at least as many draws as points, each made of another draw."""
+        """The n_x to consider: at least one draw per point, as no two points share a draw."""
         if self.exact:
             return (1,)
         if self.n_x is not None:
@@ -142,9 +142,9 @@ class Request:
         return N_O if self.n_o is None else (self.n_o,)
 
     def points(self, wanted: float, n_x: int, components: float) -> int:
-        """Points per input: those ``wanted`` as far as the budget and the draws suffice.
+        """Points per input: ``wanted``, or as many as the budget and the draws allow.
 
-        ``components`` are evaluated at each. Fewer than two are too few to tell an error.
+        ``components`` are evaluated at each point. A standard error needs at least two points.
         """
         affordable = int(min(self.budget / (self.n * (n_x + components)), _MOST))
         if self.n_mc is not None:
@@ -156,10 +156,10 @@ class Request:
 
 
 def choose(pilot: Pilot, request: Request) -> Sizes | None:
-    """The cheapest sizes that make the interval as narrow as asked for within the budget.
+    """The cheapest sizes within the budget whose interval has the target width.
 
-    Where none do, the narrowest the budget allows; None where it allows nothing, or where the pilot
-    overflows.
+    If the budget is too small for that width, the sizes of the narrowest interval; None if it is
+    too small for any sizes, or if the pilot overflows.
     """
     forecasts = [option for option in _forecasts(pilot, request) if np.isfinite(option[0])]
     if not forecasts:
@@ -168,7 +168,7 @@ def choose(pilot: Pilot, request: Request) -> Sizes | None:
     good = [(cost, sizes) for width, cost, sizes in forecasts if width <= goal]
     if good:
         return min(good, key=lambda option: option[0])[1]
-    # widths that differ by less than a hundredth of what was asked for are the same
+    # widths that differ by less than a hundredth of the target width count as equal
     step = 0.01 * request.target_width
     return min(forecasts, key=lambda option: (round(option[0] / step), option[1]))[2]
 

@@ -1,6 +1,6 @@
-"""What every estimator is: an object that says which layers it is for, and estimates them.
+"""The base class of all estimators: which layers a method covers, and its estimates for them.
 
-Timing and rows are written here, once; a method gives values.
+Timing and rows are made here, once; a method gives values.
 """
 
 import math
@@ -17,7 +17,7 @@ from ib_runner.information.task import Task, nothing_certified
 
 
 class Method(ABC):
-    """``name``: that of its rows. ``needs``: what a layer must have for :meth:`covers` to hold.
+    """``name``: the method's, in its rows. ``needs``: in words, the layers that it covers.
 
     ``labels``: whether it estimates I(Y;T) as well. ``farthest``: the distance, in β, of an input's
     draws of S up to which its arithmetic keeps what it certifies.
@@ -29,11 +29,11 @@ class Method(ABC):
     labels: ClassVar[bool] = False
 
     def covers(self, sampler: Sampler, layer: Layer) -> bool:
-        """Whether this method is for ``layer``, which has Gaussian noise."""
+        """Whether this method can estimate ``layer``, which has Gaussian noise."""
         return True
 
     def prepare(self, task: Task) -> object:
-        """What all layers share, such as draws; handed to every call of :meth:`values`."""
+        """Data that all layers share, such as draws; handed to each call of :meth:`values`."""
         return None
 
     @abstractmethod

@@ -41,7 +41,7 @@ def neighbour_entropy(samples: Tensor, k: int = K) -> float:
 
 
 def _mean_and_variance(points: np.ndarray, k: int) -> tuple[float, float]:
-    """ĥ of ``points`` [n, d], and the variance of a mean of n terms spread as its are."""
+    """ĥ of ``points`` [n, d], and its variance as if its n terms were independent."""
     n, d = points.shape
     # the sample itself is its own first neighbour
     distance = cKDTree(points).query(points, k=[k + 1])[0][:, 0]
@@ -82,15 +82,15 @@ def noisy_samples(sampler: Sampler, layer: Layer, n_x: int) -> np.ndarray:
         normals(sampler.seed, Stream.NEIGHBOURS_Z.of_layer(layer.number), first, z)
         s_of_all[first:last] = s.transpose(0, 2, 1)
         z_of_all[first:last] = z[:, :, :n_x].transpose(0, 2, 1)
-    # float64 from here on: samples of one input differ by little of their value
+    # float64 from here on: samples of one input differ by a small share of their value
     return about_origin(s_of_all, layer) + layer.beta * z_of_all.astype(np.float64)
 
 
 def draws(task: Task) -> int:
-    """Draws per input: those asked for as far as the budget pays for their distances; 0 if for
-    fewer than the neighbours that are looked for.
+    """Draws per input: ``n_x``, or as many as the budget allows; 0 if these are too few for K
+    neighbours.
 
-    A tree finds neighbours without most of the distances; the budget is held against all.
+    The budget counts the distances of all pairs, although a tree computes only a few of them.
     """
     n, settings = len(task.sampler), task.settings
     n_x = max(settings.n_x or N_X, K + 1)

@@ -49,7 +49,7 @@ def _points(sampler, layer, first, cloud, n_mc, purpose, rng):
 
 
 def _stderr(terms: np.ndarray) -> float:
-    """Of the mean over all points, spread within inputs alone if there are two points each."""
+    """Standard error of the mean of ``terms``; within inputs if each has two points or more."""
     n, m = terms.shape
     spread = terms.var(1, ddof=1).mean() if m > 1 else terms.var(ddof=1)
     return float(np.sqrt(spread / (n * m)))
@@ -89,10 +89,10 @@ def entropies(sampler: Sampler, layer: Layer, n_x: int, n_mc: int) -> Entropies:
 
 
 def sizes(task: Task, layer: Layer) -> tuple[int, int]:
-    """n_x and n_mc: those asked for as far as the budget pays for them, (0, 0) if for none.
+    """n_x and n_mc: the settings', or as many as the budget allows; (0, 0) if it allows none.
 
-    A point costs n_x kernels for its own cloud and n_x for every input, the cheaper the fewer of
-    these lie near; the budget is held against all.
+    A point costs n_x kernel evaluations for its own cloud and n_x for every input. The budget
+    counts all of them, although those of distant inputs are left out.
     """
     n, settings = len(task.sampler), task.settings
     n_x, n_mc = 1 if layer.exact else settings.n_x or N_X, settings.n_mc or N_MC

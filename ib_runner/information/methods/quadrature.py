@@ -1,6 +1,6 @@
 """I(X;T) of layers of one unit by quadrature.
 
-The intervals are the integrals' numerical error, and what the network's roundings may do.
+The intervals cover the integrals' numerical error and the rounding in the network.
 """
 
 import numpy as np
@@ -51,7 +51,7 @@ class Quadrature(Method):
 
 
 def _conditional(given_x: Line, of: Labels) -> Integral:
-    """h(T|label), the mean over ``of``'s classes."""
+    """h(T|label), nats: the mean over the classes of ``of``, weighted by their sizes."""
     if given_x.weights is None and of.sizes.max() == 1:
         return Integral(0.5 * float(np.log(2 * np.pi * np.e)) + float(np.log(given_x.beta)), 0.0)
     shares = np.bincount(of.classes) / len(of.classes)

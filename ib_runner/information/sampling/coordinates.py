@@ -4,14 +4,14 @@ import numpy as np
 
 from ib_runner.information.sampling.sampler import Layer
 
-#: what rounding may move a coordinate by, in β
+#: the most that rounding may move a coordinate of S, as a multiple of β
 _MOST_ROUNDING = 1e-3
 
 
 def about_origin(s: np.ndarray, layer: Layer) -> np.ndarray:
-    """``s`` [n, draws, d] less its first row, in the least precision that resolves the noise.
+    """``s`` [n, draws, d] less its first row, in the lowest precision that resolves the noise.
 
-    Raises ``ArithmeticError`` where float64 does not.
+    Raises ``ArithmeticError`` where even float64 does not resolve the noise.
     """
     origin = s[0, 0]
     far = float(np.abs(s.astype(np.float64) - origin).max())

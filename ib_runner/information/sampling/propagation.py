@@ -20,7 +20,8 @@ from ib_runner.vector_math import tanh
 #: draws that are propagated together: 16 rows of them fit the first cache
 DRAWS = 256
 _IDENTITY, _TANH, _LEAKY = 0, 1, 2
-#: float32's unit of rounding, the kernel's error in tanh, and roundings that matter, in β
+#: float32's unit of rounding, the kernel's error in tanh, and, as a multiple of β, the rounding of
+#: S from which on a true forward pass is needed
 _UNIT, _TANH_ERROR, _MOST_ROUNDING = 2.0**-24, 3e-7, 0.05
 _f = np.float32
 
@@ -55,11 +56,11 @@ class PlainNetwork:
         return weights.reshape(self.widths[layer], -1).astype(float), biases.astype(float)
 
     def rounding(self, layer: int, exact: int, size: np.ndarray) -> float:
-        """What float32 may do to I(X;T) of ``layer`` against the exact chain, at most, in nats.
+        """The most by which rounding to float32 may change I(X;T) of ``layer``, in nats.
 
         T = S + Z with S moved by δ: dI/dε of S + εδ is −E[δ·∇ln p(T)] + E[δ·∇ln p(T|X)], and the
-        mean square of such a score is at most d/β². So |ΔI| ≤ 2·√d·√(E‖δ‖²)/β. ``exact``: the
-        last layer without noise below, whose S is the network's own, at most ``size`` [units].
+        mean square of such a score is at most d/β². So |ΔI| ≤ 2·√d·√(E‖δ‖²)/β. ``exact``: number of
+        the last layer without noise below, whose |S| of each unit is at most ``size`` [units].
         """
         moved = np.zeros_like(size)
         for number in range(exact + 1, layer + 1):
@@ -73,8 +74,9 @@ class PlainNetwork:
         return 2.0 * float(np.sqrt(len(size)) * np.linalg.norm(moved)) / beta
 
     def resolves_its_noise(self, exact: int, size: np.ndarray) -> bool:
-        """Whether one rounding of S in float32 is little against the noise of every layer above
-        the last ``exact`` one, of units of ``size``; if not, the order of the sums would matter.
+        """Whether one rounding of S in float32 is small against β in every layer above ``exact``.
+
+        Else the order of summation would change the estimate. Arguments as of ``rounding``.
         """
         for number in range(exact + 1, len(self.betas) + 1):
             weights, bias = (np.abs(values) for values in self.affine(number))
@@ -94,7 +96,7 @@ class PlainNetwork:
 
 
 def _activation_code(module: nn.Module) -> tuple[int, float] | None:
-    """Code and slope of an activation, None for slopes that max(x, slope·x) is not."""
+    """Code and slope of an activation; None for an activation that the kernel cannot compute."""
     if type(module) is nn.Tanh:
         return _TANH, 0.0
     if type(module) is nn.Identity:
@@ -104,10 +106,10 @@ def _activation_code(module: nn.Module) -> tuple[int, float] | None:
 
 
 def plain_network(network: nn.Module, x: Tensor) -> PlainNetwork | None:
-    """``network`` for the fused kernel, or None where only a true forward pass will do.
+    """``network`` in arrays for the fused kernel, or None where a true forward pass is needed.
 
-    What the kernel takes: a plain chain on the CPU in float32 whose hidden layers all have a
-    channel, with Gaussian or no noise; rows of inputs ``x`` [n, d].
+    The kernel needs a plain chain on the CPU in float32 whose hidden layers all have a channel,
+    with Gaussian or no noise, and inputs ``x`` [n, d].
     """
     chain = plain_chain(network) if x.ndim == 2 else None
     stages = chain.hidden if chain is not None else None
@@ -178,7 +180,7 @@ def _add_noise(s, beta, state, bits, z, t):
 @njit(fastmath=True, error_model="numpy")
 def _propagate(x, widths, weights, biases, activations, slopes, betas, state, s, t, z, bits):
     """DRAWS draws of S of one input ``x`` [d] into ``s`` [Σ widths, DRAWS]."""
-    for unit in range(widths[1]):  # the first S is a function of x: the same in every draw
+    for unit in range(widths[1]):  # S of layer 1 is a function of x: the same in every draw
         value = biases[unit]
         for i in range(widths[0]):
             value += weights[unit * widths[0] + i] * x[i]

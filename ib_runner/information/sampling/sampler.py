@@ -18,9 +18,9 @@ from ib_runner.networks.hidden import hidden_layers, one_thread, unwrapped
 from ib_runner.networks.noise import GaussianNoise, NoNoise
 from ib_runner.networks.preconditions import measurable
 
-#: float32 numbers that one forward pass may produce in all layers together
+#: the most float32 numbers that one forward pass may produce in all layers together
 _PASS_VALUES = 2**24
-#: inputs in one pass without noise; the most numbers of an exact layer that are kept
+#: inputs in one pass without noise; the most values of S of an exact layer kept in memory
 _EXACT_ROWS, _EXACT_VALUES = 4096, 2**26
 #: inputs that share a generator in true forward passes
 _GROUP = 16
@@ -48,8 +48,8 @@ class Sampler:
     """Draws of S in the hidden layers of ``network`` for the inputs ``x`` [N, …].
 
     Every draw is a function of the weights, the input, its number in ``x``, ``seed`` and the
-    ``purpose`` (a number that names a set of draws); different purposes are independent. Only the
-    noise is on. torch's global generator is left as it was.
+    ``purpose`` (a number that names a set of draws); different purposes are independent. Only
+    the noise is in training mode. torch's global generator is left as it was.
 
     Raises ``ValueError`` if the network has no noise channel.
     """
@@ -61,7 +61,7 @@ class Sampler:
         #: the noise channels, in forward order
         self.channels = found.channels
         self.seed = seed % 2**63
-        #: a float64 network's draws stay float64: about its centre a cloud may be narrow
+        #: draws of a float64 network stay float64: a cloud may be narrower than float32 resolves
         self.kind = np.float64 if found.precision == torch.float64 else np.float32
         self.layers = []
         self._exact: dict[int, np.ndarray] = {}
@@ -83,8 +83,7 @@ class Sampler:
     def exact_s(self, number: int) -> np.ndarray | None:
         """S of an exact layer as the network computes it, roundings included: [N, dim].
 
-        One function of the input for all methods. None for a layer that is not exact, or too large
-        to be kept.
+        All methods use these values. None for a layer that is not exact, or too large to be kept.
         """
         layer = self.layers[number - 1]
         if not layer.exact or len(self) * layer.dim > _EXACT_VALUES:
@@ -103,7 +102,7 @@ class Sampler:
         return hidden[-1].s[: len(x)].reshape(len(x), -1).numpy()
 
     def rounding(self, layer: Layer) -> float:
-        """What float32 may do to I(X;T) of a plain network's ``layer``, at most, in nats."""
+        """The most by which float32 may change I(X;T) of a plain network's ``layer``, in nats."""
         return self.plain.rounding(layer.number, *self._last_exact())
 
     def _last_exact(self) -> tuple[int, np.ndarray]:
@@ -121,7 +120,7 @@ class Sampler:
     def draw(self, first: int, last: int, n: int, purpose: int, keep: list[int]) -> dict:
         """``n`` draws for inputs ``first`` … ``last`` − 1: {layer: ``kind`` [inputs, dim, n]}.
 
-        ``keep`` lists the layers wanted, by number. All draws of an exact layer are one.
+        ``keep`` lists the layers wanted, by number. All draws of an exact layer are equal.
         """
         exact = {k: s for k in keep if (s := self.exact_s(k)) is not None}
         found = {
@@ -155,8 +154,8 @@ class Sampler:
     def draw_some(self, inputs: np.ndarray, n: int, purpose: int, units: dict) -> dict:
         """``n`` draws for the chosen ``inputs``: {layer: ``kind`` [inputs, units, n]}.
 
-        ``units`` lists those wanted of every layer. True forward passes, whatever the network; the
-        draws are a function of ``seed``, ``purpose`` and all of ``inputs``.
+        ``units`` lists, by layer, the units wanted. Made by true forward passes for any network;
+        the draws are a function of ``seed``, ``purpose`` and all of ``inputs``.
         """
         out = {k: np.empty((len(inputs), len(some), n), self.kind) for k, some in units.items()}
         with torch.random.fork_rng(devices=[]), one_thread():
@@ -175,7 +174,7 @@ class Sampler:
         return out
 
     def _forward_passes(self, first: int, last: int, n: int, purpose: int, keep: list[int]) -> dict:
-        """Groups of inputs that begin at multiples of a fixed size have a generator each."""
+        """As ``draw``; every group of ``_GROUP`` consecutive inputs has its own generator."""
         out = {k: np.empty((last - first, self.layers[k - 1].dim, n), self.kind) for k in keep}
         per_pass = max(1, _PASS_VALUES // (2 * sum(layer.dim for layer in self.layers)))
         with torch.random.fork_rng(devices=[]), one_thread():

@@ -11,7 +11,7 @@ import numpy as np
 
 @unique
 class Stream(IntEnum):
-    """What a set of draws is for. A number, once given, stays: it decides published values."""
+    """The purpose of a set of draws. Numbers must never change: published values depend on them."""
 
     #: coupled: clouds A and B of the estimate and of the pilot, and the noise of the points
     CLOUD_A = 1
@@ -44,5 +44,5 @@ class Stream(IntEnum):
 
 
 def generator(seed: int, name: Stream, layer: int) -> np.random.Generator:
-    """The generator of the stream ``name`` of ``layer``, where one serves all inputs in order."""
+    """One generator for all inputs, in their order: that of the stream ``name`` of ``layer``."""
     return np.random.default_rng([seed, int(name), layer])

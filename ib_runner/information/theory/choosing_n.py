@@ -1,7 +1,7 @@
 """Choosing n in practice: is the estimate stable, and how much does it vary (sections 3.2, 9.4)?
 
 The theorems' n is out of reach, so the paper reduced n as long as the estimate remained stable.
-That shows neither a bias that changes slowly with n nor one that all n share (section 9.4).
+Stability reveals neither a bias that changes slowly with n nor one common to all n (section 9.4).
 """
 
 from collections.abc import Callable, Iterable

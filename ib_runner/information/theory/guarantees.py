@@ -131,7 +131,8 @@ def theorem_5_least_eps(d: int, beta: float) -> float:
 
 
 def theorem_5_k_star(d: int, beta: float, eps: float) -> int | float:
-    """The k_* of Theorem 5: the finest grid of k^d points that noise β lets tell apart but for eps.
+    """The k_* of Theorem 5: the most k for which k^d grid points under noise β are told apart with
+    an error of at most eps.
 
     ⌊1/(β·Q⁻¹(½(1 − (1 − eps)^(1/d))))⌋. The paper prints a ceiling; the proof needs an error of at
     most eps, so the floor, and only this gives the 3 and 2 of section 9.4. ``math.inf`` for
@@ -185,7 +186,7 @@ def theorem_6_bounded(d: int, beta: float) -> Rate:
 
 
 def theorem_6_second_moment(d: int, beta: float, moment: float) -> Rate:
-    """Eq. (17): the same for any centres with E|C|² = ``moment``, for instance of ReLU layers.
+    """Eq. (17): that mean squared error for any centres with E|C|² = ``moment``, as of ReLU layers.
 
     As printed. Its proof slips in (46), which does not scale with C and β; (45) gives
     (9dβ² + 49M + 24β√(dM))/β² instead. The printed bound is true all the same: it is at least 9d,
@@ -239,7 +240,7 @@ def _log_samples_without_bias(d: int, beta: float, eps: float) -> float:
 
 
 def _least(enough: Callable[[int], bool]) -> int:
-    """The least n ≥ 1 that is enough, given that all larger ones are."""
+    """The least n ≥ 1 with ``enough(n)``, given that ``enough`` holds for all larger n."""
     above = 1
     while not enough(above):
         above *= 2
