@@ -37,6 +37,8 @@ FIELDS += ("status", "truth", "truth_stderr", "seconds")
 _NODES = {1: 2001, 2: 201}
 #: points behind a truth: densities evaluated, in all
 _DENSITIES = 2**15
+#: how many times as many points a truth may get for its error to be small
+_MOST_EFFORT = 16
 
 
 @dataclass(frozen=True)
@@ -91,12 +93,12 @@ def _terms(log_p: np.ndarray, owners: np.ndarray, y: np.ndarray) -> dict[str, np
     return {"x": log_p[np.arange(len(owners)), owners] - total, "y": label - total}
 
 
-def truths(case: Case, seed: int) -> dict[str, tuple[float, float]]:
-    """I(X;T) and I(Y;T), each with its standard error, in nats."""
+def truths(case: Case, seed: int, effort: int = 1) -> dict[str, tuple[float, float]]:
+    """I(X;T) and I(Y;T) in nats, with standard errors, from ``effort`` times the points."""
     rng, n, y = np.random.default_rng([seed, 1]), len(case.x), case.y.numpy()
     if case.network[1].__class__.__name__ == "Identity":
         means = whitened(*gaussian_layer(case.network, case.x, case.layer)).numpy()
-        each = max(8, min(4096, 2**22 // n**2))
+        each = effort * max(8, min(4096, 2**22 // n**2))
         owners = np.repeat(np.arange(n), each)
         parts: list[dict[str, np.ndarray]] = []
         for first in range(0, len(owners), 2**21 // n):
@@ -105,7 +107,7 @@ def truths(case: Case, seed: int) -> dict[str, tuple[float, float]]:
             log_p = t @ means.T - 0.5 * np.square(means).sum(1)
             parts.append(_terms(log_p, some, y))
     else:
-        parts = _nonlinear_terms(case, rng, y)
+        parts = _nonlinear_terms(case, rng, y, effort)
     found = {}
     for target in ("x", "y"):
         terms = np.concatenate([part[target] for part in parts])
@@ -115,7 +117,9 @@ def truths(case: Case, seed: int) -> dict[str, tuple[float, float]]:
     return found
 
 
-def _nonlinear_terms(case: Case, rng: np.random.Generator, y: np.ndarray) -> list[dict]:
+def _nonlinear_terms(
+    case: Case, rng: np.random.Generator, y: np.ndarray, effort: int
+) -> list[dict]:
     """By sums over a grid of the noise below the layer."""
     first, f, channel, second, f2, own = [m.double() for m in list(case.network)[:6]]
     n, below = len(case.x), first.out_features
@@ -124,7 +128,7 @@ def _nonlinear_terms(case: Case, rng: np.random.Generator, y: np.ndarray) -> lis
     weights = -0.5 * np.square(zeta).sum(1)
     weights = weights - logsumexp(weights)
     each = _DENSITIES // n**2 if below == 1 else 2**10 // n
-    owners = np.repeat(np.arange(n), max(32, min(each, 4096)))
+    owners = np.repeat(np.arange(n), effort * max(32, min(each, 4096)))
     with torch.no_grad():
         s1 = f(first(case.x.double()))
         noise = torch.from_numpy(rng.standard_normal((len(owners), below)))
@@ -183,6 +187,10 @@ def _rows(case: Case, number: int, options: argparse.Namespace) -> list[dict]:
     )
     seconds = time.process_time() - started
     known = truths(case, number)
+    # a truth that is less certain than what is held against it says nothing
+    need = max(8 * known[one.target][1] / max(one.upper - one.lower, 0.01) for one in found)
+    if need > 1:
+        known = truths(case, number, effort=min(_MOST_EFFORT, math.ceil(need**2)))
     return [
         {
             "case": number,

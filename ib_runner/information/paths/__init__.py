@@ -1,1 +1,4 @@
-"""Densities of wide or far layers: importance sampling over the noise below (see docs)."""
+"""Densities by importance sampling over the noise below: layers of any width, clouds of any size.
+
+Statements and proofs: docs/concepts/certified-interval.md.
+"""

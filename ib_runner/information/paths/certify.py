@@ -4,6 +4,8 @@ Upper and lower bound are E b, over many points, plus what paths change, over fe
 pilot's points tell the spreads, the bounds' distance and its part that more paths take away, and
 are thrown away. Then the cheapest sizes that promise the width asked for are taken, or those that
 promise the narrowest interval for the budget; without paths H stands for the upper bound.
+
+Proofs, and what is approximate: docs/concepts/certified-interval.md.
 """
 
 from collections.abc import Iterator, Sequence
@@ -24,6 +26,8 @@ from ib_runner.information.task import Task
 
 #: points of the pilot for b, per input and in all, and for paths
 _PILOT_EACH, _PILOT_INPUTS, _PILOT_PATHS = 2, 512, 48
+#: inputs at whose points the guess's sharpness is chosen
+_SHARPENED = 128
 #: what the points for b may cost of the budget, and the fewest inputs with such points
 _PILOT_SHARE, _FEWEST_INPUTS = 0.2, 16
 #: what the pilot reaches for: inputs at a point, and paths for each
@@ -33,6 +37,8 @@ _PILOT_REACH = Reach(32, 8, 32, 8)
 _PATHS = ((16, 4), (32, 8), (64, 16), (128, 32), (256, 64), (512, 128))
 _TEMPERS = (0.6, 0.1)
 _FEWEST_POINTS, _MOST_POINTS = 256, 2**14
+#: inputs of which a random part of so many may be enough
+_PART = 2**12
 #: points for b at a width of 0.05 nats or less
 _FEWEST_IN_ALL = 2**14
 #: the width aimed at, relative to the one asked for, and the budget's share that is planned with
@@ -153,6 +159,8 @@ def prepare(task: Task, layer: Layer, budget: float) -> Prepared | None:
         return None
     inputs = _some(sampler, int(min(n, _PILOT_INPUTS, payable)), Stream.PATHS_PILOT_INPUTS)
     spent = len(inputs) * _PILOT_EACH * source.cost
+    if isinstance(source, GuessedSource):
+        source = source.sharpened(inputs[:: -(-len(inputs) // _SHARPENED)])
     pilots, path_cost = _run_pilots(sampler, source, units, inputs, wanted)
     left = _PLANNED * (budget - spent - path_cost)
     plans = [plan for one in pilots for plan in _plans(one, source, units, n, wanted, left)]
@@ -225,8 +233,10 @@ def _plans(
     """Every combination of sizes that ``budget`` pays."""
     fewest = max(int(_FEWEST_IN_ALL * min(1.0, 0.05 / wanted.target_width)), 2 * n)
     many = [n * wanted.n_mc] if wanted.n_mc is not None else [fewest * 2**k for k in range(8)]
-    if wanted.n_mc is None and fewest * source.cost > budget:
-        many = [int(budget / source.cost)]  # some of the inputs, a point each
+    if wanted.n_mc is None and n > _PART:
+        many = [_PART, *many]  # some of the inputs, a point each
+    if wanted.n_mc is None and many[0] * source.cost > budget:
+        many = [int(budget / source.cost)]
     for points in many:
         cost = points * source.cost
         if points < 2 or cost > budget:

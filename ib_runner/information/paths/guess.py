@@ -21,12 +21,16 @@ _DRAWS_IN_ALL, _FEWEST_DRAWS, _MOST_DRAWS = 2**20, 256, 2048
 #: inputs at a point that get their own correlations
 _NEAR = 64
 #: numbers in all covariances together, beyond which there are none
-_COVARIANCE_VALUES = 2**27
+_COVARIANCE_VALUES = 2**28
 #: numbers that a block of draws, or of densities, holds
 _BLOCK_VALUES = 2**23
 _GROUP = 16
 #: units that are looked at, and draws behind a Gaussian of a layer with more
-_MOST_UNITS, _FEWEST = 1024, 16
+_MOST_UNITS, _FEWEST = 1024, 4
+#: draws that the variances of all inputs together are worth for one
+_SHRUNK = 8
+#: draws of all inputs together for each coordinate of their common axes
+_PER_AXIS = 64
 
 
 @numba.njit(cache=True, parallel=True, error_model="numpy")
@@ -53,8 +57,9 @@ class Guess:
     """Gaussians of N inputs: ``means`` [N, d]; ``variances`` [N, d] in the coordinates ``axes``.
 
     Only ``units`` of the layer's are looked at, all of them unless they are very many.
-    ``whitening`` [N, d, d]: inverse Cholesky factors of the covariances, None where those are too
-    many numbers; ``log_norms`` [N]: ln of the densities' peaks, with them and without.
+    ``sharpness`` multiplies the logarithms: less than 1 where units that are thought independent
+    are not. ``whitening`` [N, d, d]: inverse Cholesky factors of the covariances, None where those
+    are too many numbers; ``log_norms`` [N]: ln of the densities' peaks, with them and without.
     """
 
     units: np.ndarray
@@ -64,6 +69,7 @@ class Guess:
     log_norms_alone: np.ndarray
     whitening: np.ndarray | None
     log_norms: np.ndarray | None
+    sharpness: float = 1.0
 
     def log_densities(self, t: np.ndarray) -> np.ndarray:
         """ln g(x, t) [m, N] but for a constant, at ``t`` [m, units of the layer]."""
@@ -78,7 +84,7 @@ class Guess:
             n_near = min(_NEAR, found.shape[1])
             near = np.argpartition(found, found.shape[1] - n_near, axis=1)[:, -n_near:]
             _correlated(t, near, self.means, self.whitening, self.log_norms, found)
-        return found
+        return self.sharpness * found
 
 
 def fit(sampler: Sampler, layer: Layer) -> Guess:
@@ -87,7 +93,8 @@ def fit(sampler: Sampler, layer: Layer) -> Guess:
     units = _most_varying(sampler, layer)
     dim = len(units)
     n_draws = int(np.clip(_DRAWS_IN_ALL // n, _FEWEST_DRAWS, _MOST_DRAWS))
-    n_draws = max(_FEWEST, min(n_draws, 2 * _BLOCK_VALUES // (_GROUP * layer.dim)))
+    if layer.dim > _MOST_UNITS:
+        n_draws = _FEWEST
     full = n * dim**2 <= _COVARIANCE_VALUES
     means, covariances = np.empty((n, dim)), np.empty((n, dim, dim) if full else 0, np.float32)
     mean_covariance = np.zeros((dim, dim))
@@ -101,18 +108,27 @@ def fit(sampler: Sampler, layer: Layer) -> Guess:
 
     for first, last in blocks:
         s = centred(first, last)
-        found = s @ s.transpose(0, 2, 1) / n_draws
-        mean_covariance += found.sum(0) / n
         if full:
-            covariances[first:last] = found
-    axes = np.linalg.eigh(mean_covariance)[1]
+            covariances[first:last] = s @ s.transpose(0, 2, 1) / n_draws
+            mean_covariance += covariances[first:last].sum(0, dtype=np.float64) / n
+        else:
+            rows = s.transpose(1, 0, 2).reshape(dim, -1)
+            mean_covariance += rows @ rows.T / (n * n_draws)
+    # axes of fewer draws would be those of the draws
+    many = n * n_draws >= _PER_AXIS * dim
+    axes = np.linalg.eigh(mean_covariance)[1] if many else np.eye(dim)
     variances = np.empty((n, dim))
     for first, last in blocks:
         if full:
             found = np.einsum("ji,njk,ki->ni", axes, covariances[first:last], axes, optimize=True)
         else:
             found = np.square(axes.T @ centred(first, last)).mean(2)
-        variances[first:last] = np.maximum(found, 0.0) + layer.beta**2
+        variances[first:last] = np.maximum(found, 0.0)
+    # few draws say little about an input's own variances
+    share = _SHRUNK / (_SHRUNK + n_draws) if n_draws > _FEWEST else 1.0
+    variances = (1.0 - share) * variances + share * variances.mean(0)
+    # the draws' spread about their own mean is too small, and the mean has an error
+    variances = variances * (n_draws + 1.0) / (n_draws - 1.0) + layer.beta**2
     whitening = log_norms = None
     if full:
         whitening, log_norms = covariances, np.empty(n)

@@ -6,7 +6,7 @@ one. In coordinates where the noise is I, directions in which the inputs' means 
 out of both logarithms: the means are turned into the space that they span.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numba
@@ -18,7 +18,7 @@ from ib_runner.information.exact.gaussian_layers import MOST_UNITS, gaussians
 from ib_runner.information.exact.linear_network import whitened
 from ib_runner.information.paths.guess import Guess
 from ib_runner.information.paths.pre_activations import PreActivations, pre_activations
-from ib_runner.information.paths.terms import Classes, base_terms
+from ib_runner.information.paths.terms import Classes, base_terms, sharpened
 from ib_runner.information.paths.weights import points
 from ib_runner.information.sampling.sampler import Layer, Sampler
 from ib_runner.information.sampling.streams import Stream, generator
@@ -172,7 +172,8 @@ class GuessedSource:
     def cost(self) -> float:
         n, dim = self.guess.means.shape
         near = 0.0 if self.guess.whitening is None else min(n, 64) * dim**2 / 64
-        return n * (2.0 + dim / 64) + near
+        below = 0 if self.units is None else self.units.n_noise
+        return n * (2.0 + dim / 64) + near + 16.0 * below
 
     def terms(
         self, inputs: np.ndarray, name: Stream, classes: Classes | None
@@ -187,6 +188,12 @@ class GuessedSource:
             for target, found in base_terms(self.guess, t, owners, classes).items():
                 parts.setdefault(target, []).append(found)
         return {target: np.concatenate(found) for target, found in parts.items()}
+
+    def sharpened(self, inputs: np.ndarray) -> "GuessedSource":
+        """With the sharpness of the guess that is best at points of ``inputs``."""
+        rng = generator(self.sampler.seed, Stream.GUESS, self.layer.number)
+        t = self._points(inputs, (int(Stream.GUESS) << 48) | self.layer.number, rng)
+        return replace(self, guess=sharpened(self.guess, t, inputs))
 
     def _points(self, inputs: np.ndarray, purpose: int, rng: np.random.Generator) -> np.ndarray:
         if self.units is not None:

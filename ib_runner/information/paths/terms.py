@@ -18,7 +18,7 @@ spread is a fraction of b's.
 Proofs: docs/concepts/certified-interval.md.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -30,6 +30,8 @@ from ib_runner.information.paths.weights import path_means, points
 
 #: share of the uniform distribution in the guessed posterior
 DELTA = 1e-3
+#: factors of the guess's logarithm that are tried
+_SHARPNESS = tuple(2.0 ** (-k / 2) for k in range(14))
 #: what may be missing of the posterior so tempered before inputs are left out
 _NEGLIGIBLE = 0.01
 #: numbers in a block of densities [points, N]
@@ -107,6 +109,16 @@ def base_terms(
         for first in range(0, len(t), step)
     ]
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def sharpened(guess: Guess, t: np.ndarray, owners: np.ndarray) -> Guess:
+    """``guess`` with the sharpness that is best at points of the pilot, ``t`` [m, d]."""
+    step, found = max(1, _BLOCK_VALUES // len(guess.means)), np.zeros(len(_SHARPNESS))
+    for first in range(0, len(t), step):
+        log_g = guess.log_densities(t[first : first + step])
+        some = owners[first : first + step]
+        found += [_posterior_terms(c * log_g, some, None)["x"].sum() for c in _SHARPNESS]
+    return replace(guess, sharpness=_SHARPNESS[int(np.argmax(found))])
 
 
 def path_terms(
