@@ -1,4 +1,4 @@
-"""What single keys accept: key, predicate, and the sentence a user reads."""
+"""Rules for single keys: the key, a predicate for its value, and the sentence for a wrong one."""
 
 import math
 import re

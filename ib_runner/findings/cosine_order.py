@@ -17,7 +17,7 @@ class Similarity(FindingOverRuns):
     """
 
     def found(self, tables: Tables, runs: Runs) -> tuple[Similarities, pd.DataFrame]:
-        """All of it, and the mean of each layer (rows) and condition (columns, by noise)."""
+        """All similarities, and their mean by layer (rows) and condition (columns, by noise)."""
         found = self._similarities(tables, runs)
         if found.reference != Condition():
             raise Undecidable("there is no run without noise to compare with")

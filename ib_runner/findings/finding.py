@@ -1,4 +1,4 @@
-"""What a finding is: a quantity with its interval, held against what the paper lets one expect."""
+"""A finding: a quantity with its interval, compared with bounds that follow from the paper."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -14,7 +14,7 @@ NOTHING = "nothing"
 
 
 class Outcome(NamedTuple):
-    """``holds`` is yes, no or undecided; ``why`` is the rule, in numbers, and what it met.
+    """``holds`` is yes, no or undecided; ``why`` is the rule and the quantity, in numbers.
 
     The quantity is between ``low`` and ``high``; None where the tables do not tell.
     """
@@ -39,10 +39,10 @@ class Undecidable(Exception):  # noqa: N818 - no error: the run is too short, or
 
 
 class Rule:
-    """It holds if the quantity is certainly at least ``at_least`` and at most ``at_most``.
+    """Holds if the quantity's whole interval is at least ``at_least`` and at most ``at_most``.
 
-    ``expected`` says what the paper reports. A run that ends before ``min_epoch`` tells nothing
-    about it. Raises ``ValueError`` where there is no bound to hold the quantity against.
+    ``expected`` says what the paper reports. Of a run that ends before ``min_epoch`` the rule is
+    undecided. Raises ``ValueError`` where there is neither bound.
     """
 
     #: what the quantity is, as the rule calls it

@@ -1,4 +1,4 @@
-"""What differs between two experiments: the runs of a sweep, paired by their other swept values."""
+"""Differences between two experiments: a sweep's runs, paired by their other swept values."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -22,7 +22,7 @@ class PairedDifference(FindingOverRuns):
     of pairs of runs that have all else in common (the seed), with its 95 % interval.
 
     ``of``: the finding about a single run that measures the quantity, without its bounds. The
-    interval is Student's t over the pairs, the middle of each quantity's own interval counting.
+    interval is Student's t over the pairs; a quantity counts with the middle of its own interval.
     """
 
     keys_needed = ("exp",)

@@ -10,7 +10,7 @@ from ib_runner.findings.trajectory import Trajectory
 from ib_runner.selections.context import Context, Tables
 from ib_runner.selections.turning import SWING, turning_points
 
-#: nats by which I falls within a factor e of epochs, where it falls steeply
+#: a fall is steep if I falls by at least so many nats while the epoch grows by the factor e
 STEEP = 0.1
 
 

@@ -104,7 +104,7 @@ class Peak(Trajectory):
 
 
 def after(since: int) -> str:
-    """How rules say from when on they count."""
+    """The words by which a rule names its first epoch."""
     return f" after epoch {since}" if since else ""
 
 

@@ -1,4 +1,4 @@
-"""What no run may break: 0 ≤ I(X;T_ℓ) ≤ H(X), and data processing."""
+"""Inequalities that hold in every run: 0 ≤ I(X;T_ℓ) ≤ H(X), and data processing."""
 
 from ib_runner.findings.finding import Finding, Quantity, Undecidable
 from ib_runner.selections.context import Context, Tables

@@ -19,7 +19,7 @@ def log_spaced(epochs: Sequence[int], count: int) -> list[int]:
         chosen = np.unique(available[_nearest(available, targets)])
         if len(chosen) >= count:
             break
-    # what is too many goes from the crowded beginning, never the first or the last
+    # surplus epochs are dropped at the crowded beginning, but never the first or last
     return np.delete(chosen, np.arange(1, 1 + len(chosen) - count)).tolist()
 
 

@@ -1,4 +1,4 @@
-"""What the paper's theorems ask for, beside what the certified intervals show."""
+"""Sample sizes that the paper's theorems ask for, beside widths of the certified intervals."""
 
 import math
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""The table ``layers``: what a network is where it is measured, and how much its inputs tell."""
+"""The table ``layers``: units, noise and range of every layer, and H(X), H(Y) of the inputs."""
 
 import math
 from typing import Any
@@ -36,7 +36,7 @@ def layers_table(network: nn.Module, inputs: Split, name: str) -> pd.DataFrame:
 
 
 def channel_rows(network: nn.Module, x: Tensor) -> list[dict[str, Any]]:
-    """Of each noise channel, in forward order, what is known without the other inputs of ``x``."""
+    """The properties of each noise channel, in forward order, found by a pass of a few of ``x``."""
     few = fitted(network, as_inputs(x[:FEW]))
     found = zip(
         channels(network, few),

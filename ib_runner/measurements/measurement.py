@@ -1,4 +1,4 @@
-"""What a measurement is: a class with these two methods, named by a ``_target_`` in YAML."""
+"""A measurement: a class with the two methods below, named by a ``_target_`` in YAML."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
@@ -15,8 +15,7 @@ from ib_runner.tables.schema import TABLES, Table, own_table, table_named
 class LayersFailedError(Exception):
     """Raised by a measurement that failed for some layers and not for others.
 
-    It carries the ``rows`` of those that went well, and the number of each other layer with what
-    happened there.
+    It carries the ``rows`` of the measured layers, and each failed layer's number with the cause.
     """
 
     def __init__(self, rows: pd.DataFrame, causes: Sequence[tuple[int, str]]):

@@ -1,4 +1,4 @@
-"""What a measurement gets to see: one checkpoint of one run.
+"""The argument of a measurement: one checkpoint of one run, and the inputs to measure on.
 
 Most networks are measured where their noise is: layer k is T of the k-th channel. A network with
 a method ``representations`` (x [n, …] to a list of layers [n, d], here in eval mode) says itself

@@ -138,7 +138,7 @@ class Run:
         return config
 
     def _check_unchanged(self, config: DictConfig) -> None:
-        """Raise where ``config`` is not what the run began with; a longer training is none."""
+        """Raise where ``config`` is for other weights than the run's; longer training is fine."""
         made = self.info.get("trained_with")
         if made is None:
             return
@@ -246,7 +246,7 @@ class Run:
         """Rewrite ``run.json`` with ``fields`` changed; for the holder of the run's lock."""
         info, holding = self._saved_info(), holder(self.path)
         if info["state"] == "running" and (holding is None or holding.doing != "train"):
-            info["state"] = "interrupted"  # whoever trained it is gone
+            info["state"] = "interrupted"  # the process that trained the run has ended
         write_json(self.path / STATE_NAME, {**info, **fields})
 
     def save_config(self, config: DictConfig) -> None:

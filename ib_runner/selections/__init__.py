@@ -1,1 +1,1 @@
-"""Which rows of the tables figures and findings are about: the same ones for both."""
+"""Selections of table rows: shared by figures and findings, so that both show the same data."""

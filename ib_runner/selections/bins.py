@@ -7,7 +7,7 @@ import pandas as pd
 
 from ib_runner.tables.layers import Layers
 
-#: relative difference of widths that are the same number, computed in two ways (10β and 0.05)
+#: widths with a smaller relative difference count as equal: 10β and 0.05 differ by rounding
 _ROUNDING = 1e-9
 
 
@@ -41,9 +41,9 @@ def of_default_width(table: pd.DataFrame, layers: Layers) -> OfWidth:
 
 
 def by_width(table: pd.DataFrame) -> list[OfWidth]:
-    """The whole layers' rows for each width, increasing.
+    """The whole layers' rows for each bin width, increasing.
 
-    All together where every layer has one width, its own: noise may differ from layer to layer.
+    One group where every layer has a single width, as 10β may differ from layer to layer.
     """
     rows = whole_layers(table)
     widths = rows.groupby("layer")["bin_width"]

@@ -20,13 +20,13 @@ class Change(NamedTuple):
 
 
 def fall(rows: pd.DataFrame) -> Change:
-    """By how much I falls from its highest value in ``rows`` (of one layer) to the last one."""
+    """The fall of I, nats, from its highest value in one layer's ``rows`` to the last row's."""
     before, after = rows.loc[rows["mi"].idxmax()], rows.iloc[-1]
     return _between(before, after, upper=before, lower=after)
 
 
 def rise(rows: pd.DataFrame) -> Change:
-    """By how much I rises to its highest value in ``rows`` from the lowest before."""
+    """The rise of I, nats, to its highest value in one layer's ``rows`` from the lowest before."""
     peak = rows["mi"].idxmax()
     before, after = rows.loc[rows["mi"][: peak + 1].idxmin()], rows.loc[peak]
     return _between(before, after, upper=after, lower=before)

@@ -1,4 +1,4 @@
-"""What figures and findings get to know about a run beside its tables."""
+"""Arguments of figures and findings beside a run's tables: loss, unit, epochs, a sweep's keys."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -28,10 +28,10 @@ class Context:
 
 @dataclass(frozen=True)
 class Runs:
-    """What figures and findings over the runs of a sweep get to know beside the sweep's tables.
+    """The argument of figures and findings over a sweep's runs beside the sweep's tables.
 
-    Those tables have ``run`` and the swept ``keys`` (``noise.beta``, ``seed``, ``exp``, …) as
-    further columns. ``contexts`` are the runs' own, by name.
+    A sweep's tables have ``run`` and the swept ``keys`` (``noise.beta``, ``seed``, ``exp``, …) as
+    further columns. ``contexts`` are the single runs' contexts, by run name.
     """
 
     keys: tuple[str, ...]
@@ -54,12 +54,12 @@ def read(tables: Tables, name: str) -> pd.DataFrame | None:
 
 
 def facts(tables: Tables) -> Layers:
-    """What was measured of the run: noise, ranges, H(X)."""
+    """The run's table ``layers``: noise, ranges of values, H(X)."""
     return Layers(tables("layers"))
 
 
 def of_run(tables: Tables, run: str) -> Tables:
-    """The sweep's tables as those of one run: its rows alone."""
+    """The rows of the sweep's tables that belong to ``run``."""
 
     def table(name: str) -> pd.DataFrame:
         rows = tables(name)

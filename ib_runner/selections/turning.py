@@ -21,14 +21,14 @@ def turning_points(rows: pd.DataFrame, swing: float = SWING) -> list[Turn]:
     """Peaks and dips, in turn, of one layer's ``rows`` (epoch, mi, lower, upper; sorted).
 
     A peak is the highest ``mi`` before a point whose upper end lies ``swing`` below that peak's
-    lower end; a dip the other way round. Wiggles within the intervals are none, and neither is
-    the first row, behind which nothing is known.
+    lower end; a dip the other way round. Changes within the intervals are no turning points, and
+    neither is the first row, as nothing is known before it.
     """
     mi, lower, upper = (rows[name].to_numpy() for name in ("mi", "lower", "upper"))
     epochs = rows["epoch"].to_numpy()
     turns: list[Turn] = []
     highest = lowest = start = 0
-    rising = falling = True  # until the first swing it may be either
+    rising = falling = True  # the direction is unknown until the first swing
     for now in range(len(rows)):
         highest = now if mi[now] > mi[highest] else highest
         lowest = now if mi[now] < mi[lowest] else lowest

@@ -1,4 +1,4 @@
-"""What figures and findings get to know about a run: its tables, and how to show them."""
+"""The arguments of figures and findings: a run's tables, and how to show them."""
 
 from functools import cache
 
@@ -29,8 +29,8 @@ def context_of(config: DictConfig, run: Run) -> Context:
 def tables_of(config: DictConfig, run: Run) -> Tables:
     """The run's tables, each read once: the rows about the inputs that were measured last.
 
-    Rows about others (``measure.inputs``) stay in the files; with them H(X) would be another. The
-    table ``layers`` is written first where it is asked for and missing.
+    Rows about other inputs (``measure.inputs``), whose H(X) differs, stay in the files. The table
+    ``layers`` is written first where it is asked for and missing.
     """
 
     @cache

@@ -25,7 +25,7 @@ from ib_runner.tables.schema import Table
 
 @dataclass(frozen=True)
 class Failure:
-    """What could not be measured, and why. None: every ``measurement``, every ``layer``."""
+    """A part of an epoch that failed, and why. None: every ``measurement``, every ``layer``."""
 
     epoch: int
     measurement: str | None
@@ -39,10 +39,10 @@ class Failure:
 
 @dataclass(frozen=True)
 class Measured:
-    """What came of one epoch of a run: a frame for each table, and what failed.
+    """The result of measuring one epoch of a run: a frame for each table, and the failures.
 
-    ``refusal``: the settings are wrong, for any epoch of this run; ``opened`` is False where
-    nothing could even be built from them.
+    ``refusal``: why the settings are wrong for every epoch of this run; ``opened`` is False where
+    the run's objects could not be built from the settings.
     """
 
     run: str

@@ -216,7 +216,7 @@ def _settings_hash(config: DictConfig, names: list[str], epochs: list[int]) -> s
 
 
 def row_settings(config: DictConfig) -> dict[str, Any]:
-    """What the values in a row are a function of, beside the checkpoint and its data."""
+    """The settings that decide a row's values, beside the checkpoint and its data."""
     settings = measured_with(config)
     for key in ("epochs", "further_epochs", "measurements"):
         settings["measure"].pop(key, None)
@@ -224,7 +224,7 @@ def row_settings(config: DictConfig) -> dict[str, Any]:
 
 
 def measured_with(config: DictConfig) -> dict[str, Any]:
-    """What the rows are a function of: not where they are computed."""
+    """The settings that decide the rows, without those that say where they are computed."""
     settings = OmegaConf.to_container(config, resolve=True)
     relevant = {key: settings[key] for key in ("measure", "measurement", "noise", "seed")}
     for key in ("n_jobs", "scheduler"):

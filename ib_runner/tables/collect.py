@@ -101,7 +101,7 @@ def _write(
     columns: Mapping[str, Column],
     runs: Sequence[SweptRun],
 ) -> None:
-    """The runs' data and configurations are in their own tables and ``run.json``."""
+    """Write a sweep's table; data and configurations stay in the runs' tables and ``run.json``."""
     path = sweep_table_path(folder, name)
     table = next(
         read_columns(run.table_path(name)) for run in runs if run.table_path(name).is_file()

@@ -107,7 +107,7 @@ def read_table(path: Path) -> pd.DataFrame:
 def replace_rows(old: pd.DataFrame, new: pd.DataFrame, table: str | Table) -> pd.DataFrame:
     """``old`` with the rows measured again replaced by ``new``'s and the rest kept.
 
-    What failed replaces nothing.
+    A new row with status ``failed`` replaces no old row.
     """
     if old.empty:
         return new

@@ -1,7 +1,7 @@
-"""What made a row: its settings, by their fingerprint in the column ``settings``.
+"""The settings that made each row, by their fingerprint in the column ``settings``.
 
-Measuring again with other settings replaces some rows and keeps the others, so that the settings
-are each row's own; a table's metadata holds those of all its rows.
+Measuring again with other settings replaces some rows and keeps others, so rows of one table may
+have different settings; the table's metadata holds all of them.
 """
 
 import hashlib
@@ -50,7 +50,7 @@ def made_with(
 ) -> pd.DataFrame:
     """The rows of ``frame`` whose settings have ``value`` under ``node`` and ``key``.
 
-    Rows whose settings nobody knows are among them.
+    Rows whose settings are not known are included.
     """
     if "settings" not in frame:
         return frame

@@ -2,8 +2,8 @@
 
 Arrays are float32 with the channels last, y [n, h, w, c] and pooled [n, h/2, w/2, c]: the inner
 loops run over channels and are vectorised. Two rows of one image at a time stay in the first
-cache, their noise included. After pooling only a quarter of the values has a gradient, and that
-quarter is all that is kept for the backward pass beside y.
+cache, their noise included. After pooling only a quarter of the values has a gradient: the backward
+pass keeps y and that quarter.
 """
 
 import numpy as np
@@ -189,7 +189,7 @@ def _pool(t, pooled, place):
         low = np.int32(top + 2 * half * c)
         for k in range(c):
             best = max(max(t00[k], t01[k]), max(t10[k], t11[k]))
-            # backwards, so that the first of equal ones stays
+            # from last to first, so that of equal values the first is chosen
             at = low if t10[k] == best else np.int32(low + c)
             at = np.int32(top + c) if t01[k] == best else at
             at = top if t00[k] == best else at

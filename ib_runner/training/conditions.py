@@ -1,4 +1,4 @@
-"""The conditions under which training gives the same numbers again."""
+"""Settings of PyTorch under which training is reproducible bit for bit."""
 
 import os
 from collections.abc import Iterator
@@ -15,20 +15,20 @@ FEW_PARAMETERS = 300_000
 
 @contextmanager
 def reproducible(network: nn.Module, device: torch.device) -> Iterator[None]:
-    """Deterministic algorithms, one thread for small networks; what was set before comes back.
+    """Deterministic algorithms, one thread for small networks; afterwards the caller's settings.
 
-    The random numbers that are drawn meanwhile leave the caller's generators as they were.
+    The caller's random generators are left as they were.
     """
     before = torch.get_num_threads(), torch.get_deterministic_debug_mode()
     filled = torch.utils.deterministic.fill_uninitialized_memory
     if device.type == "cuda":
-        # cuBLAS reads it when it is first used
+        # cuBLAS reads this variable when it is first used
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         try:
             if sum(parameter.numel() for parameter in network.parameters()) < FEW_PARAMETERS:
                 torch.set_num_threads(1)
-            # use_deterministic_algorithms does the same and imports half of torch's compiler
+            # use_deterministic_algorithms would do the same, but imports half of torch's compiler
             torch.set_deterministic_debug_mode("error")
             # every tensor is written before it is read: filling it first only takes time
             torch.utils.deterministic.fill_uninitialized_memory = False

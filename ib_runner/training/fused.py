@@ -34,7 +34,7 @@ _NOISES = {
 }
 _OPTIMIZERS = {torch.optim.Adam: kernel.ADAM, torch.optim.SGD: kernel.SGD}
 _LOSSES = {"cross_entropy": kernel.CROSS_ENTROPY, "mse": kernel.MSE}
-#: settings at which Adam and SGD are the textbook's
+#: settings at which PyTorch's Adam and SGD are the textbook algorithms of ``kernel``
 _PLAIN = {
     "weight_decay": 0,
     "amsgrad": False,
@@ -90,7 +90,7 @@ def _fits(stages: list[Stage], task: Task) -> bool:
         task.train.x.ndim == 2
         and task.train.x.dtype == torch.float32
         and outputs == inputs
-        # a layer of its own each, none of whose weights is another's, even in part
+        # every parameter belongs to exactly one layer, and no two share memory
         and {id(p) for p in of_layers} == {id(p) for p in parameters}
         and len({p.untyped_storage().data_ptr() for p in of_layers}) == len(of_layers)
         and len(task.network.state_dict()) == len(parameters)
@@ -170,7 +170,7 @@ class FusedTrainer:
         return order
 
     def noise(self, epoch: int) -> np.ndarray:
-        """What the channels add or multiply by in ``epoch``, [units, N] in the order of the pass.
+        """The terms or factors of the channels in ``epoch``, [units, N] in the order of the pass.
 
         Rows of units without noise are undefined.
         """

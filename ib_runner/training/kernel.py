@@ -218,7 +218,7 @@ def _loss_gradient(loss, outputs, targets, gradient, scratch, n):
             top[k] = max(top[k], outputs[c, k])
     for c in range(classes):
         for k in range(n):
-            # held above 2^-60: smaller ones become denormals further down, which are slow
+            # at least 2^-60: smaller values become denormals in the backward pass, which are slow
             e = exp2(max((outputs[c, k] - top[k]) * LOG2E, _f(-60.0)))
             gradient[c, k] = e
             total[k] += e
@@ -347,7 +347,7 @@ def score(layers, loss, parameters, x, y, n_inputs):
     """
     for value in parameters:
         if not math.isfinite(value):
-            return math.nan, 0  # tanh would hide it
+            return math.nan, 0  # tanh would turn an infinite value into 1
     block = x.shape[2]
     s = np.empty((int(layers.widths.sum()), block), np.float32)
     scratch = np.empty((5, block), np.float32)

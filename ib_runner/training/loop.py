@@ -90,8 +90,9 @@ def prepare(
     every step with the weight matrices but the output layer's. The noise channels are on in
     training and off when losses and errors are taken.
 
-    Training goes on from the last commit of ``checkpoints``; ``history`` are the rows of then.
-    ``on_commit`` gets all rows just before each commit. ``network`` ends with the last weights.
+    Training goes on from the last commit of ``checkpoints``, whose ``training`` rows are
+    ``history``. ``on_commit`` gets all rows just before each commit. ``network`` ends with the
+    last weights.
 
     Raises ``DamagedFileError`` where what is there is another training's, ``CannotGoOnError``
     where it was made by a version that draws its random numbers otherwise.

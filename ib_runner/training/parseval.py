@@ -32,7 +32,7 @@ def regularized_weights(network: nn.Module, x: Tensor) -> list[Tensor]:
     before = network.training
     try:
         with torch.no_grad():
-            network.eval()(x.clone())  # which it may change in place
+            network.eval()(x.clone())  # a network may change its input in place
     finally:
         network.train(before)
         for handle in handles:

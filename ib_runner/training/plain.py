@@ -114,7 +114,7 @@ class PlainTrainer:
             state.setdefault(int(number), {})[entry] = value.clone()
         for number, parameter in enumerate(self._parameters()):
             for entry, value in state.get(number, {}).items():
-                if value.shape == parameter.shape:  # in its layout: so are the sums of each step
+                if value.shape == parameter.shape:  # same layout, so that sums have the same order
                     like = torch.empty_like(parameter, dtype=value.dtype, device="cpu")
                     state[number][entry] = like.copy_(value)
         groups = self.optimizer.state_dict()["param_groups"]

@@ -1,4 +1,4 @@
-"""What a training leaves behind: weights, losses, and the state to go on from."""
+"""Recording a training: weights, losses, and the state from which it can resume."""
 
 import math
 import time
@@ -84,7 +84,7 @@ class Record:
         self.history.take(rows, done)
         self._committed = done
         if done < epochs and done % self.every:
-            self.checkpoints.drop(done)  # it was kept as the last one, which it no longer is
+            self.checkpoints.drop(done)  # kept only because it was the last epoch
         return done
 
     def note(self, epoch: int, scores: dict[str, Score], last: bool) -> None:
@@ -115,9 +115,9 @@ class Record:
         return one * (epoch - self._committed) // self.every
 
     def commit_first(self) -> None:
-        """Commit epoch 0 and read it back: what cannot be kept is said before the training.
+        """Commit epoch 0 and read it back, so that unsuitable weights are refused before training.
 
-        Raises ``IbRunError`` where what is read is not what was written.
+        Raises ``IbRunError`` where the weights read differ from those written.
         """
         self.commit()
         kept, expected = self.checkpoints.weights(0), self.trainer.weights()
@@ -138,7 +138,7 @@ class Record:
         if self.trainer.streams != 1:  # the first way has no mark
             state[STREAMS] = torch.tensor(self.trainer.streams)
         began = time.monotonic()
-        # rows of epochs that are not committed do no harm: they are computed again
+        # rows of epochs after the last commit do no harm: resuming computes those epochs again
         self.on_commit(self.history.frame(epoch))
         self.checkpoints.commit(epoch, state)
         self._committed, self._committed_at = epoch, time.monotonic()

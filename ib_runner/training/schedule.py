@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-#: from an epoch (1, 2, …) to the factor of the learning rate in it
+#: maps an epoch (1, 2, …) to the factor of its learning rate
 Schedule = Callable[[int], float]
 
 
@@ -12,9 +12,9 @@ def constant(epoch: int) -> float:
 
 
 def geometric(ratio: float, horizon: int) -> Schedule:
-    """A factor that falls geometrically from 1 in the first epoch to ``ratio`` in ``horizon``'s.
+    """A factor that falls geometrically from 1 in epoch 1 to ``ratio`` in epoch ``horizon``.
 
-    It goes on falling behind the horizon: training longer or shorter does not bend it. Section
+    It goes on falling after epoch ``horizon``; how long a run trains does not change it. Section
     8.3 has ratio 1/10 over 128 epochs. Raises ``ValueError`` unless ratio > 0 and horizon ≥ 2.
     """
     if not 0 < ratio < float("inf") or horizon is None or horizon < 2:

@@ -1,4 +1,4 @@
-"""What the losses compare a network's outputs with."""
+"""Targets as rows of numbers, the losses that compare outputs with them, and counts of errors."""
 
 from typing import NamedTuple
 
@@ -26,7 +26,7 @@ def target_rows(split: Split, n_classes: int | None) -> Tensor:
 
 
 def check_loss(loss: str, dataset: Dataset) -> None:
-    """Raise ``UsageError`` unless ``loss`` is one of ours and fits the data."""
+    """Raise ``UsageError`` unless ``loss`` is a known loss and fits the data."""
     if loss not in LOSSES:
         raise UsageError(f"trainer.loss={loss}: one of {', '.join(LOSSES)} is needed")
     if loss == "cross_entropy" and dataset.n_classes is None:
@@ -49,5 +49,5 @@ def mean_loss(loss: str, outputs: Tensor, targets: Tensor) -> Tensor:
 
 
 def count_errors(outputs: Tensor, targets: Tensor) -> int:
-    """How many inputs have their largest output at another class than their own."""
+    """The number of inputs whose largest output is not at their own class."""
     return int((outputs.argmax(1) != targets.argmax(1)).sum())

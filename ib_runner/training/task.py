@@ -1,4 +1,4 @@
-"""What is trained on what, and how: all that a trainer needs to know."""
+"""A training task: network, data, loss, optimizer and schedule, as a trainer needs them."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -24,8 +24,8 @@ class Part(NamedTuple):
 class Task:
     """``network``, ``train``, ``test`` and ``optimizer`` live on one device.
 
-    ``classes``: whether there are classes to mistake. ``regularizer`` gets a list of matrices.
-    ``augment`` makes the inputs of a step from those of the data, by a generator on the CPU.
+    ``classes``: whether targets are classes, so that errors are counted. ``regularizer`` gets a
+    list of matrices. ``augment`` distorts a step's inputs, by a generator on the CPU.
     """
 
     network: nn.Module

@@ -29,10 +29,10 @@ class TensorBoard:
 
     @contextmanager
     def open(self, run: Path) -> Iterator[Callable[[pd.DataFrame], None]]:
-        """Gives what writes the epochs of a ``training`` table that ``run``/tensorboard has not.
+        """Gives a function that writes a ``training`` table's new epochs to ``run``/tensorboard.
 
-        The table is that of all epochs so far. A record is a whole epoch, so what a killed process
-        began to write does not count and is written again, into another file.
+        It is called with the rows of all epochs so far. A record is a whole epoch: one that a
+        killed process left unfinished is written again, into another file.
         """
         from tensorboard.summary.writer.record_writer import RecordWriter
 

@@ -1,8 +1,8 @@
-"""One step on a copy of the network, before anything is made: what cannot be trained is said then.
+"""One training step on a copy of the network, before a folder is made: refuses bad networks early.
 
-The step is that of training, on as few inputs as the smallest batch has, two at most. Its weights
-and the optimizer's state then go through a checkpoint's format into another copy, which must answer
-as the first one does.
+The step uses as few inputs as the smallest batch has, two at most. The weights and the optimizer's
+state are then written and read in a checkpoint's format; a second copy of the network that loads
+them must give the same outputs.
 """
 
 import copy
@@ -25,7 +25,7 @@ from ib_runner.training.plain import PlainTrainer
 from ib_runner.training.record import same_values
 from ib_runner.training.task import task_of
 
-#: what may be raised by a network or an optimizer that does not do
+#: errors of a network or an optimizer that are reported as the user's mistake
 _REFUSALS = (RuntimeError, TypeError, ValueError, IndexError, AttributeError, KeyError)
 _CPU = torch.device("cpu")
 
@@ -117,7 +117,7 @@ def _check_checkpoint(trainer: PlainTrainer, another: nn.Module) -> None:
     first, once_more, theirs = (
         _answer(network, x) for network in (trainer.network, trainer.network, another)
     )
-    # a network whose answers differ anyway tells nothing about checkpoints
+    # a network whose outputs differ between two passes anyway cannot test checkpoints
     if same_values(first, once_more) and not same_values(first, theirs):
         raise UsageError(
             f"network={name}: with the weights of a checkpoint it answers otherwise than the "
@@ -139,7 +139,7 @@ def _answer(network: nn.Module, x: Tensor) -> Tensor:
 
 @contextmanager
 def _as_refusal(what: str) -> Iterator[None]:
-    """Raise what comes up inside as a ``UsageError`` that begins with ``what``."""
+    """Raise an error of the block as a ``UsageError`` whose message begins with ``what``."""
     try:
         yield
     except UsageError:
@@ -151,7 +151,7 @@ def _as_refusal(what: str) -> Iterator[None]:
 
 
 class _Types(TorchDispatchMode):
-    """Notes a floating type below float32 in which an operation inside gives its result."""
+    """Notes in ``found`` the first floating type below float32 of an operation's result."""
 
     def __init__(self):
         super().__init__()
