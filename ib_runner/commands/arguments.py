@@ -50,7 +50,7 @@ def parse_command(stage: Stage, words: Sequence[str]) -> Command:
 
 
 def _check_output_root(overrides: Sequence[str]) -> None:
-    """Stages on what exists look for it there before any configuration is checked."""
+    """Check ``output_root``, where stages look for runs before any configuration is checked."""
     rule = PLAIN["output_root"]
     for line in overrides:
         if not line.startswith("output_root="):
@@ -58,7 +58,7 @@ def _check_output_root(overrides: Sequence[str]) -> None:
         try:
             parsed = OverridesParser.create().parse_override(line)
         except HydraException:
-            continue  # composing says what cannot be read
+            continue  # composing reports an override that cannot be parsed
         if not parsed.is_sweep_override() and not rule.accepts(parsed.value()):
             raise UsageError(f"{line}: needs {rule.needs}.")
 

@@ -47,7 +47,7 @@ class _Task:
         try:
             config = settings(config)
             config.allow_targets = list(self.allow_targets)
-            config.trainer.together = 1  # a job is what it would be alone
+            config.trainer.together = 1  # a job's configuration is that of a run trained alone
             run = open_or_create(self.stage, config, self.sweep / name)
             self.stage.work(config, run)
         except Exception as error:

@@ -1,4 +1,4 @@
-"""Which of Hydra's launchers starts a sweep's jobs, and what is said where none can."""
+"""The Hydra launcher that starts a sweep's jobs, and errors about launchers that cannot."""
 
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -19,7 +19,7 @@ _BASIC = "hydra._internal.core_plugins.basic_{0}.Basic{1}"
 
 
 def check_alone(config: DictConfig) -> None:
-    """Refuse a launcher for a single run, which works here: nobody's choice is passed over.
+    """Refuse a launcher for a single run, which works in this process, rather than ignore it.
 
     ``config`` is composed, Hydra's own node included; an experiment's YAML may have set that.
     """
@@ -74,7 +74,7 @@ def _launcher_name(config: DictConfig) -> str:
 
 
 def check_launcher(hydra: Hydra, stage: str, given: Sequence[str], job: Sequence[str]) -> None:
-    """Raise ``UsageError`` where what ``make_launcher`` is given makes no launcher."""
+    """Raise ``UsageError`` where ``make_launcher`` could make no launcher of the overrides."""
     try:
         make_launcher(hydra, stage, [*given, *job], print, Path())
     except (HydraException, OmegaConfBaseException, ImportError, TypeError, ValueError) as error:

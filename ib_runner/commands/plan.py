@@ -1,4 +1,4 @@
-"""What a command line comes to: jobs, each a configuration and the run that it is for.
+"""The plan of a command line: jobs, each a configuration and the run that it is for.
 
 There are three kinds of plans: a new run, runs that exist, and a sweep (new, or one that goes on).
 Everything that can be wrong is found while planning, before any folder is made; a plan is then
@@ -34,10 +34,10 @@ if TYPE_CHECKING:  # they import torch, which takes seconds
 
 @dataclass(frozen=True)
 class Job:
-    """One run to treat with ``config``, whose ``allow_targets`` are those that the user trusts.
+    """One run, and the ``config`` to treat it with; the user trusts its ``allow_targets``.
 
-    ``run`` is None for one that is to be made; ``done`` where nothing is left to do. In a sweep
-    ``name`` is the folder's.
+    ``run`` is None for a run that is still to be made; ``done`` where nothing is left to do. In a
+    sweep ``name`` is the name of the run's folder.
     """
 
     name: str
@@ -54,10 +54,10 @@ class Job:
 
 @dataclass(frozen=True)
 class Plan:
-    """``folder``: of the run or sweep, None where the work begins by making it.
+    """``folder``: of the run or sweep; None where executing the plan makes it.
 
-    ``sweep`` and the overrides of Hydra's ``launcher`` are there for ``-m`` alone, whose jobs may
-    run elsewhere. Without it the runs of a sweep are treated here.
+    ``sweep`` and the overrides of Hydra's ``launcher`` exist for ``-m`` only, whose jobs may run on
+    other machines. Without ``-m`` a sweep's runs are treated in this process.
     """
 
     stage: Stage
@@ -148,7 +148,7 @@ def _sweep(hydra: Hydra, command: Command) -> Plan:
     check_together(composed.values())
     check_launcher(hydra, stage.name, launcher, sweep.overrides(next(iter(sweep.jobs))))
     _forget_repeated(sweep, configs, known)
-    if known:  # it is saved, and cannot vouch for itself
+    if known:  # a saved sweep, which cannot vouch for its own targets
         allow_targets = set(_given_targets(hydra, command.overrides))
     else:
         allow_targets = {one for config in configs.values() for one in vouch(config)}
@@ -160,7 +160,7 @@ def _sweep(hydra: Hydra, command: Command) -> Plan:
 
 
 def _forget_repeated(sweep: "Sweep", configs: dict[str, DictConfig], known: "Sweep | None") -> None:
-    """Leave out new jobs that come to what another one is: ``noise.beta=1,1.0`` is one job."""
+    """Leave out new jobs with the configuration of another: ``noise.beta=1,1.0`` is one job."""
     begun, seen = known.jobs if known else {}, set()
     for name in list(configs):
         value = _hashable(OmegaConf.to_container(configs[name]))
@@ -179,7 +179,7 @@ def _hashable(value: Any) -> object:
 
 
 def _sweeps_job(stage: Stage, sweep: Path | None, name: str, config: DictConfig) -> Job:
-    """The job with its run, where it has begun. Raises ``UsageError`` where that cannot go on."""
+    """The job, with its run if that has begun. Raises ``UsageError`` if the run cannot go on."""
     from ib_runner.runs.folder import STATE_NAME, Run
 
     if sweep is None or not (sweep / name / STATE_NAME).is_file():
@@ -190,7 +190,7 @@ def _sweeps_job(stage: Stage, sweep: Path | None, name: str, config: DictConfig)
 
 
 def _try_out(jobs: Sequence[Job]) -> None:
-    """Build what differs by more than the seed once each."""
+    """Build the objects of each job once; of jobs that differ in the seed alone, of one job."""
     tried = set()
     for job in jobs:
         tree = {**OmegaConf.to_container(job.config), "seed": None}
@@ -214,7 +214,7 @@ def _forget_scheduler(sweep: "Sweep", path: Path) -> None:
 
 
 def _check_goes_on(stage: Stage, sweep: "Sweep", given: Sequence[Override], path: Path) -> None:
-    """Refuse what would make another sweep of the one at ``path``."""
+    """Refuse overrides that vary another key of the sweep at ``path`` or change a fixed value."""
     for one in given:
         if one.is_hydra_override() or one.key_or_group in sweep.keys:
             continue

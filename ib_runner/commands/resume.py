@@ -36,7 +36,7 @@ def new_folder(config: DictConfig, prefix: str = "") -> Iterator[Path]:
             (path / name).exists() for name in (STATE_NAME, SWEEP_NAME)
         ):
             shutil.rmtree(path, ignore_errors=True)
-        with suppress(OSError):  # the first that holds anything stays, and those above it
+        with suppress(OSError):  # a folder that is not empty stays, and so do those above it
             for folder in made:
                 folder.rmdir()
         raise
@@ -46,7 +46,7 @@ def _stamped_folder(above: Path, prefix: str) -> Path:
     while True:
         stamp = datetime.now().strftime("%Y-%m-%d_%H-%M-%S.%f")
         path = above / f"{prefix}{stamp}"
-        with suppress(FileExistsError):  # another process had the same idea in this microsecond
+        with suppress(FileExistsError):  # another process made this folder in the same microsecond
             path.mkdir()
             return path
 

@@ -1,6 +1,6 @@
 """``trainer.together``: jobs of a sweep trained in one program, before the launcher's turn.
 
-What the launcher then finds trained it takes through the other steps, or leaves as it is.
+The launcher then takes the trained jobs through the stage's other steps, if there are any.
 """
 
 import json
@@ -31,7 +31,7 @@ def train_in_groups(plan: Plan, path: Path) -> dict[str, str]:
     for jobs in _groups([job for job in plan.jobs if not job.done], together):
         runs: dict[Run, DictConfig] = {}
         for job in jobs:
-            # a job is what it would be alone
+            # a job's configuration is that of a run trained alone
             config = OmegaConf.merge(job.config, {"trainer": {"together": 1}})
             try:
                 run = open_or_create(plan.stage, config, path / job.name)

@@ -17,7 +17,7 @@ from ib_runner.differences import LATE_NODES, changed, leaves
 from ib_runner.errors import DamagedFileError, UsageError
 from ib_runner.wording import show
 
-#: what may differ from a run's own configuration in every stage
+#: keys that may differ from a run's own configuration in every stage
 ALWAYS = ("device", "logging", "output_root", "allow_targets", "hydra")
 #: what may be given another entry of its group
 GROUPS = ("measure", "plot", "findings", "logging")

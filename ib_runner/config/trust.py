@@ -12,7 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from ib_runner.errors import UsageError
 
-#: packages that need nobody's word
+#: packages that are always trusted
 OURS = ("ib_runner", "torch")
 #: nodes that hold one entry with a ``_target_``, and nodes that hold several under names
 ONE = ("dataset", "network", "noise", "regularizer", "optimizer", "logging")

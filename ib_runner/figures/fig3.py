@@ -73,7 +73,7 @@ def _together(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _range(rows: pd.DataFrame) -> tuple[float, float]:
-    """To 1 from 0, or from the bin below which there are hardly any values."""
+    """From 0 to 1, or from below 0 if more than ``TAIL`` of the values are negative."""
     bins = _together(rows)
     share = bins["count"].cumsum() / bins["count"].sum()
     return min(0.0, float(bins.loc[share > TAIL, "left"].min())), 1.0

@@ -1,4 +1,4 @@
-"""Nats or bits."""
+"""Conversion of information from nats to the unit of figures, nats or bits."""
 
 import math
 from typing import TypeVar

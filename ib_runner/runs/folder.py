@@ -34,11 +34,11 @@ if TYPE_CHECKING:  # each takes long to import; `list` needs none of them, table
 CONFIG_NAME = "config.yaml"
 STATE_NAME = "run.json"
 STATES = ("running", "complete", "failed", "interrupted")
-#: what lies in a run folder and is written to in place, beside the logs
+#: the folders of a run into which files are written, beside the logs
 FOLDERS = ("checkpoints", "resume", "measurements", "figures", "tensorboard")
 
 
-#: what decides which weights come out
+#: nodes of the configuration that decide the trained weights
 TRAINING = ("seed", "dataset", "network", "noise", "regularizer", "optimizer", "trainer")
 
 

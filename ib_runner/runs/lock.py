@@ -15,9 +15,9 @@ from ib_runner.runs.claims import Holder, claim, holder_from, living, this_proce
 from ib_runner.runs.log import logger
 
 LOCK_NAME = ".lock"
-#: tries, and seconds between them: who only looks whether a folder is held locks it for a moment
+#: tries, and seconds between them: a process that checks for a lock holds it for a moment itself
 _TRIES, _WAIT = 5, 0.03
-#: the file systems of which it was said that they lock nothing
+#: device numbers of the file systems whose lack of locks has been logged
 _said: set[int] = set()
 
 

@@ -1,4 +1,4 @@
-"""What made a number: versions, revision, machine."""
+"""The provenance of numbers: package versions, revision, machine."""
 
 import json
 import os

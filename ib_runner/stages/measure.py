@@ -3,7 +3,7 @@
 from ib_runner.stages.cost import Cost, duration_text, size_text
 from ib_runner.stages.stage import Stage
 
-#: one epoch of one layer, a point, takes about as long in one process, and as many bytes of tables
+#: rough cost of a point (one epoch of one layer): seconds in one process, and bytes of tables
 SECONDS_A_POINT, BYTES_A_POINT = 1.0, 60e3
 
 

@@ -39,7 +39,7 @@ def measure_runs(configs: Mapping[Run, DictConfig]) -> dict[Run, IbRunError]:
 
 
 def _measure_epochs(runs: Sequence[MeasuredRun]) -> None:
-    """What is left of all ``runs``, with one bar, until they are through."""
+    """Measure the remaining epochs of all ``runs``, with one progress bar."""
     by_name = {one.name: one for one in runs}
     total = sum(len(one.epochs) for one in runs)
     done = total - sum(len(one.todo) for one in runs)
@@ -55,7 +55,7 @@ def _measure_epochs(runs: Sequence[MeasuredRun]) -> None:
             if one.through:
                 one.finish()
             if all(one.through for one in runs):
-                return  # refused ones have nothing more to do
+                return  # only runs with refused settings are left
 
 
 def _results(runs: Sequence[MeasuredRun]) -> Iterator[Measured]:

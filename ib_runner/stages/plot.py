@@ -3,7 +3,7 @@
 from ib_runner.stages.cost import Cost, duration_text
 from ib_runner.stages.stage import Stage
 
-#: drawing one figure in one format takes about as long, and its file as many bytes
+#: rough cost of one figure in one format: seconds of drawing, and bytes of its file
 SECONDS_A_FILE, BYTES_A_FILE = 2.0, 3e5
 
 

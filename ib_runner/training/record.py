@@ -23,13 +23,13 @@ def same_values(one: Tensor, other: Tensor) -> bool:
     return alike and torch.allclose(one, other, 0.0, 0.0, equal_nan=True)
 
 
-#: a commit is due when a shard is full, but not sooner than this after the last one,
+#: a full shard is committed at the earliest this many seconds after the last commit,
 FULL_SECONDS = 2.0
-#: nor than this many times what that one took: commits are to cost a twentieth of the time
+#: and this many times as long as that commit took, so that commits cost a twentieth of the time
 FULL_TIMES = 20
-#: and after this long; in the end the files are the same
+#: a commit is due after this many seconds in any case; the files in the end are the same
 COMMIT_SECONDS = 60.0
-#: what may wait for a commit, in bytes
+#: the most bytes of weights that wait for a commit
 MOST_WAITING = 2**28
 
 
