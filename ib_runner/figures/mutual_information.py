@@ -35,7 +35,7 @@ ENTROPY = {"color": GREY, "linewidth": 0.8, "linestyle": ":", "zorder": 1}
 
 VACUOUS, IMPOSSIBLE = str(Status.VACUOUS.value), str(Status.IMPOSSIBLE.value)
 #: about values outside [0, H]
-RING = {"linestyle": "none", "marker": "o", "markersize": 9, "fillstyle": "none"}
+RING = {"linestyle": "none", "marker": "o", "markersize": 9, "fillstyle": "none", "clip_on": False}
 #: of intervals with one end alone: at the lower bound, pointing to where I(X;T) is, and the upper
 ONE_END = {"linestyle": "none", "markersize": 3.5, "zorder": 2.5}
 LOWER_ONLY, UPPER_ONLY = {"marker": "^", **ONE_END}, {"marker": "v", **ONE_END}
@@ -116,7 +116,7 @@ def _band(rows: pd.DataFrame, layers: Layers) -> Patch:
     """The key's entry for the intervals in ``rows``."""
     whole = rows[one_sided(rows, layers) == ""]
     widest = (whole["upper"] - whole["lower"]).max()
-    hidden = ", thinner than lines" if widest < SEEN * layers.h_x else ""
+    hidden = " (thin)" if widest < SEEN * layers.h_x else ""
     return Patch(color=GREY, alpha=0.3, linewidth=0, label=f"certified 95 % interval{hidden}")
 
 

@@ -105,7 +105,7 @@ def test_quadrature_and_pairwise_bounds_are_drawn_and_named():
     (axes,) = MutualInformation()(tables, CONTEXT).axes
     names = [text.get_text() for one in axes.artists for text in one.get_texts()]
     assert names == [
-        "certified 95 % interval",
+        "certified 95 % interval (thin)",
         "paper's estimator",
         "quadrature",
         "pairwise bounds",
