@@ -7,8 +7,8 @@ from pathlib import Path
 import ib_runner
 
 ROOT = Path(ib_runner.__file__).parent
-#: what tables and runs both stand on: files written whole, and what made them
-BELOW = {"ib_runner.runs.atomic": "atomic", "ib_runner.runs.provenance": "provenance"}
+#: what tables and runs both stand on: files written whole, files read, and what made them
+BELOW = {f"ib_runner.runs.{name}": name for name in ("atomic", "provenance", "reading")}
 
 
 def room_of(module: str) -> str:
