@@ -41,9 +41,9 @@ def train_in_groups(plan: Plan, path: Path) -> dict[str, str]:
                 failed[job.name] = str(error)
         if runs:
             logger.info("%d jobs together: %s", len(runs), ", ".join(r.path.name for r in runs))
-            for run, error in train_runs_together(runs).items():
-                logger.error("job %s failed: %s", run.path.name, error)
-                failed[run.path.name] = str(error)
+            for run, reason in train_runs_together(runs).items():
+                logger.error("job %s failed: %s", run.path.name, reason)
+                failed[run.path.name] = str(reason)
     return failed
 
 

@@ -36,10 +36,13 @@ class Packed(Mapping[str, Tensor]):
 def stacked(epochs: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
     """The tensors of several epochs, each name's stacked: [n, …], on the CPU."""
     first = epochs[0]
-    if isinstance(first, Packed) and all(
-        isinstance(one, Packed) and one.layout is first.layout for one in epochs
+    packed = [one for one in epochs if isinstance(one, Packed)]
+    if (
+        isinstance(first, Packed)
+        and len(packed) == len(epochs)
+        and all(one.layout is first.layout for one in packed)
     ):
-        rows = torch.from_numpy(np.stack([one.flat for one in epochs]))
+        rows = torch.from_numpy(np.stack([one.flat for one in packed]))
         return {
             name: rows[:, start : start + math.prod(shape)].reshape(len(rows), *shape).contiguous()
             for name, (start, shape) in first.layout.items()

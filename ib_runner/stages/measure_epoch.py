@@ -76,8 +76,9 @@ def chosen(
             raise
         except Exception as error:
             raise UsageError(f"measurement.{name}: selecting epochs: {cause(error)}") from error
-        several = isinstance(measurement, OfSeveralMethods)
-        methods = measurement.methods_by_epoch(epochs) if several else {}
+        methods: Mapping[int, tuple[str, ...]] = {}
+        if isinstance(measurement, OfSeveralMethods):
+            methods = measurement.methods_by_epoch(epochs)
         for epoch in selected & found.keys():
             found[epoch].append(Chosen(name, methods.get(epoch)))
     return {epoch: tuple(made) for epoch, made in found.items()}
