@@ -22,7 +22,7 @@ def test_it_composes_and_measures_what_its_figures_need(name):
     stages()["all"].validate(config, new=True)
     builder = Builder(config)
     assert config.experiment == name
-    written = {one.table for one in builder.measurements().values()} | {"training"}
+    written = {one.table for one in builder.measurements().values()} | {"training", "layers"}
     for figure, one in builder.figures().items():
         assert set(one.tables_needed) <= written, figure
 
