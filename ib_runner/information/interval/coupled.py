@@ -3,7 +3,8 @@
 Two ways lead to the densities. Clouds of draws as they come (``bounds``) are the cheaper one for
 few units whose clouds are not much wider than the noise; paths aimed at each point
 (``paths.certify``) know no such limits. A layer of few units has clouds unless their pilot promises
-an interval much wider than asked for, and paths a narrower one.
+an interval much wider than asked for, and paths a narrower one; where a size of clouds is given,
+clouds are what was asked for.
 """
 
 from collections.abc import Mapping, Sequence
@@ -64,10 +65,12 @@ def prepare(task: Task) -> Prepared:
         clouds = sizes.get(layer.number)
         width = float("inf") if clouds is None else clouds.width
         if layer.dim <= CLOUD_UNITS and (
-            layer.exact or width <= _TOO_WIDE * task.settings.target_width
+            layer.exact
+            or width <= _TOO_WIDE * task.settings.target_width
+            or (clouds is not None and _sizes_given(task))
         ):
             continue
-        found = certify.prepare(task, layer, budget_of(task))
+        found = certify.prepare(task, layer, min(budget_of(task), BUDGET))
         if clouds is None or (found is not None and found.plan.width < _NARROWER * width):
             paths[layer.number] = found
             sizes[layer.number] = None
@@ -131,6 +134,12 @@ def _sizes(task: Task, densities: dict[int, Densities]) -> tuple[dict[int, Sizes
         k: choose(found[k], replace(request, budget=_PLANNED * left))
         for k, request in requests.items()
     }, left
+
+
+def _sizes_given(task: Task) -> bool:
+    """Whether the user chose a size of the clouds, and with that clouds."""
+    settings = task.settings
+    return any(size is not None for size in (settings.n_x, settings.n_o, settings.n_mc))
 
 
 def budget_of(task: Task) -> float:
