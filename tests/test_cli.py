@@ -479,7 +479,7 @@ def test_listing(asked, capsys):
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
-        ("ib-run ", "train measure plot check all list thin"),
+        ("ib-run ", "train measure plot check report export all list thin"),
         ("ib-run t", "train"),
         ("ib-run train --dr", "--dry-run"),
         ("ib-run train --dry-run network=", "network=fcn"),

@@ -243,7 +243,11 @@ def _describe(network: nn.Module, stages: list[Stage]) -> kernel.Layers:
         slope=np.array(slopes, np.float32),
         noise=np.array([_NOISES[type(stage.noise)] for stage in stages]),
         amount=np.array(
-            [getattr(stage.noise, "p", stage.noise.beta) for stage in stages], np.float64
+            [
+                stage.noise.p if type(stage.noise) is DropoutNoise else stage.noise.beta
+                for stage in stages
+            ],
+            np.float64,
         ),
     )
 

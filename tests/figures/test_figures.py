@@ -270,7 +270,7 @@ def test_scatter_plots_of_many_units_show_principal_components():
     plane += 1e-3 * rng.standard_normal(plane.shape)
     tables["representation"] = table.assign(value=list(plane))
     axes = Representation()(tables, dataclasses.replace(CONTEXT, epochs=(10,))).axes[0]
-    assert axes.get_xlabel() == "component 1"
+    assert axes.get_xlabel() == "PC 1"
     x, y, _ = axes.collections[0]._offsets3d
     assert np.std(x) > 1000 * np.std(y)
 

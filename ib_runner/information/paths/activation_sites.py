@@ -17,6 +17,8 @@ The bounds ask that e has the density Π ρ_i exactly; how close ρ_i comes deci
 import numba
 import numpy as np
 
+from ib_runner.compiled import njit
+
 #: activation functions that a site can be sampled through
 IDENTITY, TANH, LEAKY, SIGMOID = 0, 1, 2, 3
 #: how far from the middle of either factor a density reaches, in standard deviations
@@ -28,7 +30,7 @@ _FIXED = 1e-7
 _HALF_LOG_2PI = 0.5 * np.log(2.0 * np.pi)
 
 
-@numba.njit(error_model="numpy")
+@njit(error_model="numpy")
 def _f(code, slope, u):
     if code == TANH:
         return 1.0 - 2.0 / (1.0 + np.exp(2.0 * u))
@@ -39,7 +41,7 @@ def _f(code, slope, u):
     return u
 
 
-@numba.njit(error_model="numpy")
+@njit(error_model="numpy")
 def _inverse(code, slope, v):
     """The u with f(u) = v; ±inf beyond the range of f."""
     if code == TANH:
@@ -57,7 +59,7 @@ def _inverse(code, slope, v):
     return v
 
 
-@numba.njit(error_model="numpy")
+@njit(error_model="numpy")
 def _range_of(low, high):
     """Where N(e; 0, 1) and the site's interval ``low`` … ``high`` of e meet, or come closest."""
     left, right = max(-_REACH, low), min(_REACH, high)
@@ -70,7 +72,7 @@ def _range_of(low, high):
     return max(right - 1.0, min(low, right - 1e-6)), right
 
 
-@numba.njit(error_model="numpy")
+@njit(error_model="numpy")
 def _tabulate(code, slope, t, beta, a, scale, precision, shift, nodes, heights):
     """ρ at sorted ``nodes``; returns their number and ρ's integral (the largest height is 1)."""
     reach, low_out = _REACH * beta, t - _REACH * beta
@@ -106,7 +108,7 @@ def _tabulate(code, slope, t, beta, a, scale, precision, shift, nodes, heights):
     return count, total
 
 
-@numba.njit(error_model="numpy")
+@njit(error_model="numpy")
 def _draw(nodes, heights, count, total, uniform):
     """The ``uniform`` quantile of ρ and its log density there."""
     wanted, k = uniform * total, 1
@@ -124,7 +126,7 @@ def _draw(nodes, heights, count, total, uniform):
     return nodes[k - 1] + s * width, np.log((h0 + rise * s) / total)
 
 
-@numba.njit(error_model="numpy")
+@njit(error_model="numpy")
 def _log_density(nodes, heights, count, total, e):
     """ln ρ(e), −inf outside the nodes."""
     if not nodes[0] <= e <= nodes[count - 1]:
@@ -137,7 +139,7 @@ def _log_density(nodes, heights, count, total, e):
     return np.log((heights[k - 1] + (heights[k] - heights[k - 1]) * s) / total)
 
 
-@numba.njit(cache=True, parallel=True, error_model="numpy")
+@njit(parallel=True, error_model="numpy")
 def tilted_moments(code, slope, beta, t, mean, variance, new_mean, new_variance):
     """Mean and variance of u ~ N(``mean``, ``variance``) after a unit put out ``t``; all [n, d]."""
     for p in numba.prange(t.shape[0]):
@@ -166,7 +168,7 @@ def tilted_moments(code, slope, beta, t, mean, variance, new_mean, new_variance)
             new_variance[p, i] = variance[p, i] * max(second - first * first, 1e-12)
 
 
-@numba.njit(cache=True, parallel=True, error_model="numpy")
+@njit(parallel=True, error_model="numpy")
 def site_densities(
     code, slope, beta, t, mean, lower, precisions, shifts, fresh, uniforms, e, log_densities
 ):

@@ -13,6 +13,7 @@ import numba
 import numpy as np
 import torch
 
+from ib_runner.compiled import njit
 from ib_runner.information.sampling.sampler import Layer, Sampler
 from ib_runner.information.sampling.streams import Stream
 
@@ -33,7 +34,7 @@ _SHRUNK = 8
 _PER_AXIS = 64
 
 
-@numba.njit(cache=True, parallel=True, error_model="numpy")
+@njit(parallel=True, error_model="numpy")
 def _correlated(t, near, means, whitening, log_norms, log_densities):
     """ln N(t; mean, covariance) of the inputs ``near`` [m, c] into ``log_densities`` [m, N]."""
     dim = t.shape[1]

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from scipy.special import logsumexp
 
+from ib_runner.compiled import njit
 from ib_runner.information.exact.gaussian_layers import MOST_UNITS, gaussians
 from ib_runner.information.exact.linear_network import whitened
 from ib_runner.information.paths.guess import Guess
@@ -52,7 +53,7 @@ class Source(Protocol):
         ...
 
 
-@numba.njit(cache=True, parallel=True, error_model="numpy")
+@njit(parallel=True, error_model="numpy")
 def _far_apart(means, owners, z, log_g):
     """ln g of all inputs at t = means[owner] + z from differences, however large the means are."""
     dim = means.shape[1]
