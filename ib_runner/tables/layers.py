@@ -22,7 +22,9 @@ class Layers:
     def __init__(self, table: pd.DataFrame):
         if table["layer"].duplicated().any():
             raise ValueError("table layers: of one run and one choice of inputs, each layer once")
-        self._rows = table.set_index("layer").sort_index()
+        # a frame that was not read from a file has None, not NaN, where no layer has a value
+        numbers = {name: "float64" for name in ("beta", "low", "high") if name in table}
+        self._rows = table.astype(numbers).set_index("layer").sort_index()
 
     @property
     def h_x(self) -> float:
