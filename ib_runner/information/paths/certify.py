@@ -28,6 +28,8 @@ from ib_runner.information.task import Task
 _PILOT_EACH, _PILOT_INPUTS, _PILOT_PATHS = 2, 512, 48
 #: inputs at whose points the guess's sharpness is chosen
 _SHARPENED = 128
+#: how many times the fewest points for b are worth their price without paths
+_ALONE = 2
 #: what the points for b may cost of the budget, and the fewest inputs with such points
 _PILOT_SHARE, _FEWEST_INPUTS = 0.2, 16
 #: what the pilot reaches for: inputs at a point, and paths for each
@@ -246,7 +248,9 @@ def _plans(
             yield Plan(points, 0, pilot.reach, 2 * _QUANTILE * noise + rare, cost)
             continue
         width = wanted.highest - pilot.lower + _QUANTILE * noise + rare
-        yield Plan(points, 0, pilot.reach, width, cost)
+        # H as the upper end is not made narrow by points without number
+        if points <= many[0] * _ALONE or width <= _CAUTION * wanted.target_width:
+            yield Plan(points, 0, pilot.reach, width, cost)
         yield from _with_paths(pilot, units, wanted, budget, points)
     if not source.exact:
         yield from _with_paths(pilot, units, wanted, budget, 0)

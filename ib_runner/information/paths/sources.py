@@ -183,6 +183,8 @@ class GuessedSource:
         rng = generator(self.sampler.seed, name, self.layer.number)
         below = self.layer.dim if self.units is None else self.units.n_noise
         step = max(16, _BLOCK_VALUES // (below + self.layer.dim))
+        # all points of an input in one block
+        step = -(-step // (each := np.count_nonzero(inputs == inputs[0]))) * each
         for block, first in enumerate(range(0, len(inputs), step)):
             owners = inputs[first : first + step]
             t = self._points(owners, (int(name) << 48) | (block << 24) | self.layer.number, rng)
@@ -200,5 +202,9 @@ class GuessedSource:
         if self.units is not None:
             return points(self.units, torch.from_numpy(inputs), rng)[0].numpy()
         k, dim = self.layer.number, self.layer.dim
-        s = self.sampler.draw_some(inputs, 1, purpose, {k: np.arange(dim)})[k][:, :, 0]
+        some, counts = np.unique(inputs, return_counts=True)
+        if np.any(counts != counts[0]):
+            some, counts = inputs, np.ones(1, int)
+        s = self.sampler.draw_some(some, int(counts[0]), purpose, {k: np.arange(dim)})[k]
+        s = s.transpose(0, 2, 1).reshape(-1, dim)
         return s + self.layer.beta * rng.standard_normal(s.shape)
