@@ -5,6 +5,7 @@ import pytest
 
 from ib_runner.errors import UsageError
 from ib_runner.stages.measure_epoch import _together
+from ib_runner.tables.schema import table_named
 
 
 def entropies(unit, width):
@@ -13,11 +14,11 @@ def entropies(unit, width):
 
 
 def test_rows_of_two_entries_are_all_kept():
-    rows = _together("binned_entropy", [entropies(None, 1.0), entropies(0, 0.1)])
+    rows = _together(table_named("binned_entropy"), [entropies(None, 1.0), entropies(0, 0.1)])
     assert rows.bin_width.tolist() == [1.0, 0.1]
     assert rows.unit.isna().tolist() == [True, False]
 
 
 def test_two_entries_that_make_the_same_rows_are_named():
     with pytest.raises(UsageError, match="the same rows of binned_entropy"):
-        _together("binned_entropy", [entropies(None, 1.0), entropies(None, 1.0)])
+        _together(table_named("binned_entropy"), [entropies(None, 1.0), entropies(None, 1.0)])
