@@ -124,6 +124,11 @@ def test_the_ceiling_is_drawn(opened, run):
     assert f"H(X) = {h_x:.5g} nats" in opened.page.inner_text("#summary")
 
 
+def test_what_was_logged_is_drawn(opened, run):
+    log = table(run, "log")
+    assert opened.curve("log", "rate") == dict(zip(log["epoch"], log["value"], strict=True))
+
+
 def test_hovering_tells_interval_and_status(opened, run):
     (trace,) = [
         one

@@ -38,6 +38,10 @@ def run_tables() -> FakeTables:
     both.loc[both["layer"] == 1, "status"] = "saturated"
     tables["mutual_information"] = both
     tables["layers"] = fake_layers()
+    epochs = range(1, LAST + 1)
+    tables["log"] = pd.DataFrame(
+        {"epoch": epochs, "name": "rate", "value": np.geomspace(1, 0.1, LAST)}
+    )
     tables["findings"] = pd.DataFrame(
         {
             "finding": ["compression", "rise", "first_peak"],

@@ -79,9 +79,9 @@ function trainingPanel(column, title, unit) {
   return { chart, draw, move };
 }
 
-function parameterPanel() {
-  const table = tables.parameter;
-  const { chart, caption } = panel("parameters", "Parameters over epochs");
+/** A table of values by name: parameters, or what a training of one's own has logged. */
+function namedPanel(id, title, table) {
+  const { chart, caption } = panel(id, title);
   const names = table.distinct("name");
   let marks = -1;
   let byName = new Map();

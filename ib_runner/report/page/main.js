@@ -15,7 +15,8 @@ function makePanels() {
   if (tables.distance_histogram?.rows) made.push(distancePanel());
   if (tables.activation_histogram?.rows) made.push(activationPanel());
   if (tables.density?.rows) made.push(densityPanel());
-  if (tables.parameter?.rows) made.push(parameterPanel());
+  if (tables.parameter?.rows) made.push(namedPanel("parameters", "Parameters over epochs", tables.parameter));
+  if (tables.log?.rows) made.push(namedPanel("log", "What was logged", tables.log));
   if (page.sweep && tables.mutual_information && numericKeys().length) made.push(againstPanel(numericKeys()[0]));
   if (tables.mutual_information || tables.binned_entropy) made.push(valuesPanel());
   return made;
