@@ -26,7 +26,6 @@ import platform
 import resource
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -38,6 +37,7 @@ from torch import Tensor, nn
 from ib_runner.information import estimate_layers
 from ib_runner.networks import FCN, GaussianNoise
 from ib_runner.networks.noise import at_noise_level
+from ib_runner.runs.atomic import write_text
 
 
 @dataclass(frozen=True)
@@ -111,17 +111,6 @@ CASES = {
     },
 }
 
-#: what another checkout is asked to run: it knows neither these cases nor this script
-_BEFORE = """
-import json, sys, time, torch
-from ib_runner.information import estimate_layers
-network, x, y, layers, width = torch.load(sys.argv[1], weights_only=False)
-cpu, wall = time.process_time(), time.perf_counter()
-found = estimate_layers(network, x, y=y, layers=layers, target_width=width)
-rows = [[e.layer, e.target, e.lower, e.upper, e.status.value] for e in found]
-print(json.dumps([rows, time.process_time() - cpu, time.perf_counter() - wall]))
-"""
-
 
 def environment() -> dict[str, str | int]:
     revision = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True)
@@ -162,23 +151,12 @@ def measured(case: Case) -> dict:
     }
 
 
-def before(case: Case, checkout: Path) -> dict:
-    """The same by the project in ``checkout``, in a process of its own."""
-    network, x, y = case.make()
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "case.pt"
-        torch.save((network, x, y, list(case.layers), case.width), path)
-        python = checkout / ".venv" / "bin" / "python"
-        run = subprocess.run(
-            [python, "-c", _BEFORE, path], cwd=checkout, capture_output=True, text=True, check=True
-        )
-    rows, cpu, wall = json.loads(run.stdout.splitlines()[-1])
-    names = ("layer", "target", "lower", "upper", "status")
-    return {
-        "cpu_seconds": round(cpu, 1),
-        "wall_seconds": round(wall, 1),
-        "rows": [dict(zip(names, row, strict=True)) for row in rows],
-    }
+def before(name: str, checkout: Path) -> dict:
+    """The same case by the project in ``checkout``: this script, run by that interpreter."""
+    python = checkout / ".venv" / "bin" / "python"
+    command = [python, Path(__file__).resolve(), "--only-print", "--cases", name]
+    run = subprocess.run(command, cwd=checkout, capture_output=True, text=True, check=True)
+    return json.loads(run.stdout.splitlines()[-1])
 
 
 def show(name: str, case: Case, found: dict) -> None:
@@ -200,9 +178,14 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=Path("results/wide_layers.json"))
     parser.add_argument("--before", type=Path, metavar="CHECKOUT")
     parser.add_argument("--list", action="store_true")
+    parser.add_argument("--only-print", action="store_true", help="JSON lines; no file is written")
     options = parser.parse_args()
     if options.list:
         sys.exit("\n".join(CASES))
+    if options.only_print:
+        for name in options.cases:
+            print(json.dumps(measured(CASES[name])))
+        return
     options.output.parent.mkdir(parents=True, exist_ok=True)
     known = json.loads(options.output.read_text()) if options.output.exists() else {}
     for name in options.cases:
@@ -210,8 +193,8 @@ def main() -> None:
         if name not in known:
             known[name] = {"environment": environment(), "aim": case.width, **measured(case)}
         if options.before and "before" not in known[name]:
-            known[name]["before"] = before(case, options.before)
-        options.output.write_text(json.dumps(known, indent=1) + "\n")
+            known[name]["before"] = before(name, options.before)
+        write_text(options.output, json.dumps(known, indent=1) + "\n")
         show(name, case, known[name])
 
 
