@@ -1,37 +1,26 @@
 """``ib-run report``: a run or a sweep as one page to explore."""
 
 from ib_runner.stages.cost import Cost
-from ib_runner.stages.stage import Stage
+from ib_runner.stages.written import WrittenFromTables
 
 #: a page has at most about as many bytes, and is written in about as many seconds
 BYTES, SECONDS = 8e6, 10.0
 
 
-class Report(Stage):
+class Report(WrittenFromTables):
     name = "report"
     summary = "make one HTML file of a run or a sweep, to explore offline"
     place = 46
-    says_path = False  # its output is the path of the page
 
-    def work(self, config, run):
+    def write(self, folder):
         from ib_runner.report import write_report
 
-        write_report(run.path)
+        return write_report(folder)
 
-    def work_on_all(self, configs):
-        """Nothing for each: a sweep has one page, on which every run can be chosen."""
-        return {}
-
-    def over_runs(self, sweep):
-        from ib_runner.report import write_report
-
-        sweep.collect_tables()
-        print(write_report(sweep.path), flush=True)
-
-    def report(self, config, run):
+    def written(self, folder):
         from ib_runner.report.write import NAME
 
-        print(run.path / NAME, flush=True)
+        return folder / NAME
 
     def cost(self, config, run, builder):
         return Cost("an HTML file of up to 8 MB; seconds", SECONDS, BYTES)
