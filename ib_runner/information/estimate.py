@@ -104,7 +104,7 @@ class Described(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Estimate:
+class Estimate(Values):
     """I(X;T_layer) (``target`` "x") or I(Y;T_layer) ("y") by ``method``; all in nats.
 
     ``lower`` and ``upper``: a certified 95 % interval, sampling error included, within [0, H].
@@ -118,17 +118,7 @@ class Estimate:
     dim: int
     target: str
     method: str
-    mi: float | None = None
-    stderr: float | None = None
-    lower: float | None = None
-    upper: float | None = None
-    h_t: float | None = None
-    h_t_given_x: float | None = None
     beta: float
-    n_x: int | None = None
-    n_o: int | None = None
-    n_mc: int | None = None
-    status: Status
     seconds: float = 0.0
 
     def __post_init__(self):

@@ -108,8 +108,8 @@ def small_user_network():
 NETWORKS = {"fused": small_network, "plain": small_user_network}
 
 
-def train_into(folder, network, epochs, **settings):
-    """Train a new ``network`` in ``folder``, or go on there, as the train stage does."""
+def training(folder, network, epochs, data=None, **settings):
+    """A training in ``folder``, ready to begin or to go on, as the train stage prepares it."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "training.parquet"
     defaults = {
@@ -121,8 +121,12 @@ def train_into(folder, network, epochs, **settings):
         "history": read_table(path) if path.exists() else None,
         "on_commit": lambda rows: write_table(path, rows, "training"),
     }
-    data = settings.pop("data", None) or small_data()
-    return prepare(network, data, epochs=epochs, **{**defaults, **settings}).run()
+    return prepare(network, data or small_data(), epochs=epochs, **{**defaults, **settings})
+
+
+def train_into(folder, network, epochs, **settings):
+    """Train a new ``network`` in ``folder``, or go on there, as the train stage does."""
+    return training(folder, network, epochs, **settings).run()
 
 
 def contents(folder):

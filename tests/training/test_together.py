@@ -6,7 +6,7 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
-from small_training import contents, small_data, small_network
+from small_training import contents, small_data, small_network, training
 from torch import nn
 
 from ib_runner.datasets import Dataset, Split
@@ -15,8 +15,7 @@ from ib_runner.errors import TrainingFailedError
 from ib_runner.networks import FCN, DropoutNoise, GaussianNoise, NoNoise
 from ib_runner.networks.cnn import CNN
 from ib_runner.runs.checkpoints import Checkpoints
-from ib_runner.tables.files import read_table, write_table
-from ib_runner.training.loop import prepare
+from ib_runner.tables.files import read_table
 from ib_runner.training.parseval import Parseval
 from ib_runner.training.passes import Passes
 from ib_runner.training.plain import PlainTrainer
@@ -32,22 +31,6 @@ NOISES = [
     partial(DropoutNoise, 0.3, True),
     partial(GaussianNoise, 0.5),
 ]
-
-
-def training(folder, network, epochs, data=None, **settings):
-    """A training in ``folder``, ready to begin or to go on, as the train stage prepares it."""
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "training.parquet"
-    defaults = {
-        "batch_size": 32,
-        "loss": "cross_entropy",
-        "optimizer": ADAM,
-        "checkpoints": Checkpoints(folder, shard_epochs=7),
-        "seed": 3,
-        "history": read_table(path) if path.exists() else None,
-        "on_commit": lambda rows: write_table(path, rows, "training"),
-    }
-    return prepare(network, data or small_data(), epochs=epochs, **{**defaults, **settings})
 
 
 def chain(noise, seed=1):

@@ -97,27 +97,29 @@ def _posterior_terms(
     return found
 
 
+def _parts(guess: Guess, n: int) -> list[slice]:
+    """All of ``n`` points in blocks at which the densities of all inputs fit in memory."""
+    step = max(1, _BLOCK_VALUES // len(guess.means))
+    return [slice(first, first + step) for first in range(0, n, step)]
+
+
 def base_terms(
     guess: Guess, t: np.ndarray, owners: np.ndarray, classes: Classes | None
 ) -> dict[str, np.ndarray]:
     """b of points ``t`` [m, d] made of the inputs ``owners`` [m]."""
-    step = max(1, _BLOCK_VALUES // len(guess.means))
     parts = [
-        _posterior_terms(
-            guess.log_densities(t[first : first + step]), owners[first : first + step], classes
-        )
-        for first in range(0, len(t), step)
+        _posterior_terms(guess.log_densities(t[part]), owners[part], classes)
+        for part in _parts(guess, len(t))
     ]
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
 def sharpened(guess: Guess, t: np.ndarray, owners: np.ndarray) -> Guess:
     """``guess`` with the sharpness that is best at points of the pilot, ``t`` [m, d]."""
-    step, found = max(1, _BLOCK_VALUES // len(guess.means)), np.zeros(len(_SHARPNESS))
-    for first in range(0, len(t), step):
-        log_g = guess.log_densities(t[first : first + step])
-        some = owners[first : first + step]
-        found += [_posterior_terms(c * log_g, some, None)["x"].sum() for c in _SHARPNESS]
+    found = np.zeros(len(_SHARPNESS))
+    for part in _parts(guess, len(t)):
+        log_g = guess.log_densities(t[part])
+        found += [_posterior_terms(c * log_g, owners[part], None)["x"].sum() for c in _SHARPNESS]
     return replace(guess, sharpness=_SHARPNESS[int(np.argmax(found))])
 
 
@@ -130,10 +132,9 @@ def path_terms(
     rng: np.random.Generator,
 ) -> Terms:
     """All terms at a new point of each of ``inputs`` [m]."""
-    step = max(1, _BLOCK_VALUES // len(guess.means))
     parts = [
-        _block(units, guess, inputs[first : first + step], reach, classes, rng)
-        for first in range(0, len(inputs), step)
+        _block(units, guess, inputs[part], reach, classes, rng)
+        for part in _parts(guess, len(inputs))
     ]
     joined = [
         {
