@@ -1,6 +1,7 @@
 """Rooms import one way: what `docs/contributing/architecture.md` says of them."""
 
 import ast
+import tomllib
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -48,3 +49,13 @@ def test_who_knows_whom():
     assert not known["figures"] & {"runs", "config", "stages", "commands", "measurements"}
     assert not known["config"] & {"runs", "stages", "commands"}
     assert "commands" not in known["stages"]
+
+
+def test_the_wheel_holds_every_room():
+    project = tomllib.loads((ROOT.parent / "pyproject.toml").read_text(encoding="utf-8"))
+    named = set(project["tool"]["setuptools"]["packages"])
+    folders = {
+        ".".join(("ib_runner", *path.parent.relative_to(ROOT).parts))
+        for path in ROOT.rglob("__init__.py")
+    }
+    assert named == folders | {"ib_runner.conf"}
