@@ -8,7 +8,7 @@ from hydra._internal.utils import get_args_parser
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 
-from ib_runner.config.rules import PLAIN
+from ib_runner.config.keys import PLAIN
 from ib_runner.errors import UsageError
 from ib_runner.stages.stage import Stage, stages
 

@@ -1,30 +1,112 @@
-"""Rules that a target of the user's own declares for its keys.
+"""What the target of an entry declares of its keys, ours and a user's own alike."""
 
-::
+import inspect
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import NoneType, UnionType
+from typing import (
+    Annotated,
+    Any,
+    Literal,
+    NamedTuple,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
-    from ib_runner.config.rules import choice, whole
+from ib_runner.errors import UsageError
+from ib_runner.rules import YES_OR_NO, Rule, choice, each, is_whole, optional
+from ib_runner.wording import near_miss, show
 
-    class Mine:
-        def __init__(self, depth: Annotated[int, whole(1)], form: Annotated[str, choice("a", "b")]):
+TYPES = {
+    bool: YES_OR_NO,
+    int: Rule(is_whole, "a whole number"),
+    float: Rule(
+        lambda value: isinstance(value, int | float) and not isinstance(value, bool), "a number"
+    ),
+    str: Rule(lambda value: isinstance(value, str), "a text"),
+}
+#: types that an entry of the configuration builds
+ENTRY = Rule(
+    lambda value: isinstance(value, Mapping) and "_target_" in value, "an entry with a _target_"
+)
 
-A value that a rule does not accept is refused as one of ours is: key, value, what is needed.
-"""
 
-from collections.abc import Callable, Mapping
-from typing import Any, get_type_hints
+class Key(NamedTuple):
+    """A key that a target takes; ``rule`` None: the target checks it itself."""
 
-from ib_runner.config.rules import Rule
-from ib_runner.config.validate import check_value
+    rule: Rule | None
+    required: bool
 
 
-def check_declared(key: str, target: Callable[..., Any], arguments: Mapping[str, Any]) -> None:
-    """Raise ``UsageError`` for the first of entry ``key``'s arguments that breaks its rule."""
-    function = target.__init__ if isinstance(target, type) else target
+def keys_of(target: Callable[..., Any]) -> tuple[dict[str, Key], bool]:
+    """The keys that ``target`` declares, and whether these are all that it takes.
+
+    A constructor with ``**keys`` hands them on to its base class.
+    """
+    found: dict[str, Key] = {}
+    for function in _constructors(target):
+        try:
+            parameters = inspect.signature(function).parameters.values()
+        except (TypeError, ValueError):
+            return found, False  # written in C
+        hints = _hints(function)
+        for one in parameters:
+            if one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY) and one.name != "self":
+                rule = rule_of(hints.get(one.name))
+                if rule and one.default is None:
+                    rule = optional(rule) if not rule.accepts(None) else rule
+                found.setdefault(one.name, Key(rule, one.default is one.empty))
+        if all(one.kind != one.VAR_KEYWORD for one in parameters):
+            return found, True
+    return found, isinstance(target, type)
+
+
+def rule_of(hint: Any) -> Rule | None:
+    """The rule that a type is, None where it says nothing that can be checked."""
+    origin, parts = get_origin(hint), get_args(hint)
+    if origin is Annotated:
+        return next((one for one in parts if isinstance(one, Rule)), None) or rule_of(parts[0])
+    if origin is Literal and all(isinstance(one, str) for one in parts):
+        return choice(*parts)
+    if origin in (Union, UnionType):
+        rules = [rule_of(one) for one in parts if one is not NoneType]
+        alone = rules[0] if len(rules) == 1 < len(parts) else None
+        return optional(alone) if alone else None
+    if origin in (list, Sequence):
+        rule = rule_of(parts[0])
+        return each(rule, f"a list, each {rule.needs}", 0, repeated=True) if rule else None
+    return ENTRY if origin is Callable else TYPES.get(hint)
+
+
+def check_declared(key: str, target: Callable[..., Any], node: Mapping[str, Any]) -> None:
+    """Raise ``UsageError`` for the first value in entry ``key`` that breaks its rule."""
+    for name, (rule, _) in keys_of(target)[0].items():
+        if rule and name in node:
+            check_value(f"{key}.{name}", node[name], rule)
+
+
+def check_value(key: str, value: Any, rule: Rule) -> None:
+    """Raise ``UsageError`` where ``rule`` does not accept the ``value`` of ``key``."""
+    if rule.accepts(value):
+        return
+    wrong = next((one for one in _words(value) if one not in rule.choices), None)
+    hint = near_miss(wrong, rule.choices) if wrong and rule.choices else ""
+    raise UsageError(f"{key}={show(value)}: needs {rule.needs}.{hint}")
+
+
+def _words(value: Any) -> Iterator[str]:
+    yield from (one for one in (value if isinstance(value, list) else [value]) if type(one) is str)
+
+
+def _constructors(target: Callable[..., Any]) -> list[Callable[..., Any]]:
+    if not isinstance(target, type):
+        return [target]
+    return [one.__dict__["__init__"] for one in target.__mro__[:-1] if "__init__" in one.__dict__]
+
+
+def _hints(function: Callable[..., Any]) -> dict[str, Any]:
     try:
-        hints = get_type_hints(function, include_extras=True)
+        return get_type_hints(function, include_extras=True)
     except (AttributeError, NameError, TypeError):
-        return  # annotations that only a type checker can read declare no rules
-    for name, value in arguments.items():
-        for rule in getattr(hints.get(name), "__metadata__", ()):
-            if isinstance(rule, Rule):
-                check_value(f"{key}.{name}", value, rule)
+        return {}  # annotations that only a type checker can read declare no rules

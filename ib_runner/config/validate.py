@@ -1,19 +1,27 @@
 """Every check of a configuration, before any work is done or any folder made."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from ib_runner.config.rules import ENTRY, FINDING, NAMED_ENTRY, PLAIN, Rule
+from ib_runner.config.declared import Key, check_value, keys_of
+from ib_runner.config.keys import PLAIN
+from ib_runner.config.moved import as_named_now
+from ib_runner.config.outline import outline
 from ib_runner.config.trust import NAMED, ONE
 from ib_runner.errors import UsageError
+from ib_runner.rules import POSITIVE
 from ib_runner.wording import near_miss, show
 
 OPTIONAL = ("regularizer", "logging")
+#: what is handed to an entry's target beside the entry's keys
+HANDED = {"dataset": ("seed",), "network": ("n_inputs", "n_outputs", "noise")}
+#: the list that says which entries of a group are used
+USED = {"measurement": "measure.measurements", "figure": "plot.figures", "findings": "findings"}
 TOP_LEVEL = {key.partition(".")[0] for key in PLAIN} | set(ONE)
 
 
@@ -27,13 +35,16 @@ def validate(config: DictConfig) -> None:
     _check_known(tree)
     for key, rule in PLAIN.items():
         check_value(key, _get(tree, key), rule)
-    for node in ONE:
-        _check_collaborator(node, tree.get(node))
-    for name, node in _named_entries(tree):
-        _check_target(name, node)
-        for key, rule in _rules_of(node["_target_"]).items():
-            if key in node and not _named_by_network(tree, key, node[key]):
-                check_value(f"{name}.{key}", node[key], rule)
+    for name in ONE:
+        if tree[name] is not None or name not in OPTIONAL:
+            _check_entry(name, tree[name], HANDED.get(name, ()))
+    activation = tree["network"].get("activation")
+    for group in NAMED:
+        for name, node in tree[group].items():
+            # an activation that the network has is checked there, where the network is ours
+            known = {"activation"} if node.get("activation", ...) == activation else ()
+            whole = name in _get(tree, USED[group])
+            _check_entry(f"{group}.{name}", node, known=known, whole=whole)
     _check_names(tree, "measure.measurements", "measurement")
     _check_names(tree, "plot.figures", "figure")
     _check_schedule(tree["trainer"])
@@ -64,19 +75,6 @@ def _get(tree: Mapping[str, Any], key: str) -> Any:
     return tree
 
 
-def check_value(key: str, value: Any, rule: Rule) -> None:
-    """Raise ``UsageError`` where ``rule`` does not accept the ``value`` of ``key``."""
-    if rule.accepts(value):
-        return
-    wrong = next((one for one in _words(value) if one not in rule.choices), None)
-    hint = near_miss(wrong, rule.choices) if wrong and rule.choices else ""
-    raise UsageError(f"{key}={show(value)}: needs {rule.needs}.{hint}")
-
-
-def _words(value: Any) -> Iterator[str]:
-    yield from (one for one in (value if isinstance(value, list) else [value]) if type(one) is str)
-
-
 def _check_known(tree: Mapping[str, Any]) -> None:
     """The nodes are there, and the keys of those whose keys are all known."""
     for key in sorted(tree.keys() - TOP_LEVEL):
@@ -95,44 +93,47 @@ def _check_known(tree: Mapping[str, Any]) -> None:
                 raise UsageError(f"{key}: missing; the configuration needs it.")
 
 
-def _check_collaborator(name: str, node: Any) -> None:
-    if node is None and name in OPTIONAL:
-        return
+def _check_entry(
+    name: str,
+    node: Any,
+    handed: Collection[str] = (),
+    known: Collection[str] = (),
+    whole: bool = True,
+) -> None:
+    """The keys of entry ``name`` but those ``known`` to be right, as far as its target is ours.
+
+    ``handed`` are not the user's to give. Unless ``whole``, keys may be missing or superfluous: the
+    entry is not used.
+    """
     _check_target(name, node)
-    rules = ENTRY.get(node["_target_"])
-    if rules is None:
-        return
-    for key, rule in rules.items():
-        if key not in node:
-            raise UsageError(f"{name}.{key}: missing; it needs {rule.needs}.")
-        check_value(f"{name}.{key}", node[key], rule)
-    # torch's optimizers take more than the learning rate, and check it themselves
-    if not node["_target_"].startswith("torch."):
-        for key in node:
-            if key not in rules and key not in ("_target_", "_partial_"):
-                known = [f"{name}.{one}" for one in rules]
-                entry = node["_target_"].rpartition(".")[2]
-                raise UsageError(
-                    f"{name}.{key}={show(node[key])}: {entry} has no such key."
-                    f"{near_miss(f'{name}.{key}', known)}\n"
-                    f"If an experiment sets it for another entry, leave it out with ~{name}.{key}."
-                )
+    keys, complete = _declared(node)
+    keys = {key: one for key, one in keys.items() if key not in handed}
+    for key, (rule, required) in keys.items():
+        if key not in node and required and whole:
+            raise UsageError(
+                f"{name}.{key}: missing; it needs {rule.needs if rule else 'a value'}."
+            )
+        if key in node and rule and key not in known:
+            check_value(f"{name}.{key}", node[key], rule)
+            if isinstance(node[key], dict):
+                _check_entry(f"{name}.{key}", node[key], whole=False)
+    unknown = [key for key in node if key not in keys and key not in ("_target_", "_partial_")]
+    if complete and whole and unknown:
+        key, entry = f"{name}.{unknown[0]}", node["_target_"].rpartition(".")[2]
+        raise UsageError(
+            f"{key}={show(node[unknown[0]])}: {entry} has no such key."
+            f"{near_miss(key, [f'{name}.{one}' for one in keys])}\n"
+            f"If an experiment sets it for another entry, leave it out with ~{key}."
+        )
 
 
-def _named_entries(tree: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    for group in NAMED:
-        for name, node in tree[group].items():
-            yield f"{group}.{name}", node
-
-
-def _rules_of(target: str) -> dict[str, Rule]:
-    finding = target.startswith("ib_runner.findings.")
-    return FINDING if finding else NAMED_ENTRY.get(target, {})
-
-
-def _named_by_network(tree: Mapping[str, Any], key: str, value: Any) -> bool:
-    """An activation that the network has: where the network is ours, it is checked there."""
-    return key == "activation" and value == tree["network"].get("activation")
+def _declared(node: Mapping[str, Any]) -> tuple[dict[str, Key], bool]:
+    """The keys of an entry, and whether it takes no others: none of a target that is not ours."""
+    target = as_named_now(node)["_target_"]
+    if target.startswith("torch.optim."):  # which check all else themselves
+        return {"lr": Key(POSITIVE, required=True)}, False
+    found = outline(target)
+    return keys_of(found) if found else ({}, False)
 
 
 def _check_target(name: str, node: Any) -> None:
@@ -190,40 +191,33 @@ def _check_measured(tree: Mapping[str, Any]) -> None:
     """What is to be measured has some of the epochs it is for, and the layers."""
     last, every = tree["trainer"]["epochs"], tree["trainer"]["checkpoint_every"]
     channels, layers = _depth(tree["network"])
+    least = {"layers": 1, "layers_from_end": -channels - 1}
     for name in tree["measure"]["measurements"]:
         node = tree["measurement"][name]
-        entry = node["_target_"].removeprefix("ib_runner.measurements.")
-        if entry in ("distance_histogram.DistanceHistogram", "representation.Representation"):
-            epochs = node.get("epochs")
-            # an experiment's list is for its own number of epochs: some of them will do
-            if epochs and all(one > last or (one % every and one != last) for one in epochs):
-                raise UsageError(
-                    f"measurement.{name}.epochs={show(epochs)}: none of them has a checkpoint; "
-                    f"there are 0 to {last}\n(trainer.epochs, trainer.checkpoint_every)."
-                )
-        least = {
-            "binned_entropy.BinnedEntropy": 1,
-            "representation.Representation": -channels - 1,
-        }.get(entry)
-        if layers and least is not None:
-            for layer in node.get("layers") or ():
-                if not least <= layer <= layers:
+        for word, (rule, _) in _declared(node)[0].items():
+            key, values = f"measurement.{name}.{word}", node.get(word)
+            if not rule or not rule.lists or not values:
+                continue
+            if rule.lists == "epochs":
+                # an experiment's list is for its own number of epochs: some of them will do
+                if all(one > last or (one % every and one != last) for one in values):
                     raise UsageError(
-                        f"measurement.{name}.layers={show(node['layers'])}: there is no layer "
-                        f"{layer}; the network has {least} to {layers}."
+                        f"{key}={show(values)}: none of them has a checkpoint; there are 0 to "
+                        f"{last}\n(trainer.epochs, trainer.checkpoint_every)."
                     )
+            else:
+                for layer in values:
+                    if layers and not least[rule.lists] <= layer <= layers:
+                        raise UsageError(
+                            f"{key}={show(values)}: there is no layer {layer}; the network has "
+                            f"{least[rule.lists]} to {layers}."
+                        )
 
 
 def _depth(network: Mapping[str, Any]) -> tuple[int, int]:
     """How many noise channels and layers one of our networks has; 0 for a user's own."""
-    match network["_target_"]:
-        case "ib_runner.networks.fcn.FCN":
-            return len(network["widths"]), len(network["widths"])
-        case "ib_runner.networks.neurons.Neurons":
-            return len(network["weights"]), len(network["weights"])
-        case "ib_runner.networks.cnn.CNN":
-            return 3, 4
-    return 0, 0
+    depth = getattr(outline(network["_target_"]), "depth", (0, 0))
+    return (len(network[depth]),) * 2 if isinstance(depth, str) else depth
 
 
 def _check_bin_widths(tree: Mapping[str, Any]) -> None:

@@ -1,13 +1,17 @@
 """A few points with a value each: the data of the smallest networks (Fig. 4 and 9)."""
 
 from collections.abc import Sequence
+from typing import Annotated
 
 import torch
 
 from ib_runner.datasets.dataset import Dataset, Split
+from ib_runner.rules import NUMBERS
 
 
-def points(x: Sequence[float], y: Sequence[float], seed: int) -> Dataset:
+def points(
+    x: Annotated[Sequence[float], NUMBERS], y: Annotated[Sequence[float], NUMBERS], seed: int
+) -> Dataset:
     """Regression of ``y`` [n] on ``x`` [n]: the same data for every ``seed``.
 
     There is nothing to generalise to: ``train``, ``test`` and ``all`` are all points.

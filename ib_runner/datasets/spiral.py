@@ -8,13 +8,21 @@ and arm 1 is arm 0 turned by half a circle, that is −x.
 """
 
 import math
+from typing import Annotated
 
 import torch
 
 from ib_runner.datasets.dataset import Dataset, Split, random_split
+from ib_runner.rules import FRACTION, POSITIVE, even
 
 
-def spiral(n: int, turns: float, radius: float, train_fraction: float, seed: int) -> Dataset:
+def spiral(
+    n: Annotated[int, even(4)],
+    turns: Annotated[float, POSITIVE],
+    radius: Annotated[float, POSITIVE],
+    train_fraction: Annotated[float, FRACTION],
+    seed: int,
+) -> Dataset:
     """``n`` points (even) in the plane, input 2k on arm 0 and 2k + 1 on arm 1, split at random.
 
     No noise: the points are the same for every ``seed``.

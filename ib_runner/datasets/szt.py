@@ -5,10 +5,13 @@ how many active pairs lie at each of the three distances: with a, b, c the numbe
 whose cosine is +1/√5, −1/√5 and −1, the label is 1 iff 23w − 5a + b − 8c ≥ 99.
 """
 
+from typing import Annotated
+
 import numpy as np
 import torch
 
 from ib_runner.datasets.dataset import Dataset, Split, random_split
+from ib_runner.rules import FRACTION
 
 PHI = (1 + 5**0.5) / 2
 VERTICES = np.array(
@@ -46,7 +49,7 @@ def labels(active: np.ndarray) -> np.ndarray:
     return (23 * active.sum(1) - 5 * a + b - 8 * c >= 99).astype(np.int64)
 
 
-def szt(train_fraction: float, seed: int) -> Dataset:
+def szt(train_fraction: Annotated[float, FRACTION], seed: int) -> Dataset:
     """The 4096 patterns as 0/1 inputs, split at random (the paper's 80/20: 3277 and 819)."""
     active = patterns()
     data = Split(torch.from_numpy(active.astype(np.float32)), torch.from_numpy(labels(active)))

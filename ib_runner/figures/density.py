@@ -1,6 +1,7 @@
 """Densities of one-unit layers: over epochs (Fig. 4(b), 9(b), (c)) and at a few (Fig. 4(a))."""
 
 from collections.abc import Sequence
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,7 @@ from ib_runner.figures.activation_histogram import epoch_edges
 from ib_runner.figures.epochs import epoch_axis, marked_epochs
 from ib_runner.figures.layers import layer_name
 from ib_runner.figures.style import COLUMN, DENSITY_MAP, colour, new_figure, styled
+from ib_runner.rules import SHOWN_EPOCHS
 from ib_runner.selections.context import Context, Tables
 
 #: densities below this share of the highest are white
@@ -45,7 +47,7 @@ class DensityAtEpochs:
 
     tables_needed = ("density",)
 
-    def __init__(self, epochs: Sequence[int] | None = None):
+    def __init__(self, epochs: Annotated[Sequence[int] | None, SHOWN_EPOCHS] = None):
         self.epochs = epochs
 
     @styled

@@ -1,6 +1,7 @@
 """Fig. 4: densities and information of one tanh neuron while it is trained."""
 
 from collections.abc import Sequence
+from typing import Annotated
 
 from matplotlib.figure import Figure
 
@@ -14,6 +15,7 @@ from ib_runner.figures.epochs import marked_epochs
 from ib_runner.figures.mutual_information import draw_information
 from ib_runner.figures.noise_levels import draw_noise_levels
 from ib_runner.figures.style import PAGE, letter, new_figure, styled
+from ib_runner.rules import SHOWN_EPOCHS
 from ib_runner.selections.context import Context, Tables, facts
 from ib_runner.selections.information import layer_number
 
@@ -27,7 +29,9 @@ class Fig4:
 
     tables_needed = ("density", "mutual_information", "layers")
 
-    def __init__(self, layer: int = -1, epochs: Sequence[int] | None = None):
+    def __init__(
+        self, layer: int = -1, epochs: Annotated[Sequence[int] | None, SHOWN_EPOCHS] = None
+    ):
         self.layer = layer
         self.epochs = epochs
 

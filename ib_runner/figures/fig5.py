@@ -4,6 +4,7 @@ The curves are one below the other, on one epoch axis.
 """
 
 from collections.abc import Sequence
+from typing import Annotated
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
@@ -16,6 +17,7 @@ from ib_runner.figures.losses import draw_losses
 from ib_runner.figures.mutual_information import draw_information, draw_marks
 from ib_runner.figures.representation import LETTERS, N_MARKS, draw_scatters
 from ib_runner.figures.style import PAGE, new_figure, styled
+from ib_runner.rules import SHOWN_EPOCHS
 from ib_runner.selections.bins import of_default_width
 from ib_runner.selections.context import Context, Tables, facts
 
@@ -35,7 +37,9 @@ class Fig5:
         "layers",
     )
 
-    def __init__(self, layer: int = -1, epochs: Sequence[int] | None = None):
+    def __init__(
+        self, layer: int = -1, epochs: Annotated[Sequence[int] | None, SHOWN_EPOCHS] = None
+    ):
         self.layer = layer
         self.epochs = epochs
 

@@ -1,6 +1,7 @@
 """Fig. 6 and 8: within- and between-class distances, a column a layer and a row an epoch."""
 
 from collections.abc import Sequence
+from typing import Annotated
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -9,6 +10,7 @@ from ib_runner.figures.distance_histogram import distance_labels, draw_distances
 from ib_runner.figures.epochs import marked_epochs
 from ib_runner.figures.layers import layer_name
 from ib_runner.figures.style import PAGE, new_figure, styled
+from ib_runner.rules import SHOWN_EPOCHS
 from ib_runner.selections.context import Context, Tables
 
 N_MARKS = 4
@@ -22,7 +24,7 @@ class Fig6:
 
     tables_needed = ("distance_histogram",)
 
-    def __init__(self, epochs: Sequence[int] | None = None):
+    def __init__(self, epochs: Annotated[Sequence[int] | None, SHOWN_EPOCHS] = None):
         self.epochs = epochs
 
     @styled

@@ -1,6 +1,7 @@
 """Scatter plots of a layer's values at marked epochs, coloured by class (right of Fig. 5)."""
 
 from collections.abc import Sequence
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,7 @@ from matplotlib.ticker import LinearLocator, NullFormatter
 
 from ib_runner.figures.epochs import marked_epochs
 from ib_runner.figures.style import CLASSES, COLUMN, colour, entries_a_row, new_figure, styled
+from ib_runner.rules import SHOWN_EPOCHS
 from ib_runner.selections.context import Context, Tables, facts
 from ib_runner.selections.information import layer_number
 from ib_runner.tables.layers import Layers
@@ -31,7 +33,9 @@ class Representation:
 
     tables_needed = ("representation", "layers")
 
-    def __init__(self, layer: int = -1, epochs: Sequence[int] | None = None):
+    def __init__(
+        self, layer: int = -1, epochs: Annotated[Sequence[int] | None, SHOWN_EPOCHS] = None
+    ):
         self.layer = layer
         self.epochs = epochs
 

@@ -2,10 +2,11 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import pandas as pd
 
+from ib_runner.rules import FINITE, optional, whole
 from ib_runner.selections.context import Context, Runs, Tables, read
 from ib_runner.tables.layers import Layers
 
@@ -51,9 +52,9 @@ class Rule:
     def __init__(
         self,
         expected: str,
-        at_least: float | None = None,
-        at_most: float | None = None,
-        min_epoch: int = 0,
+        at_least: Annotated[float | None, optional(FINITE, "no such bound")] = None,
+        at_most: Annotated[float | None, optional(FINITE, "no such bound")] = None,
+        min_epoch: Annotated[int, whole(0)] = 0,
     ):
         if at_least is None and at_most is None:
             raise ValueError("a finding needs at_least, at_most or both")

@@ -1,11 +1,14 @@
 """Histograms of the units' values, one for each layer (the top rows of Fig. 5 and 10)."""
 
+from typing import Annotated
+
 import pandas as pd
 import torch
 
 from ib_runner.measurements.histogram import histogram_rows
 from ib_runner.measurements.measurement import EveryEpoch, rows
 from ib_runner.measurements.snapshot import Snapshot
+from ib_runner.rules import RANGE_OF, whole
 
 #: unbounded activations: the end bins collect everything beyond, as in Fig. 10
 UNBOUNDED_RANGE = (-5.0, 5.0)
@@ -19,7 +22,11 @@ class ActivationHistogram(EveryEpoch):
 
     table = "activation_histogram"
 
-    def __init__(self, bins: int = 100, activation: str | None = None):
+    def __init__(
+        self,
+        bins: Annotated[int, whole(1)] = 100,
+        activation: Annotated[str | None, RANGE_OF] = None,
+    ):
         self.bins = bins
         self.activation = activation
 

@@ -1,6 +1,7 @@
 """H(Bin(T_ℓ)): of whole layers and of every unit (section 5.1)."""
 
 from collections.abc import Sequence
+from typing import Annotated
 
 import pandas as pd
 
@@ -8,6 +9,7 @@ from ib_runner.errors import UsageError
 from ib_runner.information.binning import binned_entropy, unit_entropies
 from ib_runner.measurements.measurement import EveryEpoch, rows
 from ib_runner.measurements.snapshot import Snapshot
+from ib_runner.rules import BIN_WIDTHS, LAYERS, RANGE_OF, optional
 
 
 class BinnedEntropy(EveryEpoch):
@@ -26,9 +28,9 @@ class BinnedEntropy(EveryEpoch):
 
     def __init__(
         self,
-        bin_widths: Sequence[float] | None,
-        activation: str | None = None,
-        layers: Sequence[int] | None = None,
+        bin_widths: Annotated[Sequence[float] | None, BIN_WIDTHS],
+        activation: Annotated[str | None, RANGE_OF] = None,
+        layers: Annotated[Sequence[int] | None, optional(LAYERS, "all hidden layers")] = None,
         whole: bool = True,
         units: bool = True,
     ):

@@ -4,6 +4,8 @@ There Bin(T_ℓ) is a function of X, so that I(X;Bin(T_ℓ)) = H(Bin(T_ℓ)); an
 I(Y;Bin(T_ℓ)) = H(Bin(T_ℓ)) − H(Bin(T_ℓ)|Y). With noise neither holds, and there are no rows.
 """
 
+from typing import Annotated
+
 import pandas as pd
 import torch
 
@@ -11,6 +13,7 @@ from ib_runner.information.binning import binned_entropy
 from ib_runner.information.estimate import Status
 from ib_runner.measurements.measurement import EveryEpoch, rows
 from ib_runner.measurements.snapshot import Snapshot
+from ib_runner.rules import POSITIVE, RANGE_OF
 
 METHOD = "binned"
 
@@ -20,7 +23,11 @@ class BinnedInformation(EveryEpoch):
 
     table = "mutual_information"
 
-    def __init__(self, bin_width: float, activation: str | None = None):
+    def __init__(
+        self,
+        bin_width: Annotated[float, POSITIVE],
+        activation: Annotated[str | None, RANGE_OF] = None,
+    ):
         self.bin_width = bin_width
         self.activation = activation
 

@@ -7,6 +7,7 @@ logits are no baseline, because each stands for its class in every network.
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations, pairwise
+from typing import Annotated
 
 import pandas as pd
 import torch
@@ -16,6 +17,7 @@ from ib_runner.errors import UsageError
 from ib_runner.measurements.histogram import histogram_rows
 from ib_runner.measurements.measurement import rows
 from ib_runner.measurements.snapshot import Snapshot
+from ib_runner.rules import whole
 
 #: inputs at a time: their representations by all networks are in memory together
 _BLOCK = 500
@@ -26,7 +28,7 @@ class CosineSimilarity:
 
     table = "cosine_similarity"
 
-    def __init__(self, bins: int = 200):
+    def __init__(self, bins: Annotated[int, whole(1)] = 200):
         self.bins = bins
         self.edges = torch.linspace(-1.0, 1.0, bins + 1, dtype=torch.float64)
 

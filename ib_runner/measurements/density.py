@@ -1,5 +1,7 @@
 """The density of T of layers of one unit, on a grid (Fig. 4(a), (b) and Fig. 9(b), (c))."""
 
+from typing import Annotated
+
 import numpy as np
 import pandas as pd
 from torch import Tensor, nn
@@ -8,6 +10,7 @@ from ib_runner.information.exact.one_unit_layers import is_line, line
 from ib_runner.information.sampling.sampler import Layer, Sampler
 from ib_runner.measurements.measurement import EveryEpoch
 from ib_runner.measurements.snapshot import Snapshot
+from ib_runner.rules import SPACING
 
 #: rows where p(t) is below this, in units of 1/β, are left out: they change no integral by 1e-6
 LOWEST = 1e-9
@@ -24,7 +27,7 @@ class Density(EveryEpoch):
 
     table = "density"
 
-    def __init__(self, spacing: float = 0.5):
+    def __init__(self, spacing: Annotated[float, SPACING] = 0.5):
         self.spacing = spacing
 
     def remarks(self, network: nn.Module, x: Tensor) -> list[str]:

@@ -5,6 +5,7 @@ that don't depend on how many threads share them: neither does the result.
 """
 
 from collections.abc import Sequence
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,7 @@ from ib_runner.measurements.histogram import histogram_rows
 from ib_runner.measurements.measurement import rows
 from ib_runner.measurements.pairs import BLOCK, TILE_ROWS, in_blocks, scan_pairs
 from ib_runner.measurements.snapshot import Snapshot
+from ib_runner.rules import MADE_EPOCHS, whole
 
 
 class DistanceHistogram:
@@ -25,7 +27,11 @@ class DistanceHistogram:
 
     table = "distance_histogram"
 
-    def __init__(self, bins: int = 100, epochs: Sequence[int] | None = None):
+    def __init__(
+        self,
+        bins: Annotated[int, whole(1)] = 100,
+        epochs: Annotated[Sequence[int] | None, MADE_EPOCHS] = None,
+    ):
         self.bins = bins
         self.epochs = epochs
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from typing import Annotated
 
 import pandas as pd
 
@@ -9,6 +10,7 @@ from ib_runner.information.theory import guarantees
 from ib_runner.information.theory.guarantees import Rate
 from ib_runner.measurements.measurement import rows
 from ib_runner.networks.activations import BOUNDS
+from ib_runner.rules import FRACTION, POSITIVE, RANGE_OF
 from ib_runner.selections.context import Tables, facts
 from ib_runner.tables.layers import Layers
 
@@ -30,7 +32,12 @@ class Guarantee:
     table = "guarantee"
     tables_needed = ("mutual_information", "layers")
 
-    def __init__(self, error: float = 0.8, eps: float = 0.01, activation: str | None = None):
+    def __init__(
+        self,
+        error: Annotated[float, POSITIVE] = 0.8,
+        eps: Annotated[float, FRACTION] = 0.01,
+        activation: Annotated[str | None, RANGE_OF] = None,
+    ):
         self.error = error
         self.eps = eps
         self.activation = activation

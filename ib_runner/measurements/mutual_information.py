@@ -2,19 +2,30 @@
 
 import copy
 from collections.abc import Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from itertools import product
+from typing import Annotated
 
 import pandas as pd
 from torch import Tensor, nn
 
 from ib_runner.information.layers import estimate_what_can_be, layers_left_out
 from ib_runner.information.methods.registry import METHODS
-from ib_runner.information.task import Settings
 from ib_runner.measurements.epochs import log_spaced
 from ib_runner.measurements.measurement import EveryEpoch, LayersFailedError, cause, rows
 from ib_runner.measurements.snapshot import Snapshot
 from ib_runner.networks.noise import at_noise_level
+from ib_runner.rules import (
+    ANY_METHODS,
+    BUDGET,
+    DRAWS,
+    NOISE_LEVELS,
+    POSITIVE,
+    SOME_METHODS,
+    TARGETS,
+    TWO_DRAWS,
+    whole,
+)
 
 
 class MutualInformation(EveryEpoch):
@@ -22,27 +33,27 @@ class MutualInformation(EveryEpoch):
 
     ``sparse_methods`` are for ``sparse_epochs`` log-spaced epochs only, being slow: the paper's
     estimator is there to be compared with, at a few epochs. Layers that a method is not for have
-    no row of it. ``betas``: the noise levels to measure at, None: the network's own. ``sizes`` are
-    those of ``Settings``.
-
-    Raises ``TypeError`` for sizes that there are not.
+    no row of it. ``betas``: the noise levels to measure at, None: the network's own. The other
+    keys are those of ``Settings``, None: what is chosen there.
     """
 
     table = "mutual_information"
 
     def __init__(
         self,
-        methods: Sequence[str],
-        targets: Sequence[str] = ("x",),
-        sparse_methods: Sequence[str] = ("paper", "nearest_neighbours"),
-        sparse_epochs: int = 5,
-        betas: Sequence[float] | None = None,
-        **sizes,
+        methods: Annotated[Sequence[str], SOME_METHODS],
+        targets: Annotated[Sequence[str], TARGETS] = ("x",),
+        sparse_methods: Annotated[Sequence[str], ANY_METHODS] = ("paper", "nearest_neighbours"),
+        sparse_epochs: Annotated[int, whole(1)] = 5,
+        betas: Annotated[Sequence[float] | None, NOISE_LEVELS] = None,
+        n_x: Annotated[int | None, TWO_DRAWS] = None,
+        n_o: Annotated[int | None, DRAWS] = None,
+        n_mc: Annotated[int | None, TWO_DRAWS] = None,
+        target_width: Annotated[float | None, POSITIVE] = None,
+        budget: Annotated[float | None, BUDGET] = None,
     ):
-        known = [field.name for field in fields(Settings)]
-        for name in sizes:
-            if name not in known:
-                raise TypeError(f"{name}={sizes[name]}: no such key; sizes are {', '.join(known)}")
+        sizes = {"n_x": n_x, "n_o": n_o, "n_mc": n_mc, "budget": budget}
+        sizes["target_width"] = target_width
         self.methods = list(methods)
         self.targets = tuple(targets)
         self.sparse_methods = set(sparse_methods)

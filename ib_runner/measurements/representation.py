@@ -1,10 +1,12 @@
 """T of chosen layers, sample by sample (the scatter plots of Fig. 5; the data of Fig. 11)."""
 
 from collections.abc import Sequence
+from typing import Annotated
 
 import pandas as pd
 
 from ib_runner.measurements.snapshot import Snapshot
+from ib_runner.rules import LAYERS_FROM_END, MADE_EPOCHS
 
 
 class Representation:
@@ -16,7 +18,11 @@ class Representation:
 
     table = "representation"
 
-    def __init__(self, layers: Sequence[int] = (-1,), epochs: Sequence[int] | None = None):
+    def __init__(
+        self,
+        layers: Annotated[Sequence[int], LAYERS_FROM_END] = (-1,),
+        epochs: Annotated[Sequence[int] | None, MADE_EPOCHS] = None,
+    ):
         self.layers = layers
         self.epochs = epochs
 

@@ -25,6 +25,9 @@ class CNN(nn.Sequential):
     the noise.
     """
 
+    #: how many channels, and how many layers of :meth:`representations`
+    depth = 3, 4
+
     def __init__(self, n_inputs: int, n_outputs: int, noise: Callable[[], NoiseChannel]):
         super().__init__(
             *_convolution(n_inputs, 16, noise),

@@ -1,11 +1,13 @@
 """Fully connected networks with a noise channel behind every hidden layer (Fig. 2 of the paper)."""
 
 from collections.abc import Callable, Sequence
+from typing import Annotated
 
 from torch import nn
 
 from ib_runner.networks.activations import activation as new_activation
 from ib_runner.networks.noise import NoiseChannel
+from ib_runner.rules import ACTIVATION, WIDTHS
 
 
 class FCN(nn.Sequential):
@@ -15,12 +17,15 @@ class FCN(nn.Sequential):
     U(±1/√fan_in), is kept. Input [n, n_inputs], output [n, n_outputs].
     """
 
+    #: the key with a value for every layer
+    depth = "widths"
+
     def __init__(
         self,
         n_inputs: int,
         n_outputs: int,
-        widths: Sequence[int],
-        activation: str,
+        widths: Annotated[Sequence[int], WIDTHS],
+        activation: Annotated[str, ACTIVATION],
         noise: Callable[[], NoiseChannel],
     ):
         layers: list[nn.Module] = []

@@ -1,12 +1,14 @@
 """Neurons in series, a noise channel behind each: the smallest networks (Fig. 4 and 9)."""
 
 from collections.abc import Callable, Sequence
+from typing import Annotated
 
 import torch
 from torch import nn
 
 from ib_runner.networks.activations import activation as new_activation
 from ib_runner.networks.noise import NoiseChannel
+from ib_runner.rules import ACTIVATION, NUMBERS
 
 
 class Neurons(nn.Sequential):
@@ -17,13 +19,16 @@ class Neurons(nn.Sequential):
     has more than one input or output.
     """
 
+    #: the key with a value for every layer
+    depth = "weights"
+
     def __init__(
         self,
         n_inputs: int,
         n_outputs: int,
-        weights: Sequence[float],
-        biases: Sequence[float],
-        activation: str,
+        weights: Annotated[Sequence[float], NUMBERS],
+        biases: Annotated[Sequence[float], NUMBERS],
+        activation: Annotated[str, ACTIVATION],
         noise: Callable[[], NoiseChannel],
     ):
         if (n_inputs, n_outputs) != (1, 1):

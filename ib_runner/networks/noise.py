@@ -6,9 +6,12 @@ a tensor of its own: what is done to T in place leaves S as it was, with noise o
 """
 
 import copy
+from typing import Annotated
 
 import torch
 from torch import Tensor, nn
+
+from ib_runner.rules import NOT_NEGATIVE, PROBABILITY
 
 
 class NoiseChannel(nn.Module):
@@ -31,7 +34,7 @@ class GaussianNoise(NoiseChannel):
     Raises ``ValueError`` unless ``beta`` is a finite number ≥ 0.
     """
 
-    def __init__(self, beta: float):
+    def __init__(self, beta: Annotated[float, NOT_NEGATIVE]):
         super().__init__()
         if not 0.0 <= float(beta) < float("inf"):
             raise ValueError(f"noise.beta = {beta}: a finite standard deviation ≥ 0 is needed")
@@ -58,7 +61,7 @@ class DropoutNoise(NoiseChannel):
     0 ≤ ``p`` < 1.
     """
 
-    def __init__(self, p: float, feature_maps: bool = False):
+    def __init__(self, p: Annotated[float, PROBABILITY], feature_maps: bool = False):
         super().__init__()
         if not 0.0 <= float(p) < 1.0:
             raise ValueError(f"noise.p = {p}: a probability 0 ≤ p < 1 is needed")

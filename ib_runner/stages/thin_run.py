@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ib_runner.config.rules import EPOCHS
 from ib_runner.errors import UsageError
+from ib_runner.rules import EPOCHS
 from ib_runner.runs.find import is_sweep
 from ib_runner.runs.folder import Run
 from ib_runner.runs.log import log_to, logger

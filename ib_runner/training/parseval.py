@@ -1,15 +1,18 @@
 """Pulling weight matrices towards orthonormal rows (Cisse et al., 2017; Supplement 7)."""
 
 from collections.abc import Sequence
+from typing import Annotated
 
 import torch
 from torch import Tensor, nn
+
+from ib_runner.rules import NOT_NEGATIVE
 
 
 class Parseval:
     """W ← W − α (W Wᵀ − I) W for each weight matrix, after every minibatch step."""
 
-    def __init__(self, alpha: float):
+    def __init__(self, alpha: Annotated[float, NOT_NEGATIVE]):
         self.alpha = float(alpha)
 
     @torch.no_grad()

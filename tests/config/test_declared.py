@@ -5,7 +5,7 @@ import pytest
 MODULE = """
 from typing import Annotated
 
-from ib_runner.config.rules import choice, each, optional, whole
+from ib_runner.rules import choice, each, optional, whole
 from ib_runner.networks import FCN
 
 

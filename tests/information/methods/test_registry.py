@@ -9,12 +9,12 @@ import torch
 from torch import nn
 from truths import Truth, truths
 
-from ib_runner.config.rules import METHODS as CONFIGURED
 from ib_runner.information import Status, estimate_layers, mutual_information
 from ib_runner.information.layers import layers_left_out
 from ib_runner.information.methods.registry import METHODS
 from ib_runner.networks import FCN, GaussianNoise
 from ib_runner.networks.noise import NoNoise
+from ib_runner.rules import METHODS as CONFIGURED
 
 TRUTHS = truths()
 

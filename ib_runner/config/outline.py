@@ -1,0 +1,95 @@
+"""The constructors of our own targets, read from their source without importing it.
+
+A mistake in a command line is told before torch, pandas and matplotlib are imported, which most of
+our classes need. An outline has a target's signature, base classes and ``depth``, and no body.
+"""
+
+import ast
+import builtins
+import collections.abc
+import typing
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from ib_runner import rules
+
+PACKAGE = "ib_runner"
+ROOT = Path(rules.__file__).parent
+
+
+class _AnyAttribute(type):
+    def __getattr__(cls, name: str) -> type:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return cls
+
+
+class _Unknown(metaclass=_AnyAttribute):
+    """A name of another module, say ``nn`` with its ``nn.Module``: a type without a rule."""
+
+
+class _Names(dict):
+    """What annotations may refer to."""
+
+    def __missing__(self, name: str) -> Any:
+        for known in (rules, typing, collections.abc, builtins):
+            if hasattr(known, name):
+                return getattr(known, name)
+        return _Unknown
+
+
+@cache
+def outline(target: str) -> Callable[..., Any] | None:
+    """The outline of ``target``, ``ib_runner.module.name``; None where there is no such thing.
+
+    Classes that come from elsewhere are left out of its base classes.
+    """
+    module, _, name = target.rpartition(".")
+    for node in _statements(module):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            for one in node.names:
+                if name == (one.asname or one.name):
+                    return outline(f"{node.module}.{one.name}")
+        elif isinstance(node, ast.FunctionDef) and node.name == name:
+            return _function(node)
+        elif isinstance(node, ast.ClassDef) and node.name == name:
+            return _class(module, node)
+    return None
+
+
+@cache
+def _statements(module: str) -> list[ast.stmt]:
+    """The statements of one of our modules; none of a module that is not ours."""
+    package, *words = module.split(".")
+    stem = ROOT.joinpath(*words)
+    for path in (stem.with_suffix(".py"), stem / "__init__.py") if package == PACKAGE else ():
+        if path.is_file():
+            return ast.parse(path.read_text(encoding="utf-8")).body
+    return []
+
+
+def _function(node: ast.FunctionDef) -> Callable[..., Any]:
+    """A function with the signature of ``node``; a default that is no constant is ``...``."""
+    given = node.args
+    given.defaults = [
+        one if isinstance(one, ast.Constant) else ast.Constant(...) for one in given.defaults
+    ]
+    node.body, node.decorator_list, node.returns = [ast.Pass()], [], None
+    found = _Names()
+    code = ast.fix_missing_locations(ast.Module([node], type_ignores=[]))
+    exec(compile(code, "<outline>", "exec"), {}, found)
+    return found[node.name]
+
+
+def _class(module: str, node: ast.ClassDef) -> type:
+    found: dict[str, Any] = {}
+    for one in node.body:
+        match one:
+            case ast.FunctionDef(name="__init__"):
+                found["__init__"] = _function(one)
+            case ast.Assign(targets=[ast.Name(id="depth")], value=value):
+                found["depth"] = ast.literal_eval(value)
+    named = [outline(f"{module}.{base.id}") for base in node.bases if isinstance(base, ast.Name)]
+    return type(node.name, tuple(one for one in named if isinstance(one, type)), found)

@@ -1,0 +1,121 @@
+"""Every entry of conf/ declares its keys; a wrong value for any of them is refused at once."""
+
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from hydra.utils import get_object
+from omegaconf import OmegaConf
+
+from ib_runner.config.compose import compose, open_hydra, settings
+from ib_runner.config.declared import keys_of
+from ib_runner.config.outline import outline
+from ib_runner.config.trust import NAMED, ONE
+from ib_runner.config.validate import HANDED, validate
+from ib_runner.errors import UsageError
+from ib_runner.networks.cnn import CNN
+from ib_runner.networks.fcn import FCN
+from ib_runner.networks.hidden import channels
+from ib_runner.networks.neurons import Neurons
+from ib_runner.networks.noise import NoNoise
+
+CONF = Path(__file__).resolve().parents[2] / "conf"
+#: what no key accepts
+WRONG = [{"nothing": None}]
+
+
+def entries():
+    """Every entry of conf/ with a target: its node in the configuration, its target, its keys."""
+    for path in sorted(CONF.rglob("*.yaml")):
+        tree = yaml.safe_load(path.read_text("utf-8"))
+        group = path.parent.name
+        if group in ONE and tree.get("_target_"):
+            yield group, tree
+        for part, nodes in [(group, tree)] if group in NAMED else tree.items():
+            for name, node in nodes.items() if part in NAMED else ():
+                if isinstance(node, dict) and "_target_" in node:
+                    yield f"{part}.{name}", node
+
+
+#: by target, one entry for each
+ENTRIES = {node["_target_"]: (key, node) for key, node in entries()}
+OURS = sorted(target for target in ENTRIES if not target.startswith("torch."))
+
+
+def test_all_targets_are_here():
+    text = "\n".join(path.read_text("utf-8") for path in CONF.rglob("*.yaml"))
+    assert text.count("_target_: ib_runner") >= len(OURS) > 70
+    assert all(target in ENTRIES for target in text.split() if target.startswith("ib_runner."))
+
+
+@pytest.mark.parametrize("target", OURS)
+def test_source_and_imported_target_declare_the_same(target):
+    (read, complete), (imported, _) = keys_of(outline(target)), keys_of(get_object(target))
+    assert complete
+    assert list(read) == list(imported)
+    handed = HANDED.get(ENTRIES[target][0], ())
+    for name in read.keys() - {*handed}:
+        assert read[name].rule.needs == imported[name].rule.needs
+        assert read[name].required == imported[name].required
+
+
+@pytest.fixture(scope="module")
+def composed():
+    return OmegaConf.to_container(settings(compose(open_hydra(), "all", ["+exp=szt_tanh"])))
+
+
+@pytest.mark.parametrize("target", sorted(ENTRIES))
+def test_wrong_values_of_all_keys(target, composed):
+    key, node = ENTRIES[target]
+    group, _, name = key.partition(".")
+    keys = ["lr"] if target.startswith("torch.") else keys_of(outline(target))[0]
+    for word in [one for one in keys if one not in HANDED.get(group, ())]:
+        wrong = {**node, word: WRONG}
+        if name:
+            config = OmegaConf.merge(composed, {group: {name: wrong}})
+        else:
+            config = OmegaConf.create({**composed, group: wrong})
+        with pytest.raises(UsageError, match=rf"^{key}\.{word}=.*: needs "):
+            validate(config)
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "dataset.train_fraction",
+        "network.widths",
+        "noise.beta",
+        "optimizer.lr",
+        "measurement.representation.layers",
+        "figure.seeds.panels",
+        "figure.fig5.layer",
+        "findings.compression_layer_5.since",
+        "findings.test_accuracy.expected",
+        "findings.parseval_compresses_less.of.layer",
+    ],
+)
+def test_nothing_is_left_behind(key, ib_run, tmp_path):
+    status, out, err = ib_run("all", f"++{key}=[{{a:1}}]")
+    assert (status, out) == (2, [])
+    assert err.startswith(f"ib-run: {key}=[")
+    assert len(err.splitlines()) <= 3
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("network", "keys", "shape"),
+    [
+        (FCN(2, 2, [4, 3, 2], "tanh", NoNoise), {"widths": [4, 3, 2]}, [2]),
+        (Neurons(1, 1, [1, 2], [0, 0], "relu", NoNoise), {"weights": [1, 2]}, [1]),
+        (CNN(1, 10, NoNoise), {}, [1, 28, 28]),
+    ],
+    ids=["FCN", "Neurons", "CNN"],
+)
+def test_depth_is_that_of_the_network(network, keys, shape):
+    depth, x = network.depth, torch.zeros(2, *shape)
+    n_channels, n_layers = (len(keys[depth]),) * 2 if isinstance(depth, str) else depth
+    network.eval()
+    assert len(channels(network, x)) == n_channels
+    if isinstance(network, CNN):
+        assert len(network.representations(x)) == n_layers
