@@ -1,18 +1,10 @@
 """What the target of an entry declares of its keys, ours and a user's own alike."""
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import typing
+from collections.abc import Callable, Mapping, Sequence
 from types import NoneType, UnionType
-from typing import (
-    Annotated,
-    Any,
-    Literal,
-    NamedTuple,
-    Union,
-    get_args,
-    get_origin,
-    get_type_hints,
-)
+from typing import Any, NamedTuple
 
 from ib_runner.errors import UsageError
 from ib_runner.rules import YES_OR_NO, Rule, choice, each, is_whole, optional
@@ -54,8 +46,8 @@ def keys_of(target: Callable[..., Any]) -> tuple[dict[str, Key], bool]:
         for one in parameters:
             if one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY) and one.name != "self":
                 rule = rule_of(hints.get(one.name))
-                if rule and one.default is None:
-                    rule = optional(rule) if not rule.accepts(None) else rule
+                if rule and one.default is None and not rule.accepts(None):
+                    rule = optional(rule)
                 found.setdefault(one.name, Key(rule, one.default is one.empty))
         if all(one.kind != one.VAR_KEYWORD for one in parameters):
             return found, True
@@ -64,12 +56,12 @@ def keys_of(target: Callable[..., Any]) -> tuple[dict[str, Key], bool]:
 
 def rule_of(hint: Any) -> Rule | None:
     """The rule that a type is, None where it says nothing that can be checked."""
-    origin, parts = get_origin(hint), get_args(hint)
-    if origin is Annotated:
+    origin, parts = typing.get_origin(hint), typing.get_args(hint)
+    if origin is typing.Annotated:
         return next((one for one in parts if isinstance(one, Rule)), None) or rule_of(parts[0])
-    if origin is Literal and all(isinstance(one, str) for one in parts):
+    if origin is typing.Literal and all(isinstance(one, str) for one in parts):
         return choice(*parts)
-    if origin in (Union, UnionType):
+    if origin in (typing.Union, UnionType):
         rules = [rule_of(one) for one in parts if one is not NoneType]
         alone = rules[0] if len(rules) == 1 < len(parts) else None
         return optional(alone) if alone else None
@@ -90,13 +82,10 @@ def check_value(key: str, value: Any, rule: Rule) -> None:
     """Raise ``UsageError`` where ``rule`` does not accept the ``value`` of ``key``."""
     if rule.accepts(value):
         return
-    wrong = next((one for one in _words(value) if one not in rule.choices), None)
+    words = value if isinstance(value, list) else [value]
+    wrong = next((one for one in words if type(one) is str and one not in rule.choices), None)
     hint = near_miss(wrong, rule.choices) if wrong and rule.choices else ""
     raise UsageError(f"{key}={show(value)}: needs {rule.needs}.{hint}")
-
-
-def _words(value: Any) -> Iterator[str]:
-    yield from (one for one in (value if isinstance(value, list) else [value]) if type(one) is str)
 
 
 def _constructors(target: Callable[..., Any]) -> list[Callable[..., Any]]:
@@ -107,6 +96,6 @@ def _constructors(target: Callable[..., Any]) -> list[Callable[..., Any]]:
 
 def _hints(function: Callable[..., Any]) -> dict[str, Any]:
     try:
-        return get_type_hints(function, include_extras=True)
+        return typing.get_type_hints(function, include_extras=True)
     except (AttributeError, NameError, TypeError):
         return {}  # annotations that only a type checker can read declare no rules

@@ -39,14 +39,14 @@ class Undecidable(Exception):  # noqa: N818 - no error: the run is too short, or
     """The tables do not tell; the message says why."""
 
 
-class Rule:
+class Expectation:
     """Holds if the quantity's whole interval is at least ``at_least`` and at most ``at_most``.
 
-    ``expected`` says what the paper reports. Of a run that ends before ``min_epoch`` the rule is
-    undecided. Raises ``ValueError`` where there is neither bound.
+    ``expected`` says what the paper reports. Of a run that ends before ``min_epoch`` the
+    expectation is undecided. Raises ``ValueError`` where there is neither bound.
     """
 
-    #: what the quantity is, as the rule calls it
+    #: what the quantity is, as the expectation calls it
     quantity: str
 
     def __init__(
@@ -111,7 +111,7 @@ class Rule:
         return "undecided"
 
 
-class Finding(Rule, ABC):
+class Finding(Expectation, ABC):
     """A finding about one run."""
 
     def __call__(self, tables: Tables, context: Context) -> Outcome:
@@ -122,7 +122,7 @@ class Finding(Rule, ABC):
         """The quantity, from the tables; raises ``Undecidable`` where they do not tell."""
 
 
-class FindingOverRuns(Rule, ABC):
+class FindingOverRuns(Expectation, ABC):
     """A finding about the runs of a sweep together, judged where the sweep is checked."""
 
     def over_runs(self, tables: Tables, runs: Runs) -> Outcome:

@@ -6,7 +6,7 @@ import pandas as pd
 from omegaconf import DictConfig
 
 from ib_runner.config.builder import for_runs
-from ib_runner.findings.finding import Outcome, Rule
+from ib_runner.findings.finding import Expectation, Outcome
 from ib_runner.runs.atomic import make_folder
 from ib_runner.runs.folder import Run
 from ib_runner.runs.log import log_to, logger
@@ -39,7 +39,7 @@ def print_verdicts(config: DictConfig, run: Run) -> None:
         print(in_blocks(table.loc[names].to_dict("records")))
 
 
-def finding_row(name: str, finding: Rule, outcome: Outcome, n_runs: int) -> dict[str, Any]:
+def finding_row(name: str, finding: Expectation, outcome: Outcome, n_runs: int) -> dict[str, Any]:
     """The row of table ``findings`` for one verdict about ``n_runs`` runs."""
     return {
         "finding": name,

@@ -3,7 +3,7 @@
 import pytest
 
 MODULE = """
-from typing import Annotated
+from typing import Annotated, Literal
 
 from ib_runner.rules import choice, each, optional, whole
 from ib_runner.networks import FCN
@@ -19,6 +19,9 @@ class Mine(FCN):
         activation: str = "tanh",
         shape: Annotated[str, choice("cone", "tube")] = "tube",
         cut: Annotated[list[int] | None, optional(each(whole(1), "layers"), "none")] = None,
+        rate: float = 0.1,
+        form: Literal["round", "square"] = "round",
+        skip: int = None,
     ):
         super().__init__(n_inputs, n_outputs, [4] * depth, activation, noise)
 """
@@ -43,6 +46,12 @@ def own(ib_run, tmp_path, monkeypatch):
         ("depth: 0", "network.depth=0: needs a whole number ≥ 1 and ≤ 3."),
         ("depth: true", "network.depth=true: needs a whole number ≥ 1 and ≤ 3."),
         ("depth: 2, shape: tub", "network.shape=tub: needs cone or tube. Did you mean tube?"),
+        ("depth: 2, rate: fast", "network.rate=fast: needs a number."),
+        (
+            "depth: 2, form: squar",
+            "network.form=squar: needs round or square. Did you mean square?",
+        ),
+        ("depth: 2, skip: 1.5", "network.skip=1.5: needs a whole number, or null."),
         ("depth: 2, cut: [0]", "network.cut=[0]: needs layers, or null for none."),
     ],
 )
@@ -54,6 +63,6 @@ def test_mistakes(keys, message, own, tmp_path):
 
 
 def test_what_the_rules_accept(own):
-    status, out, err = own("depth: 2, shape: cone, cut: null")
+    status, out, err = own("depth: 2, shape: cone, cut: null, rate: 1, skip: null")
     assert status == 0, err
     assert "1 epochs of 13 steps" in out[1]
