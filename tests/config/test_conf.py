@@ -73,7 +73,8 @@ def test_wrong_values_of_all_keys(target, composed):
     for word in [one for one in keys if one not in HANDED.get(group, ())]:
         wrong = {**node, word: WRONG}
         if name:
-            config = OmegaConf.merge(composed, {group: {name: wrong}})
+            entry = {**composed[group].get(name, {}), **wrong}
+            config = OmegaConf.create({**composed, group: {**composed[group], name: entry}})
         else:
             config = OmegaConf.create({**composed, group: wrong})
         with pytest.raises(UsageError, match=rf"^{key}\.{word}=.*: needs "):
