@@ -21,8 +21,8 @@ from ib_runner.networks import DropoutNoise, GaussianNoise, NoNoise
 from ib_runner.networks.cnn import CNN
 from ib_runner.training.passes import Passes
 from ib_runner.training.plain import PlainTrainer
+from ib_runner.training.problem import problem_of
 from ib_runner.training.schedule import constant
-from ib_runner.training.task import task_of
 
 BATCH = 32
 IMAGES = 2048
@@ -41,7 +41,7 @@ def stepper(noise: Callable, plain: bool) -> Callable[[], None]:
     """A step on a new batch of images each time."""
     split = Split(torch.rand(IMAGES, 1, 28, 28), torch.randint(10, (IMAGES,)))
     trainer = PlainTrainer(
-        task_of(
+        problem_of(
             CNN(1, 10, noise),
             Dataset(split, split, split, 10, augment_plainly if plain else augment),
             loss="cross_entropy",

@@ -22,7 +22,7 @@ FEW, MANY = 10, 1510
 WORK = """
 import sys, time
 from ib_runner import cli
-from ib_runner.runs.provenance import git_revision
+from ib_runner.files.provenance import git_revision
 def train(epochs):
     start = time.process_time()
     status = cli.main(["train", "+exp=szt_tanh", f"output_root={sys.argv[1]}/out", "device=cpu",

@@ -18,8 +18,8 @@ from ib_runner.datasets import Dataset
 from ib_runner.datasets.szt import szt
 from ib_runner.networks import FCN, GaussianNoise
 from ib_runner.training.fused import FusedTrainer
+from ib_runner.training.problem import Problem, part
 from ib_runner.training.schedule import constant
-from ib_runner.training.task import Task, part
 
 BATCH_SIZE = 256
 PLAIN_EPOCHS, OUR_EPOCHS = 3, 30
@@ -51,7 +51,7 @@ def our_trainer(data: Dataset) -> FusedTrainer:
     network = new_network()
     device = torch.device("cpu")
     return FusedTrainer(
-        Task(
+        Problem(
             network=network,
             train=part(data.train, data, device),
             test=part(data.test, data, device),
@@ -79,7 +79,7 @@ def main(rounds: int) -> None:
     torch.set_num_threads(1)
     data = szt(train_fraction=0.8, seed=0)
     plain, ours = plain_loop(data), our_trainer(data)
-    train, test = ours.task.train, ours.task.test
+    train, test = ours.problem.train, ours.problem.test
     ours.run_epoch(1), ours.score(train), plain(1)  # compile, warm up
     steps = -(-len(data.train) // BATCH_SIZE)
     times = {"plain": [], "ours": [], "scores": []}

@@ -34,10 +34,10 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from ib_runner.files.atomic import write_text
 from ib_runner.information import estimate_layers
 from ib_runner.networks import FCN, GaussianNoise
 from ib_runner.networks.noise import at_noise_level
-from ib_runner.runs.atomic import write_text
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from ib_runner.runs.atomic import make_folder, write_json, write_text
+from ib_runner.files.atomic import make_folder, write_json, write_text
 from ib_runner.tables.files import read_table
 
 MOST_BYTES = 2_000_000

@@ -13,7 +13,7 @@ from pathlib import Path
 import pandas as pd
 
 from ib_runner.runs.find import open_found
-from ib_runner.runs.sweep import read_sweep, swept_values
+from ib_runner.runs.sweep_folder import read_sweep, swept_values
 
 
 def accuracies(path: Path) -> pd.DataFrame:

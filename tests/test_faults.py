@@ -10,7 +10,7 @@ from tiny_run import EPOCHS, assert_same_tables, tables_of, train_tiny
 
 from ib_runner import cli
 from ib_runner.errors import IbRunError
-from ib_runner.runs import atomic
+from ib_runner.files import atomic
 from ib_runner.runs.folder import Run
 
 REFUSALS = [

@@ -8,12 +8,10 @@ from pathlib import Path
 import ib_runner
 
 ROOT = Path(ib_runner.__file__).parent
-#: what tables and runs both stand on: files written whole, files read, and what made them
-BELOW = {f"ib_runner.runs.{name}": name for name in ("atomic", "provenance", "reading")}
 
 
 def room_of(module: str) -> str:
-    return BELOW.get(module, module.split(".")[1])
+    return module.split(".")[1]
 
 
 def imports(path: Path) -> set[str]:

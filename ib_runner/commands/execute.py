@@ -15,9 +15,9 @@ from ib_runner.runs.find import open_found
 from ib_runner.runs.folder import Run
 from ib_runner.runs.lock import hold
 from ib_runner.runs.log import logger
-from ib_runner.runs.sweep import read_sweep, write_sweep
+from ib_runner.runs.sweep_folder import read_sweep, write_sweep
 from ib_runner.stages.stage import Stage
-from ib_runner.stages.sweep import SweepOfRuns
+from ib_runner.stages.sweep_of_runs import SweepOfRuns
 
 
 def execute(hydra: Hydra, plan: Plan) -> int:

@@ -10,7 +10,7 @@ from hydra.errors import HydraException
 
 from ib_runner.config.compose import parse
 from ib_runner.errors import UsageError
-from ib_runner.runs.sweep import Sweep
+from ib_runner.runs.sweep_folder import Sweep
 
 #: keys that decide where a sweep is, and thus cannot be swept
 ONE_A_SWEEP = ("output_root", "allow_targets", "trainer.together")

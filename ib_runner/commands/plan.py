@@ -29,7 +29,7 @@ from ib_runner.stages.stage import Stage
 if TYPE_CHECKING:  # they import torch, which takes seconds
     from ib_runner.config.builder import Builder
     from ib_runner.runs.folder import Run
-    from ib_runner.runs.sweep import Sweep
+    from ib_runner.runs.sweep_folder import Sweep
 
 
 @dataclass(frozen=True)
@@ -127,7 +127,7 @@ def _existing(hydra: Hydra, command: Command) -> Plan:
 
 def _sweep(hydra: Hydra, command: Command) -> Plan:
     """A new sweep, or one that goes on: every job is checked."""
-    from ib_runner.runs.sweep import read_sweep
+    from ib_runner.runs.sweep_folder import read_sweep
 
     stage = command.stage
     path = Path(command.run) if command.run is not None else None

@@ -10,9 +10,9 @@ from omegaconf import DictConfig
 
 from ib_runner.config.saved import differences
 from ib_runner.errors import UsageError
-from ib_runner.runs.atomic import make_folder
+from ib_runner.files.atomic import make_folder
 from ib_runner.runs.folder import STATE_NAME, TRAINING, Run
-from ib_runner.runs.sweep import SWEEP_NAME
+from ib_runner.runs.sweep_folder import SWEEP_NAME
 from ib_runner.stages.stage import Stage
 from ib_runner.wording import show
 

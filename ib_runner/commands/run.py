@@ -34,7 +34,7 @@ def run(command: Command) -> int:
     log_to_terminal()
     plan = make_plan(hydra, command)
     if command.dry_run:
-        from ib_runner.commands.describe import describe
+        from ib_runner.commands.dry_run import describe
 
         print(describe(plan))
         return 0

@@ -4,7 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 #: modules by the names that configurations of earlier versions have them under
-MOVED = {"ib_runner.findings.errors": "ib_runner.findings.misclassification"}
+MOVED = {
+    "ib_runner.findings.binning": "ib_runner.findings.binned_trend",
+    "ib_runner.findings.errors": "ib_runner.findings.misclassification",
+}
 
 
 def as_named_now(node: Any) -> Any:

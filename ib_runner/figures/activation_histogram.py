@@ -9,8 +9,8 @@ from matplotlib.collections import QuadMesh
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
-from ib_runner.figures.epochs import epoch_axis
-from ib_runner.figures.layers import layer_name
+from ib_runner.figures.epoch_axis import epoch_axis
+from ib_runner.figures.layer_style import layer_name
 from ib_runner.figures.style import COLUMN, DENSITY_MAP, new_figure, styled
 from ib_runner.selections.context import Context, Tables, facts
 from ib_runner.tables.layers import Layers

@@ -5,7 +5,7 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ib_runner.figures.epochs import marker
+from ib_runner.figures.epoch_axis import marker
 from ib_runner.figures.layer_panels import layer_panels
 from ib_runner.figures.style import styled
 from ib_runner.figures.units import convert

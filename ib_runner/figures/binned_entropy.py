@@ -3,8 +3,8 @@
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ib_runner.figures.epochs import epoch_axis, marker
-from ib_runner.figures.layers import layer_legend, layer_line, layer_name
+from ib_runner.figures.epoch_axis import epoch_axis, marker
+from ib_runner.figures.layer_style import layer_legend, layer_line, layer_name
 from ib_runner.figures.style import COLUMN, GREY, new_figure, styled
 from ib_runner.figures.units import convert
 from ib_runner.selections.bins import OfWidth, by_width

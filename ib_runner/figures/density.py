@@ -11,8 +11,8 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
 from ib_runner.figures.activation_histogram import epoch_edges
-from ib_runner.figures.epochs import epoch_axis, marked_epochs
-from ib_runner.figures.layers import layer_name
+from ib_runner.figures.epoch_axis import epoch_axis, marked_epochs
+from ib_runner.figures.layer_style import layer_name
 from ib_runner.figures.style import COLUMN, DENSITY_MAP, colour, new_figure, styled
 from ib_runner.rules import SHOWN_EPOCHS
 from ib_runner.selections.context import Context, Tables

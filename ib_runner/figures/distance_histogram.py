@@ -4,8 +4,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ib_runner.figures.epochs import marked_epochs
-from ib_runner.figures.layers import layer_name
+from ib_runner.figures.epoch_axis import marked_epochs
+from ib_runner.figures.layer_style import layer_name
 from ib_runner.figures.style import COLUMN, colour, new_figure, styled
 from ib_runner.selections.context import Context, Tables
 

@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ib_runner.figures.layers import layer_name
+from ib_runner.figures.layer_style import layer_name
 from ib_runner.figures.style import COLUMN, GREY, colour, new_figure, styled
 from ib_runner.figures.units import convert
 from ib_runner.selections.context import Context, Tables

@@ -3,7 +3,7 @@
 from matplotlib.figure import Figure
 
 from ib_runner.figures.binned_entropy import draw_binned_entropy
-from ib_runner.figures.layers import layer_legend
+from ib_runner.figures.layer_style import layer_legend
 from ib_runner.figures.style import PAGE, new_figure, styled
 from ib_runner.selections.bins import by_width
 from ib_runner.selections.context import Context, Tables, facts

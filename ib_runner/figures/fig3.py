@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ib_runner.figures.distance_histogram import root_scale
-from ib_runner.figures.layers import layer_name
+from ib_runner.figures.layer_style import layer_name
 from ib_runner.figures.style import GREY, PAGE, colour, new_figure, styled
 from ib_runner.selections.context import Runs, Tables
 from ib_runner.selections.similarity import n_pairs, similarities

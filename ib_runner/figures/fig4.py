@@ -11,7 +11,7 @@ from ib_runner.figures.density import (
     draw_density,
     draw_density_at,
 )
-from ib_runner.figures.epochs import marked_epochs
+from ib_runner.figures.epoch_axis import marked_epochs
 from ib_runner.figures.mutual_information import draw_information
 from ib_runner.figures.noise_levels import draw_noise_levels
 from ib_runner.figures.style import PAGE, letter, new_figure, styled

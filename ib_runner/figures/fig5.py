@@ -11,8 +11,8 @@ from matplotlib.figure import Figure, SubFigure
 
 from ib_runner.figures.activation_histogram import draw_activations, share_bar
 from ib_runner.figures.binned_entropy import draw_binned_entropy
-from ib_runner.figures.epochs import epoch_axis, marked_epochs
-from ib_runner.figures.layers import layer_legend
+from ib_runner.figures.epoch_axis import epoch_axis, marked_epochs
+from ib_runner.figures.layer_style import layer_legend
 from ib_runner.figures.losses import draw_losses
 from ib_runner.figures.mutual_information import draw_information, draw_marks
 from ib_runner.figures.representation import LETTERS, N_MARKS, draw_scatters

@@ -7,8 +7,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from ib_runner.figures.distance_histogram import distance_labels, draw_distances, visible_end
-from ib_runner.figures.epochs import marked_epochs
-from ib_runner.figures.layers import layer_name
+from ib_runner.figures.epoch_axis import marked_epochs
+from ib_runner.figures.layer_style import layer_name
 from ib_runner.figures.style import PAGE, new_figure, styled
 from ib_runner.rules import SHOWN_EPOCHS
 from ib_runner.selections.context import Context, Tables

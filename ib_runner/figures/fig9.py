@@ -3,7 +3,7 @@
 from matplotlib.figure import Figure
 
 from ib_runner.figures.density import density_bar, draw_density
-from ib_runner.figures.layers import layer_legend
+from ib_runner.figures.layer_style import layer_legend
 from ib_runner.figures.mutual_information import draw_information
 from ib_runner.figures.parameter import draw_parameters
 from ib_runner.figures.style import PAGE, letter, new_figure, styled

@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
-from ib_runner.figures.epochs import epoch_name, epoch_ticks
-from ib_runner.figures.layers import layer_name
+from ib_runner.figures.epoch_axis import epoch_name, epoch_ticks
+from ib_runner.figures.layer_style import layer_name
 from ib_runner.figures.over_runs import layout
 from ib_runner.figures.style import COLUMN, GREY, PAGE, new_figure, styled
 from ib_runner.figures.units import convert

@@ -6,8 +6,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ib_runner.figures.epochs import epoch_axis
-from ib_runner.figures.layers import layer_name
+from ib_runner.figures.epoch_axis import epoch_axis
+from ib_runner.figures.layer_style import layer_name
 from ib_runner.figures.over_runs import layout
 from ib_runner.figures.style import COLUMN, GREY, PAGE, new_figure
 from ib_runner.figures.units import convert

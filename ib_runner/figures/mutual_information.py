@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from ib_runner.figures.epochs import draw_interval, epoch_axis, marker
-from ib_runner.figures.layers import layer_legend, layer_line, layer_name
+from ib_runner.figures.epoch_axis import draw_interval, epoch_axis, marker
+from ib_runner.figures.layer_style import layer_legend, layer_line, layer_name
 from ib_runner.figures.style import COLUMN, GREY, colour, new_figure, styled
 from ib_runner.figures.units import convert
 from ib_runner.information.estimate import Status

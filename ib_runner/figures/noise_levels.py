@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ib_runner.figures.epochs import epoch_axis, marker
+from ib_runner.figures.epoch_axis import epoch_axis, marker
 from ib_runner.figures.mutual_information import ENTROPY
 from ib_runner.figures.style import COLUMN, colour, new_figure, styled
 from ib_runner.figures.units import convert

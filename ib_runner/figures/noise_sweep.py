@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter
 
 from ib_runner.figures.layer_panels import layer_panels
-from ib_runner.figures.layers import layer_legend, layer_line, layer_name
+from ib_runner.figures.layer_style import layer_legend, layer_line, layer_name
 from ib_runner.figures.over_runs import QUARTILES, draw_band, over_seeds
 from ib_runner.figures.style import COLUMN, new_figure, styled
 from ib_runner.figures.units import convert

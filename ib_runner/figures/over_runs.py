@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 from matplotlib.axes import Axes
 
-from ib_runner.figures.epochs import draw_interval, marker
+from ib_runner.figures.epoch_axis import draw_interval, marker
 from ib_runner.selections.context import Runs, Tables
 
 #: edges of the band: the inter-quartile range

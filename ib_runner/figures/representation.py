@@ -11,7 +11,7 @@ from matplotlib.gridspec import SubplotSpec
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LinearLocator, NullFormatter
 
-from ib_runner.figures.epochs import marked_epochs
+from ib_runner.figures.epoch_axis import marked_epochs
 from ib_runner.figures.style import CLASSES, COLUMN, colour, entries_a_row, new_figure, styled
 from ib_runner.rules import SHOWN_EPOCHS
 from ib_runner.selections.context import Context, Tables, facts

@@ -8,8 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from ib_runner.figures.epochs import epoch_axis
-from ib_runner.figures.layers import layer_line, layer_name
+from ib_runner.figures.epoch_axis import epoch_axis
+from ib_runner.figures.layer_style import layer_line, layer_name
 from ib_runner.figures.losses import LINES, loss_values
 from ib_runner.figures.over_runs import (
     draw_band,

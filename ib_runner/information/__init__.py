@@ -3,7 +3,7 @@
 from ib_runner.information.binning import binned_entropy
 from ib_runner.information.density.mixture_density import log_mixture_density
 from ib_runner.information.estimate import Estimate, Status
-from ib_runner.information.layers import estimate_layers, mutual_information
+from ib_runner.information.estimate_layers import estimate_layers, mutual_information
 
 __all__ = [
     "Estimate",

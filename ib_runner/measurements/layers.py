@@ -10,8 +10,8 @@ from ib_runner.datasets import Split
 from ib_runner.datasets.arrays import as_inputs
 from ib_runner.information.labels import Labels
 from ib_runner.networks import hidden_layers
+from ib_runner.networks.fitted_inputs import fitted
 from ib_runner.networks.hidden import channels
-from ib_runner.networks.inputs import fitted
 from ib_runner.networks.ranges import activation_ranges
 
 #: inputs of the passes that find out what the layers are

@@ -9,7 +9,7 @@ from typing import Annotated
 import pandas as pd
 from torch import Tensor, nn
 
-from ib_runner.information.layers import estimate_what_can_be, layers_left_out
+from ib_runner.information.estimate_layers import estimate_what_can_be, layers_left_out
 from ib_runner.information.methods.registry import METHODS
 from ib_runner.measurements.epochs import log_spaced
 from ib_runner.measurements.measurement import EveryEpoch, LayersFailedError, cause, rows

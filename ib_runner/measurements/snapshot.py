@@ -18,8 +18,8 @@ from ib_runner.datasets import Split
 from ib_runner.datasets.arrays import as_inputs
 from ib_runner.measurements.layers import channel_rows
 from ib_runner.networks.activations import BOUNDS
+from ib_runner.networks.fitted_inputs import fitted, in_double
 from ib_runner.networks.hidden import hidden_layers, unwrapped
-from ib_runner.networks.inputs import fitted, in_double
 from ib_runner.networks.noise import NoiseChannel
 from ib_runner.networks.preconditions import Measurable, measurable
 from ib_runner.seeds import stream_seed

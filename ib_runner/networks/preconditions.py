@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from ib_runner.datasets.arrays import as_inputs
 from ib_runner.errors import UnmeasurableError
 from ib_runner.networks.behind import channels_behind
+from ib_runner.networks.fitted_inputs import fitted, in_double, precision
 from ib_runner.networks.hidden import Hidden, Recorder, one_thread, reason_of, record, unwrapped
-from ib_runner.networks.inputs import fitted, in_double, precision
 from ib_runner.networks.noise import DropoutNoise, GaussianNoise, NoiseChannel, NoNoise
 
 #: inputs that are tried out together, and inputs that are tried out alone

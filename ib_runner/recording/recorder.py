@@ -16,16 +16,16 @@ from ib_runner.datasets import Dataset
 from ib_runner.datasets.measured import measured_split
 from ib_runner.datasets.recorded import inputs_of
 from ib_runner.errors import UsageError
+from ib_runner.files import provenance
+from ib_runner.files.atomic import make_folder
 from ib_runner.measurements.trial import try_measuring
 from ib_runner.networks.hidden import has_channels, unwrapped
 from ib_runner.networks.recorded import keep_at_hand
 from ib_runner.recording.configuration import recorded_configuration
-from ib_runner.recording.history import RecordedHistory
-from ib_runner.recording.run import RecordedRun
-from ib_runner.runs import provenance
-from ib_runner.runs.atomic import make_folder
+from ib_runner.recording.recorded_history import RecordedHistory
+from ib_runner.recording.recorded_run import RecordedRun
 from ib_runner.runs.folder import Run, now
-from ib_runner.runs.inputs import INPUTS_NAME, write_inputs
+from ib_runner.runs.kept_inputs import INPUTS_NAME, write_inputs
 
 
 class Recorder:

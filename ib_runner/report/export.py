@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 
 from ib_runner.errors import DamagedFileError
+from ib_runner.files.atomic import make_folder, write_text
 from ib_runner.report.source import read_source
-from ib_runner.runs.atomic import make_folder, write_text
 
 FOLDER = "csv"
 

@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from ib_runner.errors import DamagedFileError, UsageError
-from ib_runner.runs.sweep import SWEEP_NAME, read_sweep
+from ib_runner.runs.sweep_folder import SWEEP_NAME, read_sweep
 from ib_runner.tables.files import read_table
 
 #: written by the training of a run; every other table lies in ``measurements/``

@@ -7,12 +7,12 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from ib_runner.files.atomic import write_text
 from ib_runner.information.estimate import Status
 from ib_runner.report.axes import with_axes
 from ib_runner.report.encode import encode_table
 from ib_runner.report.reduce import reduced
 from ib_runner.report.source import Source, read_source
-from ib_runner.runs.atomic import write_text
 
 NAME = "report.html"
 #: letters of the encoded tables; with the library and the scripts, 8 MB

@@ -6,8 +6,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from ib_runner.errors import DamagedFileError
-from ib_runner.runs.atomic import write_text
-from ib_runner.runs.reading import read_regular, unread
+from ib_runner.files.atomic import write_text
+from ib_runner.files.reading import read_regular, unread
 from ib_runner.runs.tensor_file import TensorFile
 
 FORMAT = 1

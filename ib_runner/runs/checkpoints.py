@@ -18,7 +18,7 @@ from pathlib import Path
 from torch import Tensor
 
 from ib_runner.errors import DamagedFileError, UsageError
-from ib_runner.runs.atomic import remove_temporaries
+from ib_runner.files.atomic import remove_temporaries
 from ib_runner.runs.checkpoint_index import Index, read_index, write_index
 from ib_runner.runs.packed import stacked
 from ib_runner.runs.tensor_file import TensorFile, read_tensor_file, write_tensor_file

@@ -21,8 +21,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from ib_runner.errors import RunInUseError
-from ib_runner.runs.atomic import write_text
-from ib_runner.runs.reading import read_regular
+from ib_runner.files.atomic import write_text
+from ib_runner.files.reading import read_regular
 
 CLAIM = ".claim-*"
 #: seconds between two touches of a claim, and without any after which its process counts as dead

@@ -7,7 +7,7 @@ from pathlib import Path
 from ib_runner.errors import IbRunError, UnreadableError, UsageError
 from ib_runner.runs.folder import STATE_NAME, Run
 from ib_runner.runs.log import logger
-from ib_runner.runs.sweep import SWEEP_NAME, read_sweep
+from ib_runner.runs.sweep_folder import SWEEP_NAME, read_sweep
 
 #: states beside a run's own: its files are not whole, or cannot be read (no permission, say)
 DAMAGED, UNREADABLE = "damaged", "unreadable"

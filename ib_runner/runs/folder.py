@@ -16,10 +16,10 @@ from yaml import YAMLError
 
 from ib_runner.differences import changed
 from ib_runner.errors import DamagedFileError, IbRunError, RunInUseError, UsageError
-from ib_runner.runs import provenance
-from ib_runner.runs.atomic import make_folder, remove_temporaries, write_json, write_text
+from ib_runner.files import provenance
+from ib_runner.files.atomic import make_folder, remove_temporaries, write_json, write_text
+from ib_runner.files.reading import unread
 from ib_runner.runs.lock import LOCK_NAME, hold, holder
-from ib_runner.runs.reading import unread
 from ib_runner.tables.version import SCHEMA_VERSION
 from ib_runner.wording import near_miss, show
 
@@ -297,7 +297,7 @@ class Run:
 
     @cached_property
     def _dataset(self) -> "Dataset":
-        from ib_runner.runs.inputs import INPUTS_NAME, read_inputs
+        from ib_runner.runs.kept_inputs import INPUTS_NAME, read_inputs
 
         if (self.path / INPUTS_NAME).is_file():  # recorded: how they came about is not known
             return read_inputs(self.path)

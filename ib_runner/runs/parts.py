@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from ib_runner.errors import DamagedFileError
-from ib_runner.runs.atomic import make_folder, write_text
+from ib_runner.files.atomic import make_folder, write_text
 from ib_runner.tables.files import read_table, write_table
 from ib_runner.tables.schema import Table
 

@@ -11,8 +11,8 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from ib_runner.errors import DamagedFileError
-from ib_runner.runs.atomic import make_folder, write_bytes
-from ib_runner.runs.reading import read_regular, unread
+from ib_runner.files.atomic import make_folder, write_bytes
+from ib_runner.files.reading import read_regular, unread
 
 _REMEDY = "Restore the file from a copy, or train again into a new folder."
 

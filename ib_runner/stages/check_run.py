@@ -6,11 +6,11 @@ import pandas as pd
 from omegaconf import DictConfig
 
 from ib_runner.config.builder import for_runs
+from ib_runner.files.atomic import make_folder
 from ib_runner.findings.finding import Expectation, Outcome
-from ib_runner.runs.atomic import make_folder
 from ib_runner.runs.folder import Run
 from ib_runner.runs.log import log_to, logger
-from ib_runner.stages.context import context_of, tables_of
+from ib_runner.stages.run_context import context_of, tables_of
 from ib_runner.stages.verdicts import in_blocks
 from ib_runner.tables.files import write_table
 

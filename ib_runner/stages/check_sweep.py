@@ -2,7 +2,7 @@
 
 from ib_runner.config.builder import Builder, for_runs
 from ib_runner.stages.check_run import finding_row
-from ib_runner.stages.sweep import SweepOfRuns
+from ib_runner.stages.sweep_of_runs import SweepOfRuns
 from ib_runner.stages.verdicts import in_tables
 from ib_runner.tables.collect import collect_findings
 

@@ -36,7 +36,7 @@ class Measure(Stage):
 
     def cost(self, config, run, builder):
         from ib_runner.networks import channels
-        from ib_runner.stages.epochs import epochs_to_measure
+        from ib_runner.stages.asked_epochs import epochs_to_measure
         from ib_runner.stages.measure_processes import n_workers
         from ib_runner.stages.timing import time_pass
 

@@ -9,9 +9,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 
 from ib_runner.errors import IbRunError, raise_interruption_behind
+from ib_runner.files.provenance import package_versions
 from ib_runner.measurements.measurement import cause
 from ib_runner.runs.log import logger
-from ib_runner.runs.provenance import package_versions
 from ib_runner.stages.measure_epoch import EpochTask, Measured
 
 _REMEDY = "Scheduler and workers need the packages of this process, and the same folders."

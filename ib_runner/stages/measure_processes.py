@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from joblib import Parallel, delayed
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
+from ib_runner.files.provenance import processors
 from ib_runner.runs.log import logger
-from ib_runner.runs.provenance import processors
 from ib_runner.stages.measure_epoch import EpochTask, Measured
 
 #: dead workers, one after the other and no epoch done between them, after which we give up

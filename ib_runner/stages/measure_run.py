@@ -16,9 +16,9 @@ from ib_runner.measurements.measurement import Remarks, Summary, table_of
 from ib_runner.runs.folder import Run
 from ib_runner.runs.log import log_to, logger
 from ib_runner.runs.parts import Parts
-from ib_runner.stages.context import record_layers, tables_of
-from ib_runner.stages.epochs import epochs_to_measure
+from ib_runner.stages.asked_epochs import epochs_to_measure
 from ib_runner.stages.measure_epoch import EpochTask, Failure, Measured, chosen
+from ib_runner.stages.run_context import record_layers, tables_of
 from ib_runner.tables.files import replace_rows, write_table
 from ib_runner.tables.schema import Table
 from ib_runner.tables.settings import fingerprint, settings_metadata, settings_of

@@ -8,8 +8,8 @@ from omegaconf import DictConfig
 from ib_runner.config.builder import Builder
 from ib_runner.errors import UsageError
 from ib_runner.measurements.snapshot import Snapshot
-from ib_runner.stages.epochs import epochs_to_measure
-from ib_runner.stages.sweep import SweepOfRuns
+from ib_runner.stages.asked_epochs import epochs_to_measure
+from ib_runner.stages.sweep_of_runs import SweepOfRuns
 from ib_runner.tables.collect import sweep_table_path
 from ib_runner.tables.files import write_table
 

@@ -8,11 +8,11 @@ from omegaconf import DictConfig
 from ib_runner.config.builder import for_runs
 from ib_runner.errors import UsageError
 from ib_runner.figures.style import encode
-from ib_runner.runs.atomic import make_folder, write_bytes
+from ib_runner.files.atomic import make_folder, write_bytes
 from ib_runner.runs.folder import Run
 from ib_runner.runs.log import log_to, logger, progress
 from ib_runner.selections.context import Context, Tables
-from ib_runner.stages.context import context_of, tables_of
+from ib_runner.stages.run_context import context_of, tables_of
 
 
 def plot(config: DictConfig, run: Run) -> None:

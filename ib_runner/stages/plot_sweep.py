@@ -3,10 +3,10 @@
 from ib_runner.config.builder import Builder
 from ib_runner.errors import UsageError
 from ib_runner.figures.style import encode
-from ib_runner.runs.atomic import make_folder, write_bytes
+from ib_runner.files.atomic import make_folder, write_bytes
 from ib_runner.runs.log import logger
 from ib_runner.selections.context import read
-from ib_runner.stages.sweep import SweepOfRuns
+from ib_runner.stages.sweep_of_runs import SweepOfRuns
 
 
 def plot_sweep(sweep: SweepOfRuns) -> None:

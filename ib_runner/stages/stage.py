@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from ib_runner.config.builder import Builder
     from ib_runner.runs.folder import Run
-    from ib_runner.stages.sweep import SweepOfRuns
+    from ib_runner.stages.sweep_of_runs import SweepOfRuns
 
 
 class Stage:

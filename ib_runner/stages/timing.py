@@ -13,9 +13,9 @@ from torch import nn
 from ib_runner.config.builder import Builder
 from ib_runner.datasets import Dataset
 from ib_runner.measurements.snapshot import Snapshot
-from ib_runner.training.conditions import reproducible
+from ib_runner.training.determinism import reproducible
 from ib_runner.training.plain import PlainTrainer
-from ib_runner.training.task import Part, task_of
+from ib_runner.training.problem import Part, problem_of
 
 #: of each kind, the fastest of which counts: others may be slowed down by something else
 TIMED_STEPS, TIMED_SCORES, TIMED_PASSES = 20, 5, 2
@@ -53,10 +53,10 @@ def _training(text: str, allow_targets: tuple[str, ...]) -> Times:
     settings = builder.training()
     for name in ("epochs", "checkpoint_every"):
         settings.pop(name)
-    task = task_of(network, dataset, **settings)
-    trainer, generator = PlainTrainer(task), torch.Generator()
-    batch = torch.arange(task.batch_size, device=settings["device"])
-    few = Part(*(rows[:SCORED_INPUTS] for rows in task.test))
+    problem = problem_of(network, dataset, **settings)
+    trainer, generator = PlainTrainer(problem), torch.Generator()
+    batch = torch.arange(problem.batch_size, device=settings["device"])
+    few = Part(*(rows[:SCORED_INPUTS] for rows in problem.test))
     before = copy.deepcopy(network.state_dict())
     network.train()
     with reproducible(network, settings["device"]):

@@ -8,7 +8,7 @@ import pandas as pd
 from omegaconf import DictConfig
 
 from ib_runner.errors import IbRunError, Interrupted, TrainingFailedError, interruption_behind
-from ib_runner.runs import provenance
+from ib_runner.files import provenance
 from ib_runner.runs.folder import Run, now
 from ib_runner.runs.log import log_to, logger
 from ib_runner.tables.files import write_table

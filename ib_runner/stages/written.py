@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from omegaconf import DictConfig
 
     from ib_runner.runs.folder import Run
-    from ib_runner.stages.sweep import SweepOfRuns
+    from ib_runner.stages.sweep_of_runs import SweepOfRuns
 
 
 class WrittenFromTables(Stage):

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ib_runner.errors import DamagedFileError
-from ib_runner.runs.reading import unread
+from ib_runner.files.reading import unread
 from ib_runner.tables import seal
 from ib_runner.tables.schema import TABLES
 from ib_runner.tables.version import SCHEMA_VERSION

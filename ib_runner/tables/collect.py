@@ -8,8 +8,8 @@ from pathlib import Path
 import pandas as pd
 import pyarrow as pa
 
-from ib_runner.runs.atomic import make_folder
-from ib_runner.runs.provenance import software
+from ib_runner.files.atomic import make_folder
+from ib_runner.files.provenance import software
 from ib_runner.tables.files import read_columns, read_table, write_table
 from ib_runner.tables.schema import Column
 from ib_runner.tables.settings import settings_metadata, settings_of

@@ -7,7 +7,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ib_runner.runs.atomic import write_bytes
+from ib_runner.files.atomic import write_bytes
 from ib_runner.tables import seal
 from ib_runner.tables.arrow import read_arrow
 from ib_runner.tables.schema import SETTINGS, TABLES, Column, Table, table_named

@@ -18,8 +18,8 @@ from ib_runner.runs.packed import Layout, Packed
 from ib_runner.seeds import stream_seed
 from ib_runner.training import kernel
 from ib_runner.training.parseval import Parseval
+from ib_runner.training.problem import Part, Problem
 from ib_runner.training.targets import Score
-from ib_runner.training.task import Part, Task
 
 _ACTIVATIONS = {
     nn.Identity: kernel.IDENTITY,
@@ -69,35 +69,36 @@ def stages_of(network: nn.Module) -> list[Stage] | None:
     ]
 
 
-def is_fusible(task: Task) -> bool:
+def is_fusible(problem: Problem) -> bool:
     """Whether ``FusedTrainer`` knows this network, optimizer and regularizer."""
-    stages = stages_of(task.network)
+    stages = stages_of(problem.network)
     return (
         stages is not None
-        and _fits(stages, task)
-        and is_textbook(task.optimizer)
-        and (task.regularizer is None or type(task.regularizer) is Parseval)
+        and _fits(stages, problem)
+        and is_textbook(problem.optimizer)
+        and (problem.regularizer is None or type(problem.regularizer) is Parseval)
     )
 
 
-def _fits(stages: list[Stage], task: Task) -> bool:
+def _fits(stages: list[Stage], problem: Problem) -> bool:
     linears = [stage.linear for stage in stages]
-    outputs = [task.train.x.shape[-1], *(linear.out_features for linear in linears)]
-    inputs = [*(linear.in_features for linear in linears), task.train.y.shape[1]]
-    parameters = list(task.network.parameters())
+    outputs = [problem.train.x.shape[-1], *(linear.out_features for linear in linears)]
+    inputs = [*(linear.in_features for linear in linears), problem.train.y.shape[1]]
+    parameters = list(problem.network.parameters())
     of_layers = [p for linear in linears for p in (linear.weight, linear.bias) if p is not None]
     return (
-        task.train.x.ndim == 2
-        and task.train.x.dtype == torch.float32
+        problem.train.x.ndim == 2
+        and problem.train.x.dtype == torch.float32
         and outputs == inputs
         # every parameter belongs to exactly one layer, and no two share memory
         and {id(p) for p in of_layers} == {id(p) for p in parameters}
         and len({p.untyped_storage().data_ptr() for p in of_layers}) == len(of_layers)
-        and len(task.network.state_dict()) == len(parameters)
+        and len(problem.network.state_dict()) == len(parameters)
         and sum(p.numel() for p in parameters) <= MOST_PARAMETERS
         and all(p.dtype == torch.float32 and p.device.type == "cpu" for p in parameters)
         and all(p.requires_grad and not p._backward_hooks for p in parameters)
-        and [id(p) for p in task.optimizer.param_groups[0]["params"]] == [id(p) for p in parameters]
+        and [id(p) for p in problem.optimizer.param_groups[0]["params"]]
+        == [id(p) for p in parameters]
     )
 
 
@@ -112,38 +113,38 @@ def is_textbook(optimizer: Optimizer) -> bool:
 
 
 class FusedTrainer:
-    """Trains a copy of the weights of ``task``; the same verbs as ``PlainTrainer``."""
+    """Trains a copy of the weights of ``problem``; the same verbs as ``PlainTrainer``."""
 
     #: see ``record.STREAMS``: noise and order are the kernels' own
     streams = 2
 
-    def __init__(self, task: Task):
-        self.task = task
-        self.stages = stages_of(task.network)
-        self._weights = _layout({name: p.shape for name, p in task.network.named_parameters()})
-        self._layers = _describe(task.network, self.stages)
-        self._loss = _LOSSES[task.loss]
-        settings = task.optimizer.param_groups[0]
+    def __init__(self, problem: Problem):
+        self.problem = problem
+        self.stages = stages_of(problem.network)
+        self._weights = _layout({name: p.shape for name, p in problem.network.named_parameters()})
+        self._layers = _describe(problem.network, self.stages)
+        self._loss = _LOSSES[problem.loss]
+        settings = problem.optimizer.param_groups[0]
         self._rate = float(settings["lr"])
         self._update = kernel.Update(
-            _OPTIMIZERS[type(task.optimizer)],
+            _OPTIMIZERS[type(problem.optimizer)],
             *map(float, settings.get("betas", (0.0, 0.0))),
             float(settings.get("eps", 0.0)),
-            task.regularizer.alpha if task.regularizer is not None else 0.0,
+            problem.regularizer.alpha if problem.regularizer is not None else 0.0,
         )
-        self._columns = _columns(task.train)
-        self._blocks = {id(part): _blocks(part) for part in (task.train, task.test)}
-        self._seed = stream_seed(task.seed, "noise and order")
-        n = len(task.train.x)
+        self._columns = _columns(problem.train)
+        self._blocks = {id(part): _blocks(part) for part in (problem.train, problem.test)}
+        self._seed = stream_seed(problem.seed, "noise and order")
+        n = len(problem.train.x)
         self._order = np.empty(n, np.int64)
         self._noise = np.empty((int(self._layers.widths[1:].sum()), n), np.float32)
-        size = sum(p.numel() for p in task.network.parameters())
+        size = sum(p.numel() for p in problem.network.parameters())
         self._parameters = np.empty(size, np.float32)
         # the moments of Adam, one behind the other, and the number of steps
         self._state = np.zeros(2 * size + 1, np.float32)
         self._moments = self._state[:-1].reshape(2, size)
         self._optimizer = _optimizer_layout(self._weights, size)
-        self._take(task.network.state_dict())
+        self._take(problem.network.state_dict())
 
     def run_epoch(self, epoch: int) -> None:
         """One pass through the data, in the order and with the noise of (seed, ``epoch``)."""
@@ -153,14 +154,14 @@ class FusedTrainer:
             self._layers,
             self._update,
             self._loss,
-            self._rate * self.task.schedule(epoch),
+            self._rate * self.problem.schedule(epoch),
             int(self._state[-1]),
             self._parameters,
             *self._moments,
             *self._columns,
             self._order,
             self._noise,
-            self.task.batch_size,
+            self.problem.batch_size,
         )
 
     def order(self, epoch: int) -> np.ndarray:
@@ -179,11 +180,11 @@ class FusedTrainer:
         return z
 
     def score(self, data: Part) -> Score:
-        """Mean loss and errors on ``data``, the task's ``train`` or ``test``; no noise."""
+        """Mean loss and errors on ``data``, the problem's ``train`` or ``test``; no noise."""
         loss, errors = kernel.score(
             self._layers, self._loss, self._parameters, *self._blocks[id(data)], len(data.x)
         )
-        return Score(loss, errors if self.task.classes else None)
+        return Score(loss, errors if self.problem.classes else None)
 
     def weights(self) -> Mapping[str, Tensor]:
         """A copy of the weights."""

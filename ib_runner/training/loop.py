@@ -16,21 +16,21 @@ from ib_runner.datasets import Dataset
 from ib_runner.errors import Interrupted, TrainingFailedError
 from ib_runner.runs.checkpoints import Checkpoints
 from ib_runner.runs.log import progress
-from ib_runner.training.conditions import reproducible
+from ib_runner.training.determinism import reproducible
 from ib_runner.training.fused import FusedTrainer, is_fusible
 from ib_runner.training.history import History
 from ib_runner.training.plain import PlainTrainer
+from ib_runner.training.problem import Problem, problem_of
 from ib_runner.training.record import Record
 from ib_runner.training.schedule import Schedule, constant
 from ib_runner.training.targets import check_loss
-from ib_runner.training.task import Task, task_of
 
 
 @dataclass
 class Training:
     """A training that is ready to begin, or to go on behind the last whole epoch, ``done``."""
 
-    task: Task
+    problem: Problem
     trainer: PlainTrainer | FusedTrainer
     record: Record
     epochs: int
@@ -42,15 +42,18 @@ class Training:
         Raises ``TrainingFailedError`` where a loss stops being a number, and hands on a
         ``KeyboardInterrupt`` or ``Interrupted``, each with the last whole epoch committed.
         """
-        task, trainer, record, epochs = self.task, self.trainer, self.record, self.epochs
+        problem, trainer, record, epochs = self.problem, self.trainer, self.record, self.epochs
         bar = progress(epochs, "train", "epoch", max(self.done, 0))
-        with bar, reproducible(task.network, task.train.x.device):
+        with bar, reproducible(problem.network, problem.train.x.device):
             try:
                 for epoch in range(self.done + 1, epochs + 1):
                     if epoch > 0:
                         trainer.run_epoch(epoch)
                         bar.update()
-                    scores = {"train": trainer.score(task.train), "test": trainer.score(task.test)}
+                    scores = {
+                        "train": trainer.score(problem.train),
+                        "test": trainer.score(problem.test),
+                    }
                     record.note(epoch, scores, last=epoch == epochs)
                     bar.set_postfix_str(f"test loss {scores['test'].loss:.4f}", refresh=False)
                     if epoch == 0:
@@ -61,7 +64,7 @@ class Training:
                 record.commit()
                 raise
         record.commit()
-        task.network.cpu().load_state_dict(trainer.weights())
+        problem.network.cpu().load_state_dict(trainer.weights())
         return record.history.frame(max(self.done, epochs))
 
 
@@ -98,7 +101,7 @@ def prepare(
     where it was made by a version that draws its random numbers otherwise.
     """
     check_loss(loss, dataset)
-    task = task_of(
+    problem = problem_of(
         network,
         dataset,
         loss=loss,
@@ -109,7 +112,7 @@ def prepare(
         seed=seed,
         device=torch.device(device),
     )
-    fused = is_fusible(task) and task.augment is None
-    trainer = FusedTrainer(task) if fused else PlainTrainer(task)
+    fused = is_fusible(problem) and problem.augment is None
+    trainer = FusedTrainer(problem) if fused else PlainTrainer(problem)
     record = Record(trainer, checkpoints, History(dataset), checkpoint_every, on_commit)
-    return Training(task, trainer, record, epochs, record.resume(history, epochs))
+    return Training(problem, trainer, record, epochs, record.resume(history, epochs))

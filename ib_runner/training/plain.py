@@ -12,8 +12,8 @@ from ib_runner.training.cnn_passes import passes_of
 from ib_runner.training.order import epoch_order
 from ib_runner.training.parseval import regularized_weights
 from ib_runner.training.passes import Passes
+from ib_runner.training.problem import Part, Problem
 from ib_runner.training.targets import Score, count_errors, mean_loss
-from ib_runner.training.task import Part, Task
 
 #: inputs that are scored at a time: vectors, and images, whose maps are to stay in the cache
 _BLOCK, _IMAGES = 1024, 128
@@ -25,20 +25,20 @@ def block_size(x: Tensor) -> int:
 
 
 class PlainTrainer:
-    """Trains the network of ``task``, in place."""
+    """Trains the network of ``problem``, in place."""
 
     #: see ``record.STREAMS``
     streams = 1
 
-    def __init__(self, task: Task):
-        self.task = task
-        self.network = task.network
-        self.optimizer = task.optimizer
-        self.passes = passes_of(task.network, task.loss)
-        self._rates = [group["lr"] for group in task.optimizer.param_groups]
+    def __init__(self, problem: Problem):
+        self.problem = problem
+        self.network = problem.network
+        self.optimizer = problem.optimizer
+        self.passes = passes_of(problem.network, problem.loss)
+        self._rates = [group["lr"] for group in problem.optimizer.param_groups]
         self._regularized = []
-        if task.regularizer is not None:
-            self._regularized = regularized_weights(task.network, task.train.x[:2])
+        if problem.regularizer is not None:
+            self._regularized = regularized_weights(problem.network, problem.train.x[:2])
 
     @property
     def is_compiled(self) -> bool:
@@ -48,28 +48,28 @@ class PlainTrainer:
     def run_epoch(self, epoch: int) -> None:
         """One pass through the data, with the order, distortions and noise of (seed, ``epoch``)."""
         for group, rate in zip(self.optimizer.param_groups, self._rates, strict=True):
-            group["lr"] = rate * self.task.schedule(epoch)
-        order = torch.from_numpy(self.order(epoch)).to(self.task.train.x.device)
+            group["lr"] = rate * self.problem.schedule(epoch)
+        order = torch.from_numpy(self.order(epoch)).to(self.problem.train.x.device)
         self.network.train()
-        torch.manual_seed(stream_seed(self.task.seed, "noise", epoch))
+        torch.manual_seed(stream_seed(self.problem.seed, "noise", epoch))
         generator = torch.Generator()
-        generator.manual_seed(stream_seed(self.task.seed, "augmentation", epoch))
-        for batch in order.split(self.task.batch_size):
+        generator.manual_seed(stream_seed(self.problem.seed, "augmentation", epoch))
+        for batch in order.split(self.problem.batch_size):
             self.step(batch, generator)
 
     def order(self, epoch: int) -> np.ndarray:
         """The order, int64 [N], in which ``epoch`` goes through the training set."""
-        return epoch_order(self.task.seed, epoch, len(self.task.train.x))
+        return epoch_order(self.problem.seed, epoch, len(self.problem.train.x))
 
     def step(self, batch: Tensor, generator: torch.Generator) -> None:
         """One step on the training inputs of these numbers, in the network's present mode."""
-        x, y = (rows[batch] for rows in self.task.train)
-        if self.task.augment is not None:
-            x = self.task.augment(x, generator)
+        x, y = (rows[batch] for rows in self.problem.train)
+        if self.problem.augment is not None:
+            x = self.problem.augment(x, generator)
         self.passes.gradients(x, y)
         self.optimizer.step()
-        if self.task.regularizer is not None:
-            self.task.regularizer(self._regularized)
+        if self.problem.regularizer is not None:
+            self.problem.regularizer(self._regularized)
 
     @torch.no_grad()
     def score(self, data: Part) -> Score:
@@ -79,10 +79,10 @@ class PlainTrainer:
         block = block_size(data.x)
         for x, y in zip(data.x.split(block), data.y.split(block), strict=True):
             outputs = self.passes.outputs(x).double()
-            total += mean_loss(self.task.loss, outputs, y.double()).item() * len(x)
-            if self.task.classes:
+            total += mean_loss(self.problem.loss, outputs, y.double()).item() * len(x)
+            if self.problem.classes:
                 errors += count_errors(outputs, y)
-        return Score(total / len(data.x), errors if self.task.classes else None)
+        return Score(total / len(data.x), errors if self.problem.classes else None)
 
     def weights(self) -> dict[str, Tensor]:
         """A copy of weights and buffers, on the CPU."""

@@ -20,10 +20,10 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from ib_runner.datasets import Dataset, Split
 from ib_runner.errors import IbRunError, UsageError
-from ib_runner.training.conditions import reproducible
+from ib_runner.training.determinism import reproducible
 from ib_runner.training.plain import PlainTrainer
+from ib_runner.training.problem import problem_of
 from ib_runner.training.record import same_values
-from ib_runner.training.task import task_of
 
 #: errors of a network or an optimizer that are reported as the user's mistake
 _REFUSALS = (RuntimeError, TypeError, ValueError, IndexError, AttributeError, KeyError)
@@ -43,20 +43,20 @@ def try_training(network: nn.Module, dataset: Dataset, settings: dict[str, Any])
         ours, another = copy.deepcopy(network), copy.deepcopy(network)
     keys = ("loss", "batch_size", "optimizer", "regularizer", "schedule", "seed")
     with _as_refusal("optimizer"):
-        task = task_of(ours, few, device=_CPU, **{key: settings[key] for key in keys})
-    trainer = PlainTrainer(task)
+        problem = problem_of(ours, few, device=_CPU, **{key: settings[key] for key in keys})
+    trainer = PlainTrainer(problem)
     types = _Types()
     with reproducible(ours, _CPU), types:
         with _as_refusal(_not_taken(name, few, settings["batch_size"])):
-            outputs = ours.train()(task.train.x.clone())
+            outputs = ours.train()(problem.train.x.clone())
         if not isinstance(outputs, Tensor):
             raise UsageError(
                 f"network={name}: its output is a {type(outputs).__name__}; a tensor [n, …] is "
                 "needed"
             )
         with _as_refusal(f"network={name} cannot be trained"):
-            trainer.passes.gradients(task.train.x, task.train.y)
-        with _as_refusal(f"optimizer: {type(task.optimizer).__name__}"):
+            trainer.passes.gradients(problem.train.x, problem.train.y)
+        with _as_refusal(f"optimizer: {type(problem.optimizer).__name__}"):
             trainer.run_epoch(1)
     if types.found:
         raise UsageError(
@@ -113,7 +113,7 @@ def _check_checkpoint(trainer: PlainTrainer, another: nn.Module) -> None:
     with _as_refusal("optimizer"):
         state = _through_a_file(trainer.optimizer_state())
         trainer.load(weights, state)
-    x = trainer.task.train.x
+    x = trainer.problem.train.x
     first, once_more, theirs = (
         _answer(network, x) for network in (trainer.network, trainer.network, another)
     )

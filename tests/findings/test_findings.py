@@ -15,7 +15,7 @@ from ib_runner.findings.bin_widths import (
     SmallestBins,
     WidthDecides,
 )
-from ib_runner.findings.binning import BinnedEntropyFollows
+from ib_runner.findings.binned_trend import BinnedEntropyFollows
 from ib_runner.findings.clusters import ClusterPurity
 from ib_runner.findings.compression import LargestCompression
 from ib_runner.findings.distances import ClassSeparation, TightPairs

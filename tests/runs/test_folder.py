@@ -13,11 +13,11 @@ from without_flock import refuse_flock
 
 from ib_runner.commands import resume
 from ib_runner.errors import DamagedFileError, IbRunError, RunInUseError, UsageError
-from ib_runner.runs import atomic
+from ib_runner.files import atomic
 from ib_runner.runs.find import find_all, find_latest, open_found, open_run
 from ib_runner.runs.folder import Run
 from ib_runner.runs.log import logger
-from ib_runner.runs.sweep import Sweep, write_sweep
+from ib_runner.runs.sweep_folder import Sweep, write_sweep
 from ib_runner.stages.listing import list_runs
 
 CONFIG = OmegaConf.create(

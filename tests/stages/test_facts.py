@@ -8,7 +8,7 @@ from tiny_run import train_tiny
 
 from ib_runner import cli
 from ib_runner.runs.folder import Run
-from ib_runner.stages.context import tables_of
+from ib_runner.stages.run_context import tables_of
 from ib_runner.tables.files import write_table
 from ib_runner.tables.settings import settings_of
 

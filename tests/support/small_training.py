@@ -11,8 +11,8 @@ from ib_runner.networks import FCN, GaussianNoise, NoiseChannel, NoNoise
 from ib_runner.runs.checkpoints import Checkpoints
 from ib_runner.tables.files import read_table, write_table
 from ib_runner.training.loop import prepare
+from ib_runner.training.problem import Problem, part
 from ib_runner.training.schedule import constant
-from ib_runner.training.task import Task, part
 
 NOISE = partial(GaussianNoise, 0.1)
 ADAM = partial(torch.optim.Adam, lr=0.01)
@@ -37,8 +37,8 @@ def small_network(activation="tanh", noise=NOISE, outputs=2):
         return FCN(4, outputs, [5, 3], activation, noise)
 
 
-def task(network, data, optimizer=ADAM, **settings):
-    """A task with batches of 32, seed 3."""
+def problem(network, data, optimizer=ADAM, **settings):
+    """A problem with batches of 32, seed 3."""
     cpu = torch.device("cpu")
     defaults = {
         "loss": "cross_entropy" if data.n_classes else "mse",
@@ -47,7 +47,7 @@ def task(network, data, optimizer=ADAM, **settings):
         "schedule": constant,
         "seed": 3,
     }
-    return Task(
+    return Problem(
         network=network,
         train=part(data.train, data, cpu),
         test=part(data.test, data, cpu),

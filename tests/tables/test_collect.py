@@ -8,7 +8,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from ib_runner.runs.folder import Run
-from ib_runner.runs.sweep import swept_values
+from ib_runner.runs.sweep_folder import swept_values
 from ib_runner.tables.collect import ALL_RUNS, SweptRun, collect_findings
 from ib_runner.tables.files import read_table, write_table
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 from functools import partial
 
 import torch
-from small_training import contents, small_data, small_network, task, train_into
+from small_training import contents, problem, small_data, small_network, train_into
 
 from ib_runner.datasets import Dataset, Split
 from ib_runner.datasets.augment import augment
@@ -39,11 +39,11 @@ def test_each_batch_of_each_epoch_is_distorted_anew_and_scores_are_not():
         drawn.append(torch.randn(len(x), generator=generator))
         return x
 
-    trainer = PlainTrainer(task(small_network(noise=NoNoise), small_data(), augment=noting))
+    trainer = PlainTrainer(problem(small_network(noise=NoNoise), small_data(), augment=noting))
     for epoch in (1, 2, 1):
         trainer.run_epoch(epoch)
-    trainer.score(trainer.task.train)
-    n = len(trainer.task.train.x)
+    trainer.score(trainer.problem.train)
+    n = len(trainer.problem.train.x)
     numbers = torch.cat(drawn)
     assert len(numbers) == 3 * n
     assert torch.equal(numbers[:n], numbers[2 * n :])

@@ -2,7 +2,7 @@ from functools import partial
 
 import pytest
 import torch
-from small_training import replaying, small_data, small_network, task
+from small_training import problem, replaying, small_data, small_network
 from torch import nn
 
 from ib_runner.networks import DropoutNoise, GaussianNoise, NoNoise
@@ -18,10 +18,10 @@ EPOCHS = 6
 
 def train_both(network, data, **settings):
     """The same epochs by the kernels and by PyTorch, with the kernels' noise."""
-    fused = FusedTrainer(task(network(), data, **settings))
+    fused = FusedTrainer(problem(network(), data, **settings))
     plain_network = network()
     replays = replaying(plain_network)
-    plain = PlainTrainer(task(plain_network, data, **settings))
+    plain = PlainTrainer(problem(plain_network, data, **settings))
     plain.order = fused.order
     widths = [stage.linear.out_features for stage in fused.stages]
     for epoch in range(1, EPOCHS + 1):
@@ -45,8 +45,8 @@ def assert_agree(fused, plain):
         assert tensor.shape == states[1][name].shape
         torch.testing.assert_close(tensor, states[1][name], rtol=1e-4, atol=1e-6)
     for name in ("train", "test"):
-        ours = fused.score(getattr(fused.task, name))
-        theirs = plain.score(getattr(plain.task, name))
+        ours = fused.score(getattr(fused.problem, name))
+        theirs = plain.score(getattr(plain.problem, name))
         assert ours.loss == pytest.approx(theirs.loss, abs=1e-5)
         assert ours.errors == theirs.errors
 
@@ -101,18 +101,18 @@ def test_a_neuron_without_an_output_layer():
 def test_states_are_exchangeable():
     """What one trainer leaves, the other goes on from; both are the same two epochs on."""
     quiet = partial(small_network, noise=NoNoise)
-    first = FusedTrainer(task(quiet(), small_data()))
+    first = FusedTrainer(problem(quiet(), small_data()))
     for epoch in (1, 2):
         first.run_epoch(epoch)
-    fused = FusedTrainer(task(quiet(), small_data()))
-    plain = PlainTrainer(task(quiet(), small_data()))
+    fused = FusedTrainer(problem(quiet(), small_data()))
+    plain = PlainTrainer(problem(quiet(), small_data()))
     plain.order = fused.order
     for trainer in (fused, plain):
         trainer.load(first.weights(), first.optimizer_state())
         for epoch in (3, 4):
             trainer.run_epoch(epoch)
     assert_agree(fused, plain)
-    back = FusedTrainer(task(quiet(), small_data()))
+    back = FusedTrainer(problem(quiet(), small_data()))
     back.load(plain.weights(), plain.optimizer_state())
     assert_agree(back, plain)
 
@@ -120,7 +120,7 @@ def test_states_are_exchangeable():
 def test_the_noise_is_that_of_the_channels():
     network = small_network(noise=partial(GaussianNoise, 0.5))
     network[5] = DropoutNoise(0.25)
-    z = FusedTrainer(task(network, small_data(n=60_000))).noise(1)
+    z = FusedTrainer(problem(network, small_data(n=60_000))).noise(1)
     assert z.shape == (5 + 3 + 2, 42_000)
     # five standard errors of 210,000 and 126,000 values
     assert abs(z[:5].mean()) < 5 * 0.5 / 210_000**0.5
@@ -131,7 +131,7 @@ def test_the_noise_is_that_of_the_channels():
 
 def test_the_noise_depends_on_seed_and_epoch_alone():
     data = small_data()
-    trainers = [FusedTrainer(task(small_network(), data, seed=seed)) for seed in (3, 3, 4)]
+    trainers = [FusedTrainer(problem(small_network(), data, seed=seed)) for seed in (3, 3, 4)]
     noises = [trainer.noise(7)[:8] for trainer in trainers]
     assert (noises[0] == noises[1]).all()
     assert (noises[0] != noises[2]).mean() > 0.99
@@ -139,17 +139,17 @@ def test_the_noise_depends_on_seed_and_epoch_alone():
 
 
 def test_the_noise_is_off_in_scores():
-    loud = FusedTrainer(task(small_network(noise=partial(GaussianNoise, 50.0)), small_data()))
-    quiet = FusedTrainer(task(small_network(noise=NoNoise), small_data()))
-    assert loud.score(loud.task.test) == quiet.score(quiet.task.test)
+    loud = FusedTrainer(problem(small_network(noise=partial(GaussianNoise, 50.0)), small_data()))
+    quiet = FusedTrainer(problem(small_network(noise=NoNoise), small_data()))
+    assert loud.score(loud.problem.test) == quiet.score(quiet.problem.test)
 
 
 def test_a_weight_that_is_no_number_shows_in_the_loss():
-    trainer = FusedTrainer(task(small_network(), small_data()))
+    trainer = FusedTrainer(problem(small_network(), small_data()))
     weights = trainer.weights()
     weights["0.weight"][0, 0] = float("nan")
     trainer.load(weights, trainer.optimizer_state())
-    assert torch.isnan(torch.tensor(trainer.score(trainer.task.test).loss))
+    assert torch.isnan(torch.tensor(trainer.score(trainer.problem.test).loss))
 
 
 class Skipping(nn.Sequential):
@@ -163,8 +163,8 @@ class OwnAdam(torch.optim.Adam):
 
 def test_what_the_kernels_do_not_know_is_left_to_pytorch():
     data = small_data()
-    assert is_fusible(task(small_network(), data))
-    assert is_fusible(task(small_network(), data, regularizer=Parseval(0.1)))
+    assert is_fusible(problem(small_network(), data))
+    assert is_fusible(problem(small_network(), data, regularizer=Parseval(0.1)))
     networks = [
         Skipping(*small_network()),
         nn.Sequential(nn.Linear(4, 5), nn.GELU(), nn.Linear(5, 2)),
@@ -178,7 +178,7 @@ def test_what_the_kernels_do_not_know_is_left_to_pytorch():
     frozen = small_network()
     frozen[0].weight.requires_grad_(False)
     networks.append(frozen)
-    assert not any(is_fusible(task(network, data)) for network in networks)
+    assert not any(is_fusible(problem(network, data)) for network in networks)
     optimizers = [
         partial(torch.optim.AdamW, lr=0.1),
         partial(torch.optim.Adam, lr=0.1, weight_decay=0.1),
@@ -187,8 +187,8 @@ def test_what_the_kernels_do_not_know_is_left_to_pytorch():
         partial(OwnAdam, lr=0.1),
     ]
     network = small_network()
-    assert not any(is_fusible(task(network, data, optimizer)) for optimizer in optimizers)
-    assert not is_fusible(task(network, data, regularizer=lambda weights: None))
+    assert not any(is_fusible(problem(network, data, optimizer)) for optimizer in optimizers)
+    assert not is_fusible(problem(network, data, regularizer=lambda weights: None))
 
 
 def test_hooks_are_not_lost():
@@ -204,7 +204,7 @@ def test_weights_that_are_not_the_layers_own_are_left_to_pytorch():
         return nn.Sequential(nn.Linear(4, 4), nn.Tanh(), nn.Linear(4, 4), nn.Linear(4, 2))
 
     data = small_data()
-    assert is_fusible(task(chain(), data))
+    assert is_fusible(problem(chain(), data))
     networks = [chain() for _ in range(6)]
     networks[0][2].weight = networks[0][0].weight
     networks[1][2].bias = networks[1][0].bias
@@ -212,7 +212,7 @@ def test_weights_that_are_not_the_layers_own_are_left_to_pytorch():
     networks[3][2].register_buffer("scale", torch.ones(1))
     networks[4].register_parameter("unused", nn.Parameter(torch.ones(1)))
     networks[5][0].forward = lambda x: x
-    assert not any(is_fusible(task(network, data)) for network in networks)
+    assert not any(is_fusible(problem(network, data)) for network in networks)
     half = chain()
     some = partial(lambda parameters: torch.optim.Adam(list(parameters)[:2]))
-    assert not is_fusible(task(half, data, some))
+    assert not is_fusible(problem(half, data, some))

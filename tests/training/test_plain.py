@@ -2,7 +2,7 @@ from functools import partial
 
 import pytest
 import torch
-from small_training import small_data, small_network, small_user_network, task
+from small_training import problem, small_data, small_network, small_user_network
 
 from ib_runner.errors import IbRunError
 from ib_runner.networks import DropoutNoise, GaussianNoise
@@ -11,8 +11,8 @@ from ib_runner.training.plain import PlainTrainer
 
 @pytest.mark.parametrize("noise", [partial(GaussianNoise, 50.0), partial(DropoutNoise, 0.9)])
 def test_the_noise_is_off_in_scores(noise):
-    trainer = PlainTrainer(task(small_network(noise=noise), small_data()))
-    assert trainer.score(trainer.task.test) == trainer.score(trainer.task.test)
+    trainer = PlainTrainer(problem(small_network(noise=noise), small_data()))
+    assert trainer.score(trainer.problem.test) == trainer.score(trainer.problem.test)
 
 
 def test_the_noise_is_on_in_training():
@@ -20,7 +20,7 @@ def test_the_noise_is_on_in_training():
     weights = []
     for beta in (0.0, 0.5):
         network = small_network(noise=partial(GaussianNoise, beta))
-        trainer = PlainTrainer(task(network, data))
+        trainer = PlainTrainer(problem(network, data))
         trainer.run_epoch(1)
         weights.append(trainer.weights()["0.weight"])
     assert not torch.allclose(*weights)
@@ -36,7 +36,7 @@ def test_the_noise_is_on_in_training():
 )
 def test_any_optimizer_is_resumed(optimizer):
     def new():
-        return PlainTrainer(task(small_user_network(), small_data(), optimizer))
+        return PlainTrainer(problem(small_user_network(), small_data(), optimizer))
 
     whole, first, second = new(), new(), new()
     for epoch in (1, 2, 3, 4):
@@ -57,7 +57,7 @@ def test_an_optimizer_that_cannot_be_resumed_says_so():
             for parameter in self.param_groups[0]["params"]:
                 self.state[parameter]["count"] = 1
 
-    trainer = PlainTrainer(task(small_user_network(), small_data(), partial(Counting, lr=0.1)))
+    trainer = PlainTrainer(problem(small_user_network(), small_data(), partial(Counting, lr=0.1)))
     trainer.run_epoch(1)
     with pytest.raises(IbRunError, match="Counting keeps 'count'"):
         trainer.optimizer_state()

@@ -80,7 +80,7 @@ def assert_as_alone(folder, alone, tolerance=2e-5):
 
 def test_alike_networks_are_stacked_and_end_as_alone(tmp_path):
     together = jobs(tmp_path / "together")
-    assert can_train_stacked([one.task for one in together])
+    assert can_train_stacked([one.problem for one in together])
     assert train_together(together) == {}
     assert type(together[0].record.trainer.trainer) is StackedTrainer
     for one in jobs(tmp_path / "alone"):
@@ -240,7 +240,7 @@ def test_an_epoch_of_cnns(tmp_path):
     trainer.run_epoch(1)
     for number, one in enumerate(alone):
         for split, score in trainer.scores()[number].items():
-            theirs = one.trainer.score(getattr(one.task, split))
+            theirs = one.trainer.score(getattr(one.problem, split))
             assert score.loss == pytest.approx(theirs.loss, rel=1e-4)
             assert score.errors == theirs.errors
         for name, tensor in one.trainer.weights().items():
@@ -253,10 +253,10 @@ def test_the_gradients_of_cnns_are_those_of_float64(tmp_path):
     together = cnn_jobs(tmp_path, images())
     trainer = AllAtOnce(together).trainer
     trainer.noise = lambda number, shape: (None, None)
-    x, y = (rows[:8] for rows in together[0].task.train)
+    x, y = (rows[:8] for rows in together[0].problem.train)
     ours = trainer.gradients(*(torch.stack([rows] * 5, 1) for rows in (x, y)))
     for number, one in enumerate(together):
-        exact = deepcopy(one.task.network).double().train()
+        exact = deepcopy(one.problem.network).double().train()
         for module in exact:
             if isinstance(module, DropoutNoise | GaussianNoise):
                 module.eval()
@@ -294,7 +294,7 @@ def test_what_is_not_known_is_not_stacked(tmp_path):
     ]
     for number, (network, settings) in enumerate(pairs):
         one = training(tmp_path / str(number), network, 1, **settings)
-        assert not can_train_stacked([one.task, one.task])
-    tasks = [training(tmp_path / "a", chain(NoNoise), 1).task]
-    tasks.append(training(tmp_path / "b", FCN(4, 2, [6, 3], "tanh", NoNoise), 1).task)
-    assert not can_train_stacked(tasks)
+        assert not can_train_stacked([one.problem, one.problem])
+    problems = [training(tmp_path / "a", chain(NoNoise), 1).problem]
+    problems.append(training(tmp_path / "b", FCN(4, 2, [6, 3], "tanh", NoNoise), 1).problem)
+    assert not can_train_stacked(problems)

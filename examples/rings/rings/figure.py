@@ -2,7 +2,7 @@
 
 from matplotlib.figure import Figure
 
-from ib_runner.figures.epochs import epoch_axis
+from ib_runner.figures.epoch_axis import epoch_axis
 from ib_runner.figures.style import COLUMN, colour, new_figure, styled
 from ib_runner.selections.context import Context, Tables
 

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from ib_runner.errors import IbRunError, Interrupted
 from ib_runner.runs.log import progress
-from ib_runner.training.conditions import reproducible
+from ib_runner.training.determinism import reproducible
 from ib_runner.training.loop import Training
 from ib_runner.training.plain import PlainTrainer
 from ib_runner.training.targets import Score
@@ -24,11 +24,11 @@ def train_together(trainings: Sequence[Training]) -> dict[int, IbRunError]:
     failed: dict[int, IbRunError] = {}
     first = min(training.done for training in trainings) + 1
     last = max(training.epochs for training in trainings)
-    device = trainings[0].task.train.x.device
+    device = trainings[0].problem.train.x.device
     group = _group(trainings)
     bar = progress(last, f"train {len(trainings)} jobs", "epoch", max(first - 1, 0))
     with bar, ExitStack() as stack:
-        stack.enter_context(reproducible(trainings[0].task.network, device))
+        stack.enter_context(reproducible(trainings[0].problem.network, device))
         try:
             for epoch in range(first, last + 1):
                 now = [
@@ -55,7 +55,7 @@ def train_together(trainings: Sequence[Training]) -> dict[int, IbRunError]:
     for number, training in enumerate(trainings):
         if number not in failed:
             training.record.commit()
-            training.task.network.cpu().load_state_dict(training.record.trainer.weights())
+            training.problem.network.cpu().load_state_dict(training.record.trainer.weights())
     return failed
 
 
@@ -91,7 +91,10 @@ class InTurn:
     def scores(self, active: Sequence[int]) -> list[dict[str, Score]]:
         """Mean losses and errors of the ``active`` ones."""
         return [
-            {"train": one.trainer.score(one.task.train), "test": one.trainer.score(one.task.test)}
+            {
+                "train": one.trainer.score(one.problem.train),
+                "test": one.trainer.score(one.problem.test),
+            }
             for one in (self.trainings[number] for number in active)
         ]
 
@@ -105,7 +108,7 @@ class AllAtOnce:
 
     def __init__(self, trainings: Sequence[Training]):
         self.trainings = list(trainings)
-        self.trainer = StackedTrainer([one.task for one in trainings])
+        self.trainer = StackedTrainer([one.problem for one in trainings])
         for number, one in enumerate(trainings):
             one.record.trainer = _Job(self.trainer, number)
             self.begin(number)
@@ -150,6 +153,6 @@ def _group(trainings: Sequence[Training]) -> InTurn | AllAtOnce:
     compiled = any(
         not isinstance(one.trainer, PlainTrainer) or one.trainer.is_compiled for one in trainings
     )
-    if compiled or not can_train_stacked([one.task for one in trainings]):
+    if compiled or not can_train_stacked([one.problem for one in trainings]):
         return InTurn(trainings)
     return AllAtOnce(trainings)

@@ -13,57 +13,67 @@ from ib_runner.training.fused import is_textbook
 from ib_runner.training.order import epoch_order
 from ib_runner.training.parseval import Parseval
 from ib_runner.training.plain import block_size
+from ib_runner.training.problem import Part, Problem
 from ib_runner.training.targets import Score
-from ib_runner.training.task import Part, Task
 from ib_runner.training.together.capture import Captured
 from ib_runner.training.together.noise import Noise
 from ib_runner.training.together.stacked import Stacked, can_stack
 from ib_runner.training.together.update import Update
 
 
-def can_train_stacked(tasks: Sequence[Task]) -> bool:
-    """Whether ``StackedTrainer`` knows these tasks, and they are alike enough."""
+def can_train_stacked(problems: Sequence[Problem]) -> bool:
+    """Whether ``StackedTrainer`` knows these problems, and they are alike enough."""
 
-    def alike(of: Callable[[Task], object]) -> bool:
-        return len({of(task) for task in tasks}) == 1
+    def alike(of: Callable[[Problem], object]) -> bool:
+        return len({of(problem) for problem in problems}) == 1
 
     return (
-        can_stack([task.network for task in tasks])
-        and alike(lambda task: (task.loss, task.batch_size, task.classes, task.augment))
-        and alike(lambda task: (task.train.x.shape, task.test.x.shape, task.train.y.shape))
-        and alike(lambda task: type(task.optimizer))
-        and all(is_textbook(task.optimizer) for task in tasks)
-        and all(
-            [id(p) for p in task.optimizer.param_groups[0]["params"]]
-            == [id(p) for p in task.network.parameters()]
-            for task in tasks
+        can_stack([problem.network for problem in problems])
+        and alike(
+            lambda problem: (problem.loss, problem.batch_size, problem.classes, problem.augment)
         )
-        and all(task.regularizer is None or type(task.regularizer) is Parseval for task in tasks)
+        and alike(
+            lambda problem: (problem.train.x.shape, problem.test.x.shape, problem.train.y.shape)
+        )
+        and alike(lambda problem: type(problem.optimizer))
+        and all(is_textbook(problem.optimizer) for problem in problems)
+        and all(
+            [id(p) for p in problem.optimizer.param_groups[0]["params"]]
+            == [id(p) for p in problem.network.parameters()]
+            for problem in problems
+        )
+        and all(
+            problem.regularizer is None or type(problem.regularizer) is Parseval
+            for problem in problems
+        )
     )
 
 
 class StackedTrainer:
-    """Trains copies of the networks of ``tasks``, alike by ``can_train_stacked``.
+    """Trains copies of the networks of ``problems``, alike by ``can_train_stacked``.
 
     On ``device``, where the data then lie once. Orders and distortions are made once for the jobs
     that share seed and data.
     """
 
-    def __init__(self, tasks: Sequence[Task]):
-        self.tasks = list(tasks)
-        self.device = tasks[0].train.x.device
-        self.stacked = Stacked([task.network for task in tasks], self.device)
-        alphas = [task.regularizer.alpha if task.regularizer is not None else 0.0 for task in tasks]
+    def __init__(self, problems: Sequence[Problem]):
+        self.problems = list(problems)
+        self.device = problems[0].train.x.device
+        self.stacked = Stacked([problem.network for problem in problems], self.device)
+        alphas = [
+            problem.regularizer.alpha if problem.regularizer is not None else 0.0
+            for problem in problems
+        ]
         parameters = [self.stacked.tensors[name] for name in self.stacked.parameters]
-        self.update = Update(parameters, [task.optimizer for task in tasks], alphas)
-        self.size = len(tasks[0].train.x)
-        self._sets = _distinct([_identity(task.train) for task in tasks])
-        self._keys = _distinct([(task.seed, _identity(task.train)) for task in tasks])
+        self.update = Update(parameters, [problem.optimizer for problem in problems], alphas)
+        self.size = len(problems[0].train.x)
+        self._sets = _distinct([_identity(problem.train) for problem in problems])
+        self._keys = _distinct([(problem.seed, _identity(problem.train)) for problem in problems])
         firsts = [self._sets.index(number) for number in range(max(self._sets) + 1)]
-        self._x = torch.cat([tasks[first].train.x for first in firsts])
-        self._y = torch.cat([tasks[first].train.y for first in firsts])
+        self._x = torch.cat([problems[first].train.x for first in firsts])
+        self._y = torch.cat([problems[first].train.y for first in firsts])
         self._job_keys = torch.tensor(self._keys, device=self.device)
-        self.generators = [Generator(self.device) for _ in tasks]
+        self.generators = [Generator(self.device) for _ in problems]
         self.noise = Noise(self.stacked.channels, self.generators)
         self._captured: Captured | None = None
         self._snapshot: dict[str, Tensor] | None = None
@@ -71,44 +81,44 @@ class StackedTrainer:
     def run_epoch(self, epoch: int) -> None:
         """One pass through the data for every job, as it goes through them alone."""
         self._snapshot = None
-        self.update.set_rates([task.schedule(epoch) for task in self.tasks])
-        for task, generator in zip(self.tasks, self.generators, strict=True):
-            generator.manual_seed(stream_seed(task.seed, "noise", epoch))
+        self.update.set_rates([problem.schedule(epoch) for problem in self.problems])
+        for problem, generator in zip(self.problems, self.generators, strict=True):
+            generator.manual_seed(stream_seed(problem.seed, "noise", epoch))
         firsts = [self._keys.index(key) for key in range(max(self._keys) + 1)]
         orders = np.stack(
             [
-                epoch_order(self.tasks[first].seed, epoch, self.size)
+                epoch_order(self.problems[first].seed, epoch, self.size)
                 + self._sets[first] * self.size
                 for first in firsts
             ],
             1,
         )
         index = torch.from_numpy(orders).to(self.device)
-        batches = index.split(self.tasks[0].batch_size)
+        batches = index.split(self.problems[0].batch_size)
         for batch, distortion in zip(batches, self._distortions(epoch, firsts), strict=True):
             self._take_step(batch, distortion)
 
     def _distortions(self, epoch: int, firsts: list[int]) -> list:
         """What each step does to its inputs: sources [n, keys, 2, 3] where they are ours."""
         lengths = [
-            min(self.tasks[0].batch_size, self.size - start)
-            for start in range(0, self.size, self.tasks[0].batch_size)
+            min(self.problems[0].batch_size, self.size - start)
+            for start in range(0, self.size, self.problems[0].batch_size)
         ]
-        distort = self.tasks[0].augment
+        distort = self.problems[0].augment
         if distort is None:
             return [None] * len(lengths)
         generators = [Generator() for _ in firsts]
         for first, generator in zip(firsts, generators, strict=True):
-            generator.manual_seed(stream_seed(self.tasks[first].seed, "augmentation", epoch))
+            generator.manual_seed(stream_seed(self.problems[first].seed, "augmentation", epoch))
         if distort is not augment:
             return [generators] * len(lengths)
         sources = [
             torch.cat([source_of(draw(n, generator)) for n in lengths]) for generator in generators
         ]
-        return list(torch.stack(sources, 1).to(self.device).split(self.tasks[0].batch_size))
+        return list(torch.stack(sources, 1).to(self.device).split(self.problems[0].batch_size))
 
     def _take_step(self, batch: Tensor, distortion) -> None:
-        whole = len(batch) == self.tasks[0].batch_size
+        whole = len(batch) == self.problems[0].batch_size
         if self.device.type != "cuda" or not whole or isinstance(distortion, list):
             self.step(batch, distortion)
             return
@@ -136,7 +146,7 @@ class StackedTrainer:
             x = warped(x.flatten(0, 1), distortion.flatten(0, 1)).reshape(x.shape)
         elif distortion is not None:
             parts = zip(x.unbind(1), distortion, strict=True)
-            x = torch.stack([self.tasks[0].augment(*part) for part in parts], 1)
+            x = torch.stack([self.problems[0].augment(*part) for part in parts], 1)
         return x[:, self._job_keys], y[:, self._job_keys]
 
     def gradients(self, x: Tensor, y: Tensor) -> tuple[Tensor, ...]:
@@ -149,7 +159,7 @@ class StackedTrainer:
 
     def _losses(self, outputs: Tensor, y: Tensor) -> Tensor:
         """Each job's mean loss, [J], of outputs and targets [n, J, k]."""
-        if self.tasks[0].loss == "mse":
+        if self.problems[0].loss == "mse":
             return (outputs - y).square().mean((0, 2))
         each = functional.cross_entropy(
             outputs.flatten(0, 1), y.argmax(2).flatten(), reduction="none"
@@ -159,8 +169,8 @@ class StackedTrainer:
     @torch.no_grad()
     def scores(self) -> list[dict[str, Score]]:
         """Each job's mean losses and errors on its ``train`` and ``test``, without noise."""
-        train = self._score([task.train for task in self.tasks])
-        test = self._score([task.test for task in self.tasks])
+        train = self._score([problem.train for problem in self.problems])
+        test = self._score([problem.test for problem in self.problems])
         return [{"train": a, "test": b} for a, b in zip(train, test, strict=True)]
 
     def _score(self, parts: list[Part]) -> list[Score]:
@@ -179,9 +189,9 @@ class StackedTrainer:
                 y = torch.stack([part.y[rows] for part in parts], 1)
             outputs = self.stacked.forward(x, None).double()
             totals += self._losses(outputs, y.double()) * len(x)
-            if self.tasks[0].classes:
+            if self.problems[0].classes:
                 errors += (outputs.argmax(2) != y.argmax(2)).sum(0)
-        classes = self.tasks[0].classes
+        classes = self.problems[0].classes
         return [
             Score(total / n, count if classes else None)
             for total, count in zip(totals.tolist(), errors.tolist(), strict=True)

@@ -6,8 +6,8 @@ import torch
 from torch import nn
 
 from ib_runner.information import Status, estimate_layers
+from ib_runner.information.estimate_layers import estimate_what_can_be
 from ib_runner.information.exact.one_unit_layers import line
-from ib_runner.information.layers import estimate_what_can_be
 from ib_runner.information.sampling.sampler import Sampler
 from ib_runner.networks import GaussianNoise
 

@@ -10,7 +10,7 @@ from torch import nn
 from truths import Truth, truths
 
 from ib_runner.information import Status, estimate_layers, mutual_information
-from ib_runner.information.layers import layers_left_out
+from ib_runner.information.estimate_layers import layers_left_out
 from ib_runner.information.methods.registry import METHODS
 from ib_runner.networks import FCN, GaussianNoise
 from ib_runner.networks.noise import NoNoise

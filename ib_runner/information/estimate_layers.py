@@ -14,7 +14,7 @@ from ib_runner.information.methods.base import Method
 from ib_runner.information.methods.registry import METHODS
 from ib_runner.information.sampling.sampler import Layer, Sampler
 from ib_runner.information.task import Settings, Task
-from ib_runner.networks.inputs import as_inputs
+from ib_runner.networks.fitted_inputs import as_inputs
 
 
 def mutual_information(

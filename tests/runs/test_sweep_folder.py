@@ -6,7 +6,7 @@ import re
 import pytest
 
 from ib_runner.errors import DamagedFileError, UsageError
-from ib_runner.runs.sweep import LONGEST_NAME, Sweep, job_name, read_sweep, write_sweep
+from ib_runner.runs.sweep_folder import LONGEST_NAME, Sweep, job_name, read_sweep, write_sweep
 
 
 def test_names_are_sorted_by_key():

@@ -11,8 +11,8 @@ from pathlib import Path
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from ib_runner.errors import DamagedFileError, UsageError
-from ib_runner.runs.atomic import make_folder, write_json
-from ib_runner.runs.reading import unread
+from ib_runner.files.atomic import make_folder, write_json
+from ib_runner.files.reading import unread
 from ib_runner.tables.version import SCHEMA_VERSION
 
 SWEEP_NAME = "sweep.json"

@@ -5,8 +5,8 @@ import stat
 import pytest
 
 from ib_runner.errors import IbRunError
-from ib_runner.runs import atomic
-from ib_runner.runs.atomic import write_bytes, write_json, write_text
+from ib_runner.files import atomic
+from ib_runner.files.atomic import write_bytes, write_json, write_text
 
 
 def names(folder):

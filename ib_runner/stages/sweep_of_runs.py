@@ -15,9 +15,9 @@ from omegaconf import DictConfig
 
 from ib_runner.config.builder import Builder, for_sweeps
 from ib_runner.runs.folder import Run
-from ib_runner.runs.sweep import read_sweep, swept_values
+from ib_runner.runs.sweep_folder import read_sweep, swept_values
 from ib_runner.selections.context import Runs, Tables
-from ib_runner.stages.context import complete_layers, context_of
+from ib_runner.stages.run_context import complete_layers, context_of
 from ib_runner.tables.collect import SweptRun, collect_table, collect_tables, sweep_table_path
 from ib_runner.tables.files import read_table
 from ib_runner.tables.settings import made_with, settings_of

@@ -8,7 +8,7 @@ from torch import nn
 from ib_runner.datasets.arrays import as_inputs
 from ib_runner.errors import UnmeasurableError
 from ib_runner.networks import GaussianNoise
-from ib_runner.networks.inputs import fitted
+from ib_runner.networks.fitted_inputs import fitted
 
 
 @pytest.mark.parametrize(

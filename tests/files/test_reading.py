@@ -11,10 +11,10 @@ import torch
 from omegaconf import OmegaConf
 
 from ib_runner.errors import DamagedFileError, UnreadableError
+from ib_runner.files.reading import read_regular, unread
 from ib_runner.runs.checkpoint_index import Index, read_index, write_index
 from ib_runner.runs.folder import Run
-from ib_runner.runs.reading import read_regular, unread
-from ib_runner.runs.sweep import Sweep, read_sweep, write_sweep
+from ib_runner.runs.sweep_folder import Sweep, read_sweep, write_sweep
 from ib_runner.runs.tensor_file import read_tensor_file, write_tensor_file
 from ib_runner.tables.files import read_table, write_table
 

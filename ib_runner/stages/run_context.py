@@ -5,8 +5,8 @@ from functools import cache
 import pandas as pd
 from omegaconf import DictConfig
 
+from ib_runner.files.atomic import make_folder
 from ib_runner.measurements.layers import layers_table
-from ib_runner.runs.atomic import make_folder
 from ib_runner.runs.folder import Run
 from ib_runner.runs.log import logger
 from ib_runner.selections.context import Context, Tables

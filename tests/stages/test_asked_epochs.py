@@ -4,7 +4,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from ib_runner.errors import UsageError
-from ib_runner.stages.epochs import epochs_to_measure
+from ib_runner.stages.asked_epochs import epochs_to_measure
 
 
 def asked(epochs, further):

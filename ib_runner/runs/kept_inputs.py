@@ -8,7 +8,7 @@ from safetensors import SafetensorError
 from ib_runner.datasets import Dataset, Split
 from ib_runner.datasets.recorded import inputs_of
 from ib_runner.errors import DamagedFileError
-from ib_runner.runs.atomic import write_bytes
+from ib_runner.files.atomic import write_bytes
 from ib_runner.runs.tensor_file import read_regular
 
 INPUTS_NAME = "inputs.safetensors"

@@ -6,7 +6,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from ib_runner.figures.activation_histogram import epoch_edges
-from ib_runner.figures.epochs import epoch_axis, marker
+from ib_runner.figures.epoch_axis import epoch_axis, marker
 
 
 def test_edges_enclose_their_epochs():

@@ -1,4 +1,4 @@
-"""A training task: network, data, loss, optimizer and schedule, as a trainer needs them."""
+"""A training problem: network, data, loss, optimizer and schedule, as a trainer needs them."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ class Part(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Task:
+class Problem:
     """``network``, ``train``, ``test`` and ``optimizer`` live on one device.
 
     ``classes``: whether targets are classes, so that errors are counted. ``regularizer`` gets a
@@ -54,7 +54,7 @@ def _dtype(network: nn.Module) -> torch.dtype:
     return next((p.dtype for p in network.parameters() if p.is_floating_point()), torch.float32)
 
 
-def task_of(
+def problem_of(
     network: nn.Module,
     dataset: Dataset,
     *,
@@ -65,11 +65,11 @@ def task_of(
     schedule: Schedule,
     seed: int,
     device: torch.device,
-) -> Task:
-    """The task of training ``network``, which is moved to ``device``; arguments as of ``train``."""
+) -> Problem:
+    """The problem of training ``network``, moved to ``device``; arguments as of ``train``."""
     network.to(device)
     dtype = _dtype(network)
-    return Task(
+    return Problem(
         network=network,
         train=part(dataset.train, dataset, device, dtype),
         test=part(dataset.test, dataset, device, dtype),

@@ -7,7 +7,7 @@ import pandas as pd
 from torch import Tensor
 
 from ib_runner.errors import UsageError
-from ib_runner.runs.atomic import make_folder
+from ib_runner.files.atomic import make_folder
 from ib_runner.runs.folder import Run
 from ib_runner.tables.files import write_table
 from ib_runner.tables.schema import TABLES
