@@ -1,6 +1,7 @@
 """Composing a configuration from ``conf/``, the user's own YAML and overrides."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from hydra._internal.hydra import Hydra
@@ -39,6 +40,16 @@ def open_hydra(config_dir: str | None = None) -> Hydra:
         search_path.prepend("command-line", f"file://{folder}", SearchPathQuery(provider="schema"))
     GlobalHydra.instance().clear()
     return Hydra.create_main_hydra2("ib-run", search_path)
+
+
+@contextmanager
+def our_hydra() -> Iterator[Hydra]:
+    """Hydra over ``conf/``; a user's own, who may be inside one, is there again afterwards."""
+    theirs = GlobalHydra.instance().hydra
+    try:
+        yield open_hydra()
+    finally:
+        GlobalHydra.instance().hydra = theirs
 
 
 def compose(

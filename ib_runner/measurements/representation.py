@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from typing import Annotated
 
 import pandas as pd
+import torch
+from torch import Tensor
 
 from ib_runner.measurements.snapshot import Snapshot
 from ib_runner.rules import LAYERS_FROM_END, MADE_EPOCHS
@@ -41,8 +43,14 @@ class Representation:
                 "epoch": snapshot.epoch,
                 "layer": layer,
                 "sample": range(len(values)),
-                "label": snapshot.inputs.y.numpy(),
+                "label": _classes(snapshot.inputs.y).numpy(),
                 "noise": snapshot.noisy and layer > 0,
                 "value": list(values),
             }
         )
+
+
+def _classes(y: Tensor) -> Tensor:
+    """The class of each input; where targets are real numbers, or several, all are of class 0."""
+    one_class = y.is_floating_point() or y.dim() > 1
+    return torch.zeros(len(y), dtype=torch.int64) if one_class else y

@@ -4,8 +4,9 @@ A recorded run's configuration names ``recorded_network`` as its network: the on
 has at hand, or else what the user's factory builds.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from copy import deepcopy
+from typing import Any
 from weakref import WeakValueDictionary
 
 from torch import nn
@@ -39,7 +40,7 @@ def recorded_network(
     if network is None:
         raise UsageError(
             "network: this run was recorded in a training of one's own, and the network is not at "
-            "hand here.\nMeasure it there, recorder.run.measure(), or record with "
+            "hand here.\nGive it, ib_runner.open_run(PATH, network=…).measure(), or record with "
             'factory="package.function" (and arguments={…}), which builds it again.'
         )
     network = deepcopy(network).cpu()
@@ -56,3 +57,20 @@ def common_level(network: nn.Module) -> float | None:
     """The noise level that all channels of ``network`` have; None where they differ."""
     levels = {module.beta for module in network.modules() if isinstance(module, NoiseChannel)}
     return levels.pop() if len(levels) == 1 else None
+
+
+def check_weights(network: nn.Module, weights: Mapping[str, Any], what: str) -> None:
+    """Raise ``UsageError`` where ``weights`` are not of the names and shapes of ``network``'s."""
+    own = network.state_dict()
+    missing, foreign = sorted(own.keys() - weights.keys()), sorted(weights.keys() - own.keys())
+    if missing or foreign:
+        words = [f"it lacks {missing[0]}"] * bool(missing)
+        words += [f"{foreign[0]} is none of the network's"] * bool(foreign)
+        raise UsageError(f"{what}: weights of another network: {', and '.join(words)}.")
+    for name, tensor in own.items():
+        shape = getattr(weights[name], "shape", None)
+        if shape != tensor.shape:
+            raise UsageError(
+                f"{what}: weights of another network: {name} has shape "
+                f"{None if shape is None else list(shape)}, the network's {list(tensor.shape)}."
+            )

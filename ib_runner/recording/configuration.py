@@ -1,16 +1,13 @@
 """The configuration of a recorded run: ours, with the user's network and inputs in it."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from hydra._internal.hydra import Hydra
-from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig, OmegaConf
 from torch import nn
 
-from ib_runner.config.compose import compose, open_hydra, settings
+from ib_runner.config.compose import compose, our_hydra, settings
 from ib_runner.config.validate import check_new_run, validate
 from ib_runner.errors import UsageError
 from ib_runner.networks.noise import DropoutNoise, NoiseChannel
@@ -20,16 +17,6 @@ from ib_runner.networks.recorded import common_level
 SHARD_BYTES = 2_000_000
 #: stands for "until the loop ends", which a recorder cannot know
 ENDLESS = 10**9
-
-
-@contextmanager
-def our_hydra() -> Iterator[Hydra]:
-    """Hydra over ``conf/``; a user's own, who may be inside one, is there again afterwards."""
-    theirs = GlobalHydra.instance().hydra
-    try:
-        yield open_hydra()
-    finally:
-        GlobalHydra.instance().hydra = theirs
 
 
 def recorded_configuration(

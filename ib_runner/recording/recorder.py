@@ -20,12 +20,13 @@ from ib_runner.files import provenance
 from ib_runner.files.atomic import make_folder
 from ib_runner.measurements.trial import try_measuring
 from ib_runner.networks.hidden import has_channels, unwrapped
-from ib_runner.networks.recorded import keep_at_hand
+from ib_runner.networks.recorded import check_weights
+from ib_runner.recording.as_it_trains import AsItTrains, pickled, settings_of
 from ib_runner.recording.configuration import recorded_configuration
 from ib_runner.recording.recorded_history import RecordedHistory
-from ib_runner.recording.recorded_run import RecordedRun
 from ib_runner.runs.folder import Run, now
 from ib_runner.runs.kept_inputs import INPUTS_NAME, write_inputs
+from ib_runner.runs.opened import OpenedRun
 
 
 class Recorder:
@@ -38,6 +39,11 @@ class Recorder:
     weights as they are now, is kept at once unless ``keep_initial`` is false. What was recorded is
     on disk before a call returns: a killed process loses nothing of it, and
     ``Recorder(network, x, y, resume=PATH)`` goes on behind the last epoch.
+
+    ``measure="as it trains"`` measures epochs in a process of its own while training goes on, of
+    each power of ten some twenty; a dict, ``measure={"epochs": [0, 10], "target_width": 0.1}``,
+    does so with what ``run.measure()`` takes. The tables grow meanwhile, ``finish`` waits for the
+    rest; what cannot be measured is said in the log and stops nothing.
 
     ``factory``, a dotted name, with ``arguments`` builds the network again, for the command line.
     ``loss`` (cross_entropy, mse) says what the losses are, for the axis of the figures.
@@ -63,6 +69,7 @@ class Recorder:
         arguments: Mapping[str, Any] | None = None,
         keep_initial: bool = True,
         resume: str | Path | None = None,
+        measure: str | Mapping[str, Any] | None = None,
     ):
         self.network = unwrapped(network)
         dataset = _inputs(x, y, inputs, p, seed)
@@ -71,6 +78,7 @@ class Recorder:
         packages = () if factory is None else (factory.partition(".")[0],)
         if factory is not None:
             _check_factory(factory, arguments, self.network)
+        sent = None if measure is None else pickled(self.network, factory)
         if resume is None:
             config = recorded_configuration(
                 self.network,
@@ -82,21 +90,30 @@ class Recorder:
                 factory=factory,
                 arguments=arguments,
             )
+            measuring = settings_of(measure, config, output_root)
             path = _new_folder(Path(output_root) / experiment)
             Run.create(config, path)
             write_inputs(path, dataset)
         else:
             path = Path(resume)
-        self.run = RecordedRun(path, self.network, packages)
+            measuring = settings_of(measure, Run(path).config, path)
+        self.run = OpenedRun(path, packages)
+        self._measuring: AsItTrains | None = None
         self._held = ExitStack()
         self._held.enter_context(self.run.held())
         try:
-            self._begin(dataset, keep_initial, resumed=resume is not None)
+            self._begin(dataset, resumed=resume is not None)
+            if measuring is not None:
+                self._measuring = AsItTrains(measuring, self.run, sent)
+            if keep_initial and not self.run.epochs:
+                self._keep(0, self._tensors(), {})
         except BaseException:
+            if self._measuring is not None:
+                self._measuring.stop()
             self._held.close()
             raise
 
-    def _begin(self, dataset: Dataset, keep_initial: bool, resumed: bool) -> None:
+    def _begin(self, dataset: Dataset, resumed: bool) -> None:
         run = self.run
         if resumed:
             if not (run.path / INPUTS_NAME).is_file():
@@ -104,12 +121,9 @@ class Recorder:
                     f"resume={run.path}: not a run of a Recorder (it has no {INPUTS_NAME})."
                 )
             run.check_data(dataset)
-        key = run.config.network.get("key")
-        keep_at_hand(str(key), self.network)
+        run.take(self.network)
         run.checkpoints.tidy()
         self._history = RecordedHistory(run, self.last)
-        if resumed and run.epochs:
-            _check_weights(self.network, run.weights(run.epochs[-1]), f"resume={run.path}")
         machine = provenance.machine(str(next(iter(self._tensors().values())).device))
         run.update(
             state="running",
@@ -120,8 +134,6 @@ class Recorder:
             git=provenance.git_revision(),
             **machine,
         )
-        if keep_initial and not run.epochs:
-            self._keep(0, self._tensors(), {})
 
     @property
     def last(self) -> int:
@@ -144,10 +156,10 @@ class Recorder:
         The network is left as it is. Raises ``UsageError`` where the weights are another network's.
         """
         weights = dict(state_dict)
-        _check_weights(self.network, weights, "state_dict")
+        check_weights(self.network, weights, "state_dict")
         self._keep(epoch, weights, values)
 
-    def finish(self) -> RecordedRun:
+    def finish(self) -> OpenedRun:
         """The training is complete; the run. More can be recorded by ``resume``."""
         self._close("complete")
         return self.run
@@ -186,6 +198,8 @@ class Recorder:
         # tables first: rows of an epoch without a checkpoint do no harm, they are left out
         self._history.write()
         checkpoints.commit(int(number), {})
+        if self._measuring is not None:
+            self._measuring.offer(int(number))
 
     @property
     def _closed(self) -> bool:
@@ -198,7 +212,11 @@ class Recorder:
         config.trainer.epochs = max(1, self.last)
         self.run.save_config(config)
         self.run.update(state=state, error=error, finished=now())
-        self._held.close()
+        try:
+            if self._measuring is not None:
+                self._measuring.finish(self.last) if state == "complete" else self._measuring.stop()
+        finally:
+            self._held.close()
 
 
 def _inputs(x: Any, y: Any, inputs: int | None, p: Any, seed: int) -> Dataset:
@@ -232,26 +250,9 @@ def _check_factory(factory: str, arguments: Mapping[str, Any], network: nn.Modul
         raise UsageError(f"factory={factory}: cannot build the network: {error}") from error
     if not isinstance(built, nn.Module):
         raise UsageError(f"factory={factory}: it makes a {type(built).__name__}, no nn.Module.")
-    _check_weights(network, built.state_dict(), f"factory={factory}")
+    check_weights(network, built.state_dict(), f"factory={factory}")
     if not has_channels(built):
         raise UsageError(f"factory={factory}: its network has no noise channels.")
-
-
-def _check_weights(network: nn.Module, weights: Mapping[str, Any], what: str) -> None:
-    """Raise ``UsageError`` where ``weights`` are not of the names and shapes of ``network``'s."""
-    own = network.state_dict()
-    missing, foreign = sorted(own.keys() - weights.keys()), sorted(weights.keys() - own.keys())
-    if missing or foreign:
-        words = [f"it lacks {missing[0]}"] * bool(missing)
-        words += [f"{foreign[0]} is none of the network's"] * bool(foreign)
-        raise UsageError(f"{what}: weights of another network: {', and '.join(words)}.")
-    for name, tensor in own.items():
-        shape = getattr(weights[name], "shape", None)
-        if shape != tensor.shape:
-            raise UsageError(
-                f"{what}: weights of another network: {name} has shape "
-                f"{None if shape is None else list(shape)}, the network's {list(tensor.shape)}."
-            )
 
 
 def _new_folder(above: Path) -> Path:

@@ -55,15 +55,15 @@ class Checkpoints:
         Raises ``UsageError`` where it was not checkpointed, ``DamagedFileError`` where its file
         is missing, truncated, altered or another one.
         """
-        try:
-            return self._weights(epoch)
-        except DamagedFileError:
-            # a shard that grew meanwhile, in another process, has another name now
-            index = read_index(self._index_path)
-            if index == self._index:
-                raise
-            self._index = index
-            return self._weights(epoch)
+        while True:
+            try:
+                return self._weights(epoch)
+            except DamagedFileError:
+                # a shard that grew meanwhile, in another process, has another name now
+                index = read_index(self._index_path)
+                if index == self._index:
+                    raise
+                self._index = index
 
     def _weights(self, epoch: int) -> dict[str, Tensor]:
         for shard in self._index.shards:

@@ -3,11 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ib_runner.errors import IbRunError, UnreadableError, UsageError
 from ib_runner.runs.folder import STATE_NAME, Run
 from ib_runner.runs.log import logger
+from ib_runner.runs.opened import OpenedRun
 from ib_runner.runs.sweep_folder import SWEEP_NAME, read_sweep
+
+if TYPE_CHECKING:
+    from torch import nn
 
 #: states beside a run's own: its files are not whole, or cannot be read (no permission, say)
 DAMAGED, UNREADABLE = "damaged", "unreadable"
@@ -117,13 +122,15 @@ def open_run(
     *,
     output_root: str | Path = "outputs",
     allow_targets: Sequence[str] = (),
-) -> Run:
+    network: "nn.Module | None" = None,
+) -> OpenedRun:
     """The run at ``path``, or the newest one with a complete training under ``output_root``.
 
-    ``allow_targets`` names packages of your own whose classes the saved configuration uses.
+    ``allow_targets`` names packages of your own whose classes the saved configuration uses, or the
+    factory of a recorded run; ``network`` is the network of a recorded run that has none.
     """
     if path is not None:
-        return Run(path, allow_targets)
+        return OpenedRun(path, allow_targets, network)
     found = find_all(output_root)
     for one in found:
         _warn(one)
@@ -131,4 +138,4 @@ def open_run(
     if not runs:
         raise UsageError(f"output_root={output_root}: no run with a complete training there.")
     newest = max(runs, key=lambda run: run.info.get("started", ""))
-    return Run(newest.path, allow_targets)
+    return OpenedRun(newest.path, allow_targets, network)

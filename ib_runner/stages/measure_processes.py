@@ -76,11 +76,12 @@ def _in_worker(task: EpochTask, threads: int, parent: int) -> Measured:
     """Do ``task`` in a process that ends when ``parent`` does, killed or not."""
     if os.getpid() != parent and not _watched.is_set():
         _watched.set()
-        threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+        threading.Thread(target=end_with, args=(parent,), daemon=True).start()
     return task(threads)
 
 
-def _end_with(parent: int) -> None:
+def end_with(parent: int) -> None:
+    """End this process as soon as ``parent`` has ended; for a thread of its own."""
     while os.getppid() == parent:
         time.sleep(_LOOKS)
     os._exit(1)  # nobody waits for the results, and memory is dear

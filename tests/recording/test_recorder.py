@@ -107,12 +107,34 @@ def test_without_a_factory_the_command_line_says_what_it_needs(network, tmp_path
     path, run = run.path, None
     status, _, err = ib_run("measure", f"run={path}", "measure.measurements=[binned_entropy]")
     assert status == 2
-    assert "recorder.run.measure()" in err
+    assert "open_run(PATH, network=…).measure()" in err
     assert "factory=" in err
     assert ib_run("report", f"run={path}")[0] == 0, "tables need no network"
     status, _, err = ib_run("train", f"run={path}")
     assert status == 0, "complete"
     assert "left as it is" in err
+
+
+def test_a_run_that_is_opened_has_the_stages_too(network, tmp_path):
+    run, _ = recorded(network, tmp_path, factory="own_network.small", arguments={"beta": BETA})
+    path = run.path
+    del run
+    quick = {"measurements": ["binned_entropy"], "bin_widths": [0.1], "n_jobs": 1}
+    threads = torch.get_num_threads()
+    at_hand = ib_runner.open_run(path, network=network).measure(epochs=[3], **quick)
+    here = at_hand.table("binned_entropy")
+    assert set(here["epoch"]) == {3}
+    assert at_hand.plot(figures=["binned_entropy"], formats=["png"]).report().is_file()
+    del network, at_hand
+    built = ib_runner.open_run(path, allow_targets=["own_network"])
+    built.measure(epochs=[0, 3], **quick)
+    table = built.table("binned_entropy")
+    assert set(table["epoch"]) == {0, 3}
+    again = table[table["epoch"] == 3]["entropy"].to_list()
+    assert again == here["entropy"].to_list(), "a network that is given and one that is built"
+    assert torch.get_num_threads() == threads
+    with pytest.raises(UsageError, match="another network"):
+        ib_runner.open_run(path, network=small(width=4))
 
 
 def test_with_a_factory_the_command_line_measures(tmp_path, ib_run):

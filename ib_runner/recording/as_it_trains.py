@@ -1,0 +1,214 @@
+"""Epochs of a run measured in a process of its own while the training goes on in this one.
+
+The worker has a copy of the network, reads each epoch's weights from its checkpoint, and puts what
+it measures into the run's tables: a page or a figure can be made of them at any time. This process
+holds the run for both. Nobody but the worker writes those tables until it has ended.
+"""
+
+import math
+import os
+import pickle
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import numba
+import torch
+from joblib.externals.loky.backend.reduction import dumps
+from joblib.externals.loky.process_executor import BrokenProcessPool, ProcessPoolExecutor
+from omegaconf import DictConfig, OmegaConf
+from torch import nn
+
+from ib_runner.errors import IbRunError, UsageError
+from ib_runner.networks.hidden import reason_of
+from ib_runner.networks.recorded import keep_at_hand
+from ib_runner.recording.recorded_history import LOG
+from ib_runner.runs.folder import Run
+from ib_runner.runs.log import logger, progress
+from ib_runner.stages.in_python import configured
+from ib_runner.stages.measure_processes import DEATHS, end_with
+from ib_runner.stages.measure_run import MeasuredRun
+
+WORDS = "as it trains"
+#: epochs measured of each power of ten, where none are named: some 84 of 10,000
+PER_DECADE = 21
+#: what a training loses to its worker where the two have to share a core: little
+NICENESS = 10
+
+
+class AsItTrains:
+    """Measures chosen epochs of ``run`` in a worker, those of ``config.measure.epochs``.
+
+    ``network``: as ``pickled`` has it; None where the worker builds it by its factory.
+    """
+
+    def __init__(self, config: DictConfig, run: Run, network: bytes | None):
+        self._run = run
+        self._wanted = OmegaConf.to_container(config.measure)["epochs"]
+        self._work = str(run.path.resolve()), run.allow_targets, OmegaConf.to_yaml(config)
+        self._begin = os.getpid(), str(config.network.key), network
+        self._futures: dict[int, Any] = {}
+        self._deaths = 0
+        self._executor = self._started()
+        measured = _measured_before(run)
+        for epoch in run.epochs:  # of a recording that goes on
+            if epoch not in measured:
+                self.offer(epoch)
+
+    def offer(self, epoch: int) -> None:
+        """``epoch`` has a checkpoint now: it is measured, if it was chosen."""
+        if self._is_chosen(epoch):
+            self._submit(epoch)
+        for one in list(self._futures):
+            if one in self._futures and self._futures[one].done():
+                self._take(one)
+
+    def finish(self, last: int) -> None:
+        """Wait until all is measured; ``last``: the last epoch, chosen too where none are named."""
+        try:
+            if self._wanted is None and last >= 0 and not self._is_chosen(last):
+                self._submit(last)
+            with progress(len(self._futures), f"measure {WORDS}", "epoch") as bar:
+                while self._futures:
+                    before = len(self._futures)
+                    self._take(next(iter(self._futures)))
+                    bar.update(before - len(self._futures))
+        finally:
+            self.stop()
+        if isinstance(self._wanted, list) and (never := set(self._wanted) - set(self._run.epochs)):
+            logger.warning("%s: never recorded: epochs %s", WORDS, sorted(never))
+
+    def stop(self) -> None:
+        """Let go of what is not measured yet."""
+        self._executor.shutdown(wait=True, kill_workers=True)
+
+    def _is_chosen(self, epoch: int) -> bool:
+        if self._wanted is None:
+            return epoch in _grid_around(epoch)
+        return self._wanted == "all" or epoch in self._wanted
+
+    def _started(self) -> ProcessPoolExecutor:
+        return ProcessPoolExecutor(1, initializer=_begin, initargs=self._begin)
+
+    def _submit(self, epoch: int) -> None:
+        try:
+            self._futures[epoch] = self._executor.submit(_measure, *self._work, epoch)
+        except BrokenProcessPool:
+            self._start_again()
+            self._futures[epoch] = self._executor.submit(_measure, *self._work, epoch)
+
+    def _take(self, epoch: int) -> None:
+        """Wait for ``epoch`` and take note of how it ended."""
+        try:
+            self._futures[epoch].result()
+        except BrokenProcessPool:
+            return self._start_again()
+        except Exception as error:
+            logger.warning("%s: epoch %d: %s", WORDS, epoch, error)
+        del self._futures[epoch]
+        self._deaths = 0
+        return None
+
+    def _start_again(self) -> None:
+        """The worker died: another one has a try; an epoch that none survives is left out."""
+        self._deaths += 1
+        missing = list(self._futures)
+        if self._deaths >= DEATHS and missing:
+            epoch, *missing = missing
+            why = f"{DEATHS} worker processes died of it (killed, or out of memory?)"
+            logger.warning("%s: epoch %d: %s", WORDS, epoch, why)
+            self._deaths = 0
+        self._executor.shutdown(wait=True, kill_workers=True)
+        self._executor, self._futures = self._started(), {}
+        for epoch in missing:
+            self._submit(epoch)
+
+
+def settings_of(
+    measure: str | Mapping[str, Any] | None, config: DictConfig, path: object
+) -> DictConfig | None:
+    """The configuration to measure with what a recorder's ``measure`` asks for; None: nothing.
+
+    Raises ``UsageError`` for what cannot be.
+    """
+    if measure is None:
+        return None
+    if isinstance(measure, str) and measure != WORDS:
+        raise UsageError(
+            f'measure={measure!r}: "{WORDS}", or a dict of what run.measure() takes, is needed.'
+        )
+    asked = {} if isinstance(measure, str) else dict(measure)
+    return configured("measure", config, {**asked, "n_jobs": 1}, "measure", path)
+
+
+def pickled(network: nn.Module, factory: str | None) -> bytes | None:
+    """``network`` for another process; None where ``factory`` is for it to build.
+
+    Raises ``UsageError`` where there is neither.
+    """
+    if factory is not None:
+        return None
+    try:
+        return bytes(dumps(network))
+    except Exception as error:  # a user's module may raise anything
+        raise UsageError(
+            f'measure="{WORDS}": {type(network).__name__} cannot go to another process '
+            f'({reason_of(error)}); factory="package.function" says how to build it there.'
+        ) from error
+
+
+def _grid_around(epoch: int) -> set[int]:
+    """The chosen epochs next to ``epoch``: a logarithmic grid without an end, and 0 and 1."""
+    if epoch <= 1:
+        return {0, 1}
+    place = round(PER_DECADE * math.log10(epoch))
+    return {round(10 ** (step / PER_DECADE)) for step in (place - 1, place, place + 1)}
+
+
+def _measured_before(run: Run) -> set[int]:
+    """The epochs that are in the tables, but for those whose merging a killed worker left."""
+    folder = run.path / "measurements"
+    names = {path.stem for path in folder.glob("*.parquet")} - {LOG}
+    found: set[int] = set()
+    for name in names:
+        rows = run.table(name)
+        found |= set(rows["epoch"]) if "epoch" in rows else set()
+    return found - {int(path.name) for path in folder.glob(".parts-*/[0-9]*")}
+
+
+# --- in the worker
+
+_worker: dict[str, Any] = {}
+
+
+class _HeldForUs(Run):
+    """A run that the process which trains it holds, for its worker too."""
+
+    @contextmanager
+    def held(self, doing: str = "") -> Iterator[None]:
+        yield
+
+
+def _begin(parent: int, key: str, network: bytes | None) -> None:
+    threading.Thread(target=end_with, args=(parent,), daemon=True).start()
+    os.nice(NICENESS)
+    torch.set_num_threads(1)
+    numba.set_num_threads(1)
+    _worker.update(key=key, pickled=network)
+
+
+def _measure(path: str, allow_targets: tuple[str, ...], settings: str, epoch: int) -> None:
+    """Measure one epoch and merge what comes of it into the tables."""
+    if _worker["pickled"] is not None and "network" not in _worker:
+        _worker["network"] = pickle.loads(_worker["pickled"])
+        keep_at_hand(_worker["key"], _worker["network"])
+    config = OmegaConf.create(settings)
+    config.measure.epochs, config.measure.further_epochs = [epoch], []
+    with MeasuredRun(config, _HeldForUs(path, allow_targets)) as measured:
+        for task in measured.todo:
+            measured.add(task(threads=1))
+        measured.finish()
+        if measured.error is not None:
+            raise IbRunError(str(measured.error))
+    logger.setLevel("WARNING")  # what is to be said of the network has been said
