@@ -8,7 +8,7 @@ BIN := .venv/bin
 WORKERS ?= logical
 PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile
 
-.PHONY: help demo figures test test-all lint format types check docs wheel clean
+.PHONY: help demo figures test test-all lint format types check docs wheel dist clean
 .DEFAULT_GOAL := help
 
 help:  ## print this list
@@ -46,6 +46,11 @@ docs: .venv/docs  ## build the documentation into site/, every warning an error
 wheel: .venv/dev  ## build the wheel into dist/
 	$(BIN)/python -m build --wheel
 
+dist: .venv/release  ## build sdist and wheel into dist/, and check them as the package index will
+	rm -rf dist
+	$(BIN)/python -m build
+	$(BIN)/python -m twine check --strict dist/*
+
 clean:  ## remove what can be made again; outputs/ stays
 	rm -rf .venv build dist site *.egg-info .pytest_cache .ruff_cache .mypy_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -69,6 +74,6 @@ endif
 	$(call install,-e .)
 	@touch $@
 
-.venv/dev .venv/docs: .venv/%: .venv/installed
+.venv/dev .venv/docs .venv/release: .venv/%: .venv/installed
 	$(call install,-e '.[$*]')
 	@touch $@

@@ -78,6 +78,37 @@ def result(name):
     return f"{_table(head, rows)}\n\n*{facts}* (`results/{name}.csv`)"
 
 
+def notebook(name):
+    """``notebooks/NAME.ipynb`` as it was executed: texts, code, and what the code gave."""
+    path = ROOT / "docs" / "notebooks" / f"{name}.ipynb"
+    parts = []
+    for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+        source = "".join(cell["source"])
+        if cell["cell_type"] == "markdown":
+            parts.append(source)
+        else:
+            parts += [f"```python\n{source}\n```", *map(_output, cell["outputs"])]
+    return "\n\n".join(parts)
+
+
+def _output(output):
+    """A picture, a table, or text."""
+    data = output.get("data", {})
+    if "image/png" in data:
+        encoded = "".join(data["image/png"].split())
+        return f'<img alt="what the code draws" src="data:image/png;base64,{encoded}">'
+    if "text/html" in data:
+        html = re.sub(r"<style.*?</style>", "", "".join(data["text/html"]), flags=re.S)
+        return f'<div class="md-typeset__scrollwrap">{_joined(html)}</div>'
+    text = "".join(data.get("text/plain", output.get("text", "")))
+    return f"```text\n{text.rstrip()}\n```"
+
+
+def _joined(html):
+    """Without line breaks: Markdown ends an element at an empty line."""
+    return " ".join(html.split())
+
+
 def _table(head, rows):
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join("| " + " | ".join(_cell(one) for one in line) + " |" for line in lines)
@@ -87,4 +118,7 @@ def _cell(text):
     return str(text).replace("|", "\\|").replace("\n", " ")
 
 
-PARTS = {one.__name__: one for one in (stages, group, yaml, experiments, tables, statuses, result)}
+PARTS = {
+    one.__name__: one
+    for one in (stages, group, yaml, experiments, tables, statuses, result, notebook)
+}

@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -77,6 +78,15 @@ def test_every_result_says_what_made_it():
     for path in results:
         made = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
         assert {"command", "revision", "machine", "date"} <= made.keys(), path
+
+
+def test_one_version_everywhere():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    cited = re.search(r"^version: (\S+)$", (ROOT / "CITATION.cff").read_text(), re.M)[1]
+    changes = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    (released, date) = re.search(r"^## \[(\d\S*)\] - (\S+)$", changes, re.M).groups()
+    assert project["version"] == cited == released
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d", date)
 
 
 @pytest.mark.slow
