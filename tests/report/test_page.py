@@ -28,7 +28,7 @@ class Opened:
         self.page.on("pageerror", lambda error: self.said.append(("error", str(error))))
         self.page.on("request", lambda request: self.asked.append(request.url))
         self.page.goto(path.as_uri())
-        self.wait("document.body.dataset.drawn !== undefined")
+        self.wait("document.body.dataset.complete !== undefined")
 
     def wait(self, condition):
         self.page.wait_for_function(condition, timeout=PATIENCE * 1000)

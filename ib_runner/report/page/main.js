@@ -36,14 +36,17 @@ let panels = [];
 const failed = (error) => { document.getElementById("now").textContent = `cannot be drawn: ${error.message}`; throw error; };
 
 let rest = null;
+/** Panels that have yet to be drawn with what is chosen now. */
+const undrawn = new Set();
 
 /** Show the chosen epoch everywhere: what is in view at once, the rest when nothing moves on. */
 async function moveAll() {
   sayEpoch();
   clearTimeout(rest);
-  const later = panels.filter((one) => !inView(one.chart));
+  const drawn = panels.filter((one) => !undrawn.has(one));
+  const later = drawn.filter((one) => !inView(one.chart));
   rest = setTimeout(() => later.forEach((one) => one.move()), 150);
-  await Promise.all(panels.filter((one) => !later.includes(one)).map((one) => one.move()));
+  await Promise.all(drawn.filter((one) => !later.includes(one)).map((one) => one.move()));
 }
 
 function sayEpoch() {
@@ -58,13 +61,33 @@ function inView(part) {
   return bottom > 0 && top < window.innerHeight;
 }
 
-/** Draw what is in view, let it be seen, then the rest. */
+function draw(one) {
+  undrawn.delete(one);
+  one.draw();
+  if (!one.chart.on || one.chart.dataset.listens) return;
+  one.chart.dataset.listens = "clicks";
+  one.chart.on("plotly_click", ({ points: [point] }) => { if (Number.isInteger(point.customdata)) goToEpoch(point.customdata); });
+}
+
+const pause = () => new Promise((resolve) => { setTimeout(resolve); });
+const idle = window.requestIdleCallback ?? ((work) => setTimeout(work, 20));
+
+/** Draw what is in view, then, whenever there is nothing else to do, the rest. */
 async function drawAll() {
   sayEpoch();
-  const first = panels.filter((one) => inView(one.chart));
-  for (const one of first) one.draw();
-  await new Promise((resolve) => { setTimeout(resolve); });
-  for (const one of panels.filter((each) => !first.includes(each))) one.draw();
+  delete document.body.dataset.complete;
+  for (const one of panels) undrawn.add(one);
+  for (const one of panels.filter((each) => inView(each.chart))) {
+    if (undrawn.has(one)) draw(one);
+    await pause();
+  }
+  const next = () => {
+    const [one] = undrawn;
+    if (one) draw(one);
+    if (undrawn.size) idle(next, { timeout: 300 });
+    else document.body.dataset.complete = Math.round(performance.now());
+  };
+  idle(next, { timeout: 300 });
 }
 
 /** Go to the `at`-th epoch of the slider. */
@@ -172,9 +195,7 @@ async function begin() {
   slider.addEventListener("input", () => goTo(Number(slider.value)));
   document.getElementById("play").addEventListener("click", () => play(playing === null));
   document.addEventListener("keydown", onKey);
-  for (const { chart } of panels) {
-    chart.on?.("plotly_click", ({ points: [point] }) => { if (Number.isInteger(point.customdata)) goToEpoch(point.customdata); });
-  }
+  window.addEventListener("beforeprint", () => undrawn.forEach(draw));
   document.body.dataset.drawn = Math.round(performance.now());
 }
 
