@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ib_runner.errors import UnmeasurableError, raise_interruption_behind
+from ib_runner.networks import generators
 from ib_runner.networks.noise import NoiseChannel
 
 
@@ -91,8 +92,8 @@ def one_thread() -> Iterator[None]:
 class Recorder:
     """Forward hooks that record what passes each channel, in forward order.
 
-    What is recorded is a copy: a network may write over it further on. ``generators``: the state of
-    torch's global one at each call, if the noise is off.
+    What is recorded is a copy: a network may write over it further on. ``generators``, if
+    ``watched``: the states of the global ones when each channel begins to draw.
     """
 
     def __init__(
@@ -101,21 +102,26 @@ class Recorder:
         noise: bool,
         last: int | None,
         expected: Sequence[NoiseChannel] | None,
+        watched: bool = False,
     ):
         self.channels: list[NoiseChannel] = []
         self.hidden: list[Hidden] = []
-        self.generators: list[Tensor] = []
+        self.generators: list[generators.States] = []
         self.noise, self.last, self.expected = noise, last, expected
+        found = [module for module in network.modules() if isinstance(module, NoiseChannel)]
         self.handles = [
-            module.register_forward_hook(self._hook, with_kwargs=True)
-            for module in network.modules()
-            if isinstance(module, NoiseChannel)
+            module.register_forward_hook(self._hook, with_kwargs=True) for module in found
         ]
-        if not self.handles:
+        if watched:
+            self.handles += [module.register_forward_pre_hook(self._watch) for module in found]
+        if not found:
             raise UnmeasurableError(
                 f"{type(network).__name__} has no noise channel: put a GaussianNoise, "
                 "DropoutNoise or NoNoise behind every hidden layer"
             )
+
+    def _watch(self, channel: NoiseChannel, args: tuple) -> None:
+        self.generators.append(generators.states())
 
     def _hook(self, channel: NoiseChannel, args: tuple, kwargs: dict[str, Any], t: Tensor) -> None:
         k = len(self.hidden) + 1
@@ -130,8 +136,6 @@ class Recorder:
             raise _Refused(OTHER_CALLS)
         s = (args[0] if args else next(iter(kwargs.values()))).detach().clone()
         self.channels.append(channel)
-        if not self.noise:
-            self.generators.append(torch.get_rng_state())
         same = not self.noise and torch.equal(s, t)
         self.hidden.append(Hidden(s, s if same else t.detach().clone()))
         if k == self.last:
@@ -159,10 +163,11 @@ def record(
     last: int | None,
     noise: bool,
     expected: Sequence[NoiseChannel] | None = None,
+    watched: bool = False,
 ) -> Recorder:
     """One forward pass as :func:`hidden_layers` makes it, with all that was recorded."""
     network = unwrapped(network)
-    recorder = Recorder(network, noise, last, expected)
+    recorder = Recorder(network, noise, last, expected, watched)
     try:
         with plain_conditions(), noise_on(network, noise):
             network(x.detach().clone())  # a network may write over its input

@@ -6,30 +6,23 @@ its batch. A few forward passes of a few inputs tell networks for which this doe
 """
 
 import copy
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from ib_runner.datasets.arrays import as_inputs
 from ib_runner.errors import UnmeasurableError
+from ib_runner.networks import generators
 from ib_runner.networks.behind import channels_behind
-from ib_runner.networks.fitted_inputs import fitted, in_double, precision
-from ib_runner.networks.hidden import Hidden, Recorder, one_thread, reason_of, record, unwrapped
-from ib_runner.networks.noise import DropoutNoise, GaussianNoise, NoiseChannel, NoNoise
-
-#: inputs that are tried out together, and inputs that are tried out alone
-_TOGETHER, _ALONE = 16, 4
-#: a seed that no network sets
-_NOBODYS = 7_310_493_826_115
-#: inputs in a pass of many
-_MANY = 48
-#: relative differences that are taken for rounding, in units of the precision's own
-_ROUNDING = 64
-#: differences that are this small a share of the noise do no harm
-_HARMLESS = 1e-3
+from ib_runner.networks.fitted_inputs import fitted, precision
+from ib_runner.networks.hidden import one_thread, reason_of, record, unwrapped
+from ib_runner.networks.noise import GaussianNoise, NoiseChannel
+from ib_runner.networks.plain_chain import CHANNELS
+from ib_runner.networks.trial import NOBODYS_SEED, Trial, some_rows
 
 
 @dataclass(frozen=True)
@@ -51,20 +44,20 @@ def measurable(network: nn.Module, x: Any, *, trusted: bool = False) -> Measurab
     """``network`` and ``x`` in the form in which they are measured.
 
     ``trusted``: known to be of plain layers that treat rows alike. Raises ``UnmeasurableError``, in
-    a sentence that names the layer, for what would be measured wrongly. torch's global generator
-    and the network's modes are left as they were.
+    a sentence that names the layer, for what would be measured wrongly. The global generators of
+    random numbers and the network, its modes and buffers, are left as they were.
     """
     network, x = unwrapped(network), as_inputs(x)
     precision(network)
     network = _on_cpu(network)
     _check_channels(network)
-    x = fitted(network, x)
-    rows = x[_some(x)]
-    with torch.random.fork_rng(devices=[]), one_thread():
-        torch.manual_seed(_NOBODYS)
+    with generators.left_alone(), one_thread(), _kept(network):
+        torch.manual_seed(NOBODYS_SEED)
+        x = fitted(network, x)
+        rows = x[some_rows(x)]
         first = record(network, rows, None, noise=False)
         if not trusted:
-            _Trial(network, rows, first).run()
+            Trial(network, rows, first, channel_names(network)).run()
     dtypes = [h.s.dtype for h in first.hidden]
     return Measurable(
         network,
@@ -92,12 +85,42 @@ def _on_cpu(network: nn.Module) -> nn.Module:
     return copy.deepcopy(network).cpu()
 
 
+@contextmanager
+def _kept(network: nn.Module) -> Iterator[None]:
+    """The buffers of ``network`` are afterwards what they were, or it is refused for a change."""
+    before = [
+        (module, name, buffer, buffer.detach().clone())
+        for module in network.modules()
+        for name, buffer in module._buffers.items()
+        if buffer is not None
+    ]
+    changed = ""
+    try:
+        yield
+    finally:
+        for module, name, buffer, value in before:
+            now = module._buffers.get(name)
+            if now is not buffer or not _same(buffer, value):
+                buffer.data = value
+                module._buffers[name] = buffer
+                changed = f"{type(module).__name__}.{name}"
+    if changed:
+        raise UnmeasurableError(
+            f"{type(network).__name__}: {changed} is another one after a forward pass in eval mode:"
+            " what a layer gives must not depend on earlier passes"
+        )
+
+
+def _same(a: Tensor, b: Tensor) -> bool:
+    return a.shape == b.shape and bool(((a == b) | ((a != a) & (b != b))).all())
+
+
 def _check_channels(network: nn.Module) -> None:
     """The channels add what their class says."""
     for name, module in network.named_modules():
         if not isinstance(module, NoiseChannel):
             continue
-        for kind in (GaussianNoise, DropoutNoise, NoNoise):
+        for kind in CHANNELS:
             own = type(module).forward is not kind.forward or "forward" in vars(module)
             if isinstance(module, kind) and own:
                 raise UnmeasurableError(
@@ -109,122 +132,3 @@ def _check_channels(network: nn.Module) -> None:
                 GaussianNoise(module.beta)
             except (TypeError, ValueError, RuntimeError) as error:
                 raise UnmeasurableError(f"{name}: {reason_of(error)}") from error
-
-
-def _some(x: Tensor) -> Tensor:
-    """Numbers of a few rows of ``x``, spread evenly, not all of them equal if it can be."""
-    spread = np.linspace(0, len(x) - 1, min(_TOGETHER, len(x))).round().astype(int)
-    some = torch.from_numpy(spread)
-    if bool((x[some] == x[0]).all()):
-        other = (x != x[0]).reshape(len(x), -1).any(1).nonzero()
-        some = torch.cat([some, other[:1, 0]])
-    return some
-
-
-class _Trial:
-    """Passes of ``rows`` in several ways, held against ``first``, the one with the noise off."""
-
-    def __init__(self, network: nn.Module, rows: Tensor, first: Recorder):
-        self.network, self.rows, self.first = network, rows, first
-
-    def run(self) -> None:
-        self._axis(self.first.hidden, len(self.rows))
-        self._channels_do_nothing_else()
-        self._randomness()
-        self._neighbours()
-
-    def _pass(self, rows: Tensor, *, noise: bool = False) -> Recorder:
-        return record(self.network, rows, None, noise, self.first.channels)
-
-    def _refuse(self, k: int, what: str) -> None:
-        name, _ = channel_names(self.network)[self.first.channels[k]]
-        raise UnmeasurableError(f"{type(self.network).__name__}, layer {k + 1} ({name}): {what}")
-
-    def _axis(self, hidden: list[Hidden], n: int) -> None:
-        for k, (s, t) in enumerate(hidden):
-            if s.ndim == 0 or len(s) != n or s.shape != t.shape or s.numel() == 0:
-                self._refuse(
-                    k,
-                    f"{n} inputs make values of shape {list(s.shape)}: the first axis must be the "
-                    "inputs (batch_first=True for recurrent layers)",
-                )
-
-    def _channels_do_nothing_else(self) -> None:
-        for k, (s, t) in enumerate(self.first.hidden):
-            if not torch.equal(s.nan_to_num(), t.nan_to_num()):
-                self._refuse(k, "what comes out of its channel is not S + noise (a forward hook?)")
-
-    def _randomness(self) -> None:
-        """Layer 1 is a function of x, and so are all with the noise off."""
-        other = (
-            "something beside the noise channels is random, or remembers earlier passes: switch it "
-            "off in eval mode (F.dropout needs training=self.training), or make it a noise channel"
-        )
-        torch.manual_seed(_NOBODYS + 1)
-        before = torch.get_rng_state()
-        again = self._pass(self.rows)
-        noisy = self._pass(self.rows, noise=True)
-        self._axis(noisy.hidden, len(self.rows))
-        exact = True
-        for k, channel in enumerate(self.first.channels):
-            drawn = not torch.equal(again.generators[k], before)
-            same = _equal(self.first.hidden[k].s, again.hidden[k].s)
-            if exact:
-                same = same and _equal(self.first.hidden[k].s, noisy.hidden[k].s)
-            if drawn or not same:
-                self._refuse(k, other)
-            exact = exact and isinstance(channel, GaussianNoise | NoNoise) and channel.beta == 0
-
-    def _neighbours(self) -> None:
-        """Rows are the same among many, in another order, and each alone."""
-        # two rows of one input: a batch of one may lose its axis (squeeze)
-        for order in self._orders():
-            rows = self.rows[order]
-            found = self._pass(rows)
-            self._axis(found.hidden, len(rows))
-            for k, hidden in enumerate(found.hidden):
-                if self._differ(k, hidden.s, self.first.hidden[k].s[order]) and not self._rounding(
-                    k, order
-                ):
-                    self._refuse(
-                        k,
-                        "what an input gives depends on the others in its batch (or on its place "
-                        "there): rows must be inputs, each computed alone",
-                    )
-
-    def _orders(self) -> list[Tensor]:
-        n = len(self.rows)
-        alone = np.unique(np.linspace(0, n - 1, min(_ALONE, n)).round().astype(int))
-        many = torch.arange(n).flip(0).repeat(-(-_MANY // n))
-        return [many, *(torch.tensor([row, row]) for row in alone)]
-
-    def _differ(self, k: int, a: Tensor, b: Tensor) -> bool:
-        if a.shape != b.shape:
-            return True
-        a, b = (values.double().reshape(len(values), -1) for values in (a, b))
-        allowed = _ROUNDING * torch.finfo(self.first.hidden[k].s.dtype).eps * b.abs().amax(0)
-        beta = self.first.channels[k].beta
-        if beta > 0:
-            allowed = allowed.clamp(max=_HARMLESS * beta)
-        # infinite and NaN alike in both are no difference
-        return bool((((a - b).abs() > allowed) | (a.isnan() != b.isnan())).any())
-
-    def _rounding(self, k: int, order: Tensor) -> bool:
-        """Whether the difference is that of sums in another order: in float64 it all but goes."""
-        network, rows = in_double(self.network, self.rows)
-        if network is self.network:
-            return False
-        here, there = (
-            record(network, some, None, False).hidden[k].s for some in (rows, rows[order])
-        )
-        native = self._pass(self.rows[order]).hidden[k].s
-        gap = _gap(native, self.first.hidden[k].s[order])
-        return _gap(there, here[order]) <= _HARMLESS * gap
-
-
-def _gap(a: Tensor, b: Tensor) -> float:
-    return float((a.double() - b.double()).abs().nan_to_num(posinf=0.0).max())
-
-
-def _equal(a: Tensor, b: Tensor) -> bool:
-    return a.shape == b.shape and bool(((a == b) | (a.isnan() & b.isnan())).all())

@@ -2,6 +2,7 @@
 
 import copy
 import math
+import random
 import sys
 
 import numpy as np
@@ -12,7 +13,7 @@ from torch.nn import functional
 
 from ib_runner.errors import UnmeasurableError, UsageError
 from ib_runner.information import mutual_information
-from ib_runner.networks import DropoutNoise, GaussianNoise, NoNoise, hidden_layers
+from ib_runner.networks import DropoutNoise, GaussianNoise, NoNoise, hidden_layers, with_noise
 from ib_runner.networks.noise import NoiseChannel
 from ib_runner.networks.preconditions import measurable
 
@@ -444,7 +445,7 @@ def test_a_forward_pass_that_fails():
     network = nn.Sequential(nn.Linear(3, 2), GaussianNoise(0.5))
     refused(network, X, "Sequential does not take inputs of shape [2, 1] and type float32")
     fixed = Net(lambda m, x: m[0](x.reshape(2, -1)), GaussianNoise(0.5))
-    refused(fixed, torch.randn(20, 4), "16 inputs make values of shape [2, 32]")
+    refused(fixed, torch.randn(20, 4), "inputs make values of shape [2, ")
 
 
 def test_a_network_that_catches_everything():
@@ -456,3 +457,128 @@ def test_a_network_that_catches_everything():
         return modules[1](x)
 
     holds(Net(forward, GaussianNoise(0.5), GaussianNoise(0.5)), J[0.5])
+
+
+def _when_on(change):
+    """A hook that does what only measuring sees."""
+    return lambda channel, given, t: change(t) if channel.training else t
+
+
+@pytest.mark.parametrize(
+    "change", [lambda t: 2 * t, lambda t: t + torch.randn_like(t), lambda t: t.round()]
+)
+def test_hooks_that_wait_until_the_noise_is_on(change):
+    network = nn.Sequential(same(), GaussianNoise(1.0))
+    network[1].register_forward_hook(_when_on(change))
+    refused(network, X, "layer 1 (1): what comes out of its channel is not S + noise")
+
+
+# values that the network does not go on with
+
+
+class InPlace(nn.Module):
+    """Calls a module that works in place and takes no notice of what it returns."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.relu, self.second = same(), nn.ReLU(inplace=True), same()
+        self.last = nn.Tanh()
+
+    def forward(self, x):
+        h = self.first(x)
+        self.relu(h)
+        return self.last(self.second(h))
+
+
+GOES_ON = "the network goes on without what comes out of its channel"
+
+
+def test_noise_that_is_not_passed_on():
+    noisy = with_noise(InPlace(), beta=0.5, after=(nn.ReLU, nn.Tanh))
+    refused(noisy, X, "layer 1 (relu)", GOES_ON)
+    refused(noisy, X, "layer 1 (relu)", GOES_ON, layer=2)
+
+    def forgotten(modules, x):
+        h = modules[0](x)
+        modules[1](h)
+        return modules[2](h)
+
+    refused(Net(forgotten, same(), GaussianNoise(0.5), GaussianNoise(0.5)), X, GOES_ON)
+
+    def final_state(modules, x):
+        return modules[1](modules[0](x)[1][0][0])
+
+    network = Net(final_state, nn.LSTM(3, 2, batch_first=True), nn.Linear(2, 1))
+    noisy = with_noise(network, beta=0.5, after=(nn.LSTM, nn.Linear))
+    refused(noisy, torch.randn(5, 4, 3), "layer 1 (layers.0)", GOES_ON)
+
+
+class Keeps(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.noise, self.kept = GaussianNoise(0.5), None
+
+    def forward(self, x):
+        self.kept = [self.noise(x)]
+        return x
+
+
+@pytest.mark.parametrize(
+    "network",
+    [
+        Keeps(),
+        Net(lambda m, x: m[0](x).numpy(), GaussianNoise(0.5)),
+        Net(lambda m, x: {"logits": x, "hidden": (m[0](x),)}, GaussianNoise(0.5)),
+        Net(lambda m, x: torch.from_numpy(np.tanh(m[0](x).numpy())), GaussianNoise(0.5)),
+        Net(lambda m, x: torch.vmap(torch.sin)(m[0](x)), GaussianNoise(0.5)),
+        Net(lambda m, x: m[0](x).tolist(), GaussianNoise(0.5)),
+        Net(lambda m, x: m[0](x)[0], GaussianNoise(0.5)),
+    ],
+)
+def test_what_becomes_of_the_noise_is_the_networks_affair(network):
+    holds(network, J[0.5])
+
+
+# what passes leave behind
+
+
+class Averages(nn.Module):
+    """A running mean that goes on in eval mode: assigned, or in place."""
+
+    def __init__(self, assigned, effect):
+        super().__init__()
+        self.noise, self.assigned, self.effect = GaussianNoise(0.5), assigned, effect
+        self.register_buffer("mean", torch.zeros(1))
+
+    def forward(self, x):
+        if self.assigned:
+            self.mean = 0.9 * self.mean + 0.1 * (x.mean() + 1)
+        else:
+            self.mean.mul_(0.9).add_(0.1 * (x.mean() + 1))
+        return self.noise(x - self.effect * self.mean)
+
+
+@pytest.mark.parametrize("assigned", [False, True])
+@pytest.mark.parametrize("effect", [0.0, 1.0])
+def test_passes_that_change_the_network(assigned, effect):
+    network = Averages(assigned, effect)
+    refused(network, X, "Averages.mean is another one after a forward pass" if not effect else "")
+    assert torch.equal(network.mean, torch.zeros(1))
+
+
+@pytest.mark.parametrize("draw", [np.random.rand, random.random])
+def test_other_generators(draw):
+    """A draw that seldom matters is one all the same; the generator is left as it was."""
+    before = np.random.get_state()[1].copy(), random.getstate()  # noqa: NPY002
+    refused(Net(lambda m, x: m[0](x + 5 * (draw() < 1e-6)), GaussianNoise(0.5)), X, RANDOM)
+    holds(Net(lambda m, x: m[0](x) + draw(), GaussianNoise(0.5)), J[0.5])
+    assert np.array_equal(np.random.get_state()[1], before[0])  # noqa: NPY002
+    assert random.getstate() == before[1]
+
+
+def test_a_seldom_neighbour():
+    """The largest row of all changes the others, and no other row does."""
+    x = torch.linspace(-1, 1, 999)[:, None]
+    x[123] = 50.0
+    refused(Net(lambda m, x: m[0](x / x.max().clamp(min=1)), GaussianNoise(0.5)), x, NEIGHBOURS)
+    refused(Net(lambda m, x: m[0](x / x.abs().max().clamp(min=1)), GaussianNoise(0.5)), -x)
