@@ -3,10 +3,13 @@
 The workers see the same folders under the same paths and have the same packages.
 """
 
-import socket
+import platform
+import queue
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
+from typing import TYPE_CHECKING
 
 from ib_runner.errors import IbRunError, raise_interruption_behind
 from ib_runner.files.provenance import package_versions
@@ -14,9 +17,14 @@ from ib_runner.measurements.measurement import cause
 from ib_runner.runs.log import logger
 from ib_runner.stages.measure_epoch import EpochTask, Measured
 
+if TYPE_CHECKING:
+    from distributed import Client
+
 _REMEDY = "Scheduler and workers need the packages of this process, and the same folders."
-#: seconds to wait for the scheduler's answer
+#: seconds to wait for the scheduler's answer, and for another worker when all are lost
 PATIENCE = 30
+#: seconds between looks at the workers
+_LOOKS = 5.0
 
 # random generators and numbers of threads are a process's: its threads take turns
 _one_at_a_time = threading.Lock()
@@ -29,9 +37,9 @@ def on_cluster(tasks: Sequence[EpochTask], scheduler: str) -> Iterator[Measured]
     ``scheduler`` is an address or a scheduler file. Dask takes an epoch whose worker died to
     another one; when it gives up, the epoch comes as a failure. Raises ``IbRunError`` where no
     scheduler answers, or a worker lacks packages or folders of this process, or has other versions
-    of the packages that numbers depend on.
+    of the packages that numbers depend on, or all workers are lost and no other one comes.
     """
-    from distributed import Client, KilledWorker, as_completed
+    from distributed import Client, Future, KilledWorker
 
     where = {"scheduler_file" if scheduler.endswith(".json") else "address": scheduler}
     try:
@@ -42,17 +50,28 @@ def on_cluster(tasks: Sequence[EpochTask], scheduler: str) -> Iterator[Measured]
             "Start one with `dask scheduler`, and workers with `dask worker`."
         ) from error
     with client:
-        if not client.scheduler_info()["workers"]:
-            logger.warning("measure.scheduler=%s: no workers yet, waiting for them", scheduler)
+        workers = Workers(client, scheduler)
+        workers.wait_for_some()
         futures = {
             client.submit(_on_worker, task, package_versions(), pure=False): task for task in tasks
         }
-        for future in as_completed(list(futures), loop=client.loop):
+        done: queue.SimpleQueue[Future] = queue.SimpleQueue()
+        for future in futures:
+            future.add_done_callback(done.put)
+        while futures:
+            try:
+                future = done.get(timeout=_LOOKS)
+            except queue.Empty:
+                workers.look()
+                continue
             task = futures.pop(future)
             try:
                 yield future.result()
-            except KilledWorker:
-                yield task.nothing("the Dask workers that tried it died, out of memory?")
+            except KilledWorker as error:
+                last = workers.name(error.last_worker.address)
+                yield task.nothing(
+                    f"the Dask workers that tried it died, {last} was the last: out of memory?"
+                )
             except IbRunError:
                 raise
             except Exception as error:  # a task that cannot even be unpacked there, say
@@ -63,11 +82,71 @@ def on_cluster(tasks: Sequence[EpochTask], scheduler: str) -> Iterator[Measured]
                 ) from error
 
 
+class Workers:
+    """The workers of ``client``, each looked at once: a task kills one that cannot unpack it."""
+
+    def __init__(self, client: "Client", scheduler: str):
+        self._client, self._scheduler = client, scheduler
+        self._names: dict[str, str] = {}
+        self._lost_at: float | None = None
+
+    def name(self, address: str) -> str:
+        """In words, with the machine as far as it is known."""
+        return self._names.get(address, f"worker {address}")
+
+    def wait_for_some(self) -> None:
+        """Come back when there are workers; raise as :meth:`look`."""
+        if not self._addresses():
+            logger.warning(
+                "measure.scheduler=%s: no workers yet, waiting for them", self._scheduler
+            )
+        while not self._addresses():
+            time.sleep(_LOOKS / 5)
+        self.look()
+
+    def look(self) -> None:
+        """Raise ``IbRunError`` for a new worker that lacks the program, or for want of workers."""
+        there = self._addresses()
+        for address in there - self._names.keys():
+            self._try(address)
+        if there:
+            self._lost_at = None
+        elif self._lost_at is None:
+            self._lost_at = time.monotonic()
+            logger.warning(
+                "measure.scheduler=%s: no worker is left, waiting for another one",
+                self._scheduler,
+            )
+        elif time.monotonic() - self._lost_at > PATIENCE:
+            raise IbRunError(
+                f"measure.scheduler={self._scheduler}: {list(self._names.values())[-1]} is lost, "
+                f"and no other one has come in {PATIENCE} s.\n"
+                "Out of memory, or stopped? What is measured is kept: the same command goes on."
+            )
+
+    def _addresses(self) -> set[str]:
+        return set(self._client.scheduler_info(n_workers=-1)["workers"])
+
+    def _try(self, address: str) -> None:
+        """Let the worker say its machine's name and import what tasks need."""
+        calls = (platform.node,), (exec, f"import {__name__}", {})
+        host, found = (
+            self._client.run(*call, workers=[address], on_error="return").get(address)
+            for call in calls
+        )
+        self._names[address] = f"worker {address}" + (f" on {host}" if type(host) is str else "")
+        if isinstance(found, ImportError):
+            raise IbRunError(
+                f"measure.scheduler: {self._names[address]} cannot import the program:\n"
+                f"{cause(found)[:200]}\n{_REMEDY}"
+            ) from found
+
+
 def _on_worker(task: EpochTask, versions: Mapping[str, str]) -> Measured:
     from distributed import get_worker
 
     worker = get_worker()
-    where = f"measure.scheduler: worker {worker.address} on {socket.gethostname()}"
+    where = f"measure.scheduler: worker {worker.address} on {platform.node()}"
     ours = {**_versions_here(), "python": versions["python"]}
     differing = [name for name in versions if versions[name] != ours[name]]
     if differing:

@@ -1,8 +1,8 @@
 """Measuring in parallel: the same values however it is spread, and failures that stop no other."""
 
 import json
+import platform
 import shutil
-import socket
 
 import pytest
 from deadly import deadly
@@ -100,7 +100,7 @@ def test_workers_without_the_users_package_are_named(run, capsys, tmp_path, monk
         words += ["allow_targets=[only_here]", f"measure.scheduler={scheduler}"]
         status, err = measure(run, capsys, *words)
         assert status == 1
-        worker = f"worker {next(iter(cluster.scheduler.workers))} on {socket.gethostname()}"
+        worker = f"worker {next(iter(cluster.scheduler.workers))} on {platform.node()}"
         assert f"measure.scheduler: {worker} cannot open the run:\n" in err
         assert "No module named 'only_here'" in err
         assert "workers need the packages of this process" in err
