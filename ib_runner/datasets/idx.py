@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from ib_runner.errors import DamagedFileError
+from ib_runner.files.reading import unread
 
 UNSIGNED_BYTES = 8
 #: MNIST's largest file has 47 MB; a header that promises more than this is taken for damage
@@ -23,8 +24,9 @@ MOST_BYTES = 2**28
 def read_idx(path: Path, sha256: str | None = None) -> np.ndarray:
     """The array, uint8, of an IDX file, plain or (by its name) compressed with gzip.
 
-    ``sha256`` is of the uncompressed bytes. Raises ``DamagedFileError`` naming the file where it
-    cannot be read, is no IDX file, is shorter or longer than it says, or is not the one wanted.
+    ``sha256`` is of the uncompressed bytes. Raises ``DamagedFileError`` naming the file where it is
+    no IDX file, is shorter or longer than it says, or is not the one wanted, and
+    ``UnreadableError`` where it may be whole.
     """
     content = _uncompressed(path)
     array = _parsed(path, content)
@@ -45,7 +47,7 @@ def _uncompressed(path: Path) -> bytes:
     except EOFError as error:
         raise DamagedFileError(f"{path}: truncated, the compressed data end too early.") from error
     except (OSError, zlib.error) as error:
-        raise DamagedFileError(f"{path}: cannot be read ({error}).") from error
+        raise unread(path, error) from error
     if len(content) > MOST_BYTES:
         raise DamagedFileError(f"{path}: more than {MOST_BYTES >> 20} MiB, no file of this kind.")
     return content

@@ -19,7 +19,7 @@ from ib_runner.datasets.augment import augment
 from ib_runner.datasets.dataset import Dataset, Split
 from ib_runner.datasets.download import fetch
 from ib_runner.datasets.idx import read_idx
-from ib_runner.errors import DamagedFileError
+from ib_runner.errors import DamagedFileError, UnreadableError
 
 MIRRORS = (
     "https://storage.googleapis.com/cvdf-datasets/mnist/",
@@ -58,15 +58,23 @@ def published() -> Files:
 
 def _found(folder: Path, name: str) -> list[Path]:
     """The compressed and the plain file ``name``, those of them that are in ``folder``."""
-    return [path for path in (folder / f"{name}.gz", folder / name) if path.is_file()]
+    return [path for path in (folder / f"{name}.gz", folder / name) if _is_file(path)]
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except PermissionError:  # a folder that is closed to us
+        return False
 
 
 def mnist(seed: int, files: Callable[[], Files] = published) -> Dataset:
     """x [n, 1, 28, 28] in [0, 1], y in 0…9; ``test`` are the validation images, all of them.
 
     The same data for every ``seed``. Training draws a new distortion of an image each time it is
-    selected, see ``augment``. Raises ``DamagedFileError`` where a file is not the published one
-    and ``IbRunError`` where one is missing and cannot be downloaded; both say what to do.
+    selected, see ``augment``. Raises ``DamagedFileError`` where a file is not the published one,
+    ``UnreadableError`` where one may not be read, and ``IbRunError`` where one is missing and
+    cannot be downloaded; all say what to do.
     """
     del seed
     found = files()
@@ -124,12 +132,16 @@ def _read(files: Files, name: str) -> np.ndarray:
                 most_bytes=_MOST_DOWNLOADED,
             )
         ]
-    damaged = []
+    damaged, unreadable = [], []
     for path in there:
         try:
             return read_idx(path, sha256)
         except DamagedFileError as error:
             damaged.append(error)
+        except UnreadableError as error:
+            unreadable.append(error)
+    if unreadable:
+        raise unreadable[0]
     raise DamagedFileError(
         f"{damaged[0]}\n"
         "Delete it to have it downloaded again, or replace it; IB_DATA names mnist's folder."

@@ -9,6 +9,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from ib_runner.errors import DamagedFileError, UsageError
+from ib_runner.files.reading import unread
 from ib_runner.runs.sweep_folder import SWEEP_NAME, read_sweep
 from ib_runner.tables.files import read_table
 
@@ -39,7 +40,7 @@ def read_source(path: str | Path) -> Source:
     """Everything that a report of the run or the sweep at ``path`` is made of.
 
     Raises ``UsageError`` where ``path`` is neither or has no table yet, ``DamagedFileError`` where
-    a file cannot be read.
+    a file is damaged, ``UnreadableError`` where it may be whole.
     """
     path = Path(path)
     if (path / SWEEP_NAME).is_file():
@@ -96,4 +97,4 @@ def _text(file: Path) -> str:
     try:
         return file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise DamagedFileError(f"{file}: cannot be read ({error}).") from error
+        raise unread(file, error) from error

@@ -1,8 +1,10 @@
 """MNIST from small files made here; from mirrors, good and bad; and the real one where it is."""
 
+import errno
 import gzip
 import hashlib
 import http.server
+import os
 import struct
 import threading
 from pathlib import Path
@@ -12,7 +14,7 @@ import pytest
 import torch
 
 from ib_runner.datasets.mnist import MIRRORS, SHA256, Files, mnist, published
-from ib_runner.errors import DamagedFileError, IbRunError
+from ib_runner.errors import DamagedFileError, IbRunError, UnreadableError
 
 
 def contents(n_train: int = 5, n_test: int = 3) -> dict[str, bytes]:
@@ -126,6 +128,38 @@ def test_a_good_file_beside_a_damaged_one_will_do(tmp_path):
     put(tmp_path, compressed=False)
     (tmp_path / "train-labels-idx1-ubyte.gz").write_bytes(b"no gzip")
     assert len(mnist(seed=0, files=files(tmp_path)).train) == 5
+
+
+def closed(path, number):
+    raise OSError(number, os.strerror(number), str(path))
+
+
+@pytest.mark.parametrize(
+    ("number", "remedy"), [(errno.EACCES, "permission to read it"), (errno.EIO, "try again")]
+)
+def test_a_file_that_may_not_be_read_is_not_called_damaged(tmp_path, monkeypatch, number, remedy):
+    put(tmp_path)
+    monkeypatch.setattr(gzip, "open", lambda path, mode: closed(path, number))
+    with pytest.raises(UnreadableError, match=remedy) as caught:
+        mnist(seed=0, files=files(tmp_path))
+    assert "Delete it" not in str(caught.value)
+    assert str(tmp_path) in str(caught.value)
+    put(tmp_path, compressed=False)
+    assert len(mnist(seed=0, files=files(tmp_path)).train) == 5
+
+
+def test_a_folder_that_is_closed_to_us_is_passed_over(tmp_path, monkeypatch):
+    put(tmp_path / "MNIST" / "raw")
+    monkeypatch.setenv("IB_DATA", str(tmp_path))
+    is_file = Path.is_file
+    monkeypatch.setattr(
+        Path,
+        "is_file",
+        lambda path: (
+            closed(path, errno.EACCES) if path.parent == tmp_path / "mnist" else is_file(path)
+        ),
+    )
+    assert published().folder == tmp_path / "MNIST" / "raw"
 
 
 def test_a_link_that_leads_nowhere_is_a_missing_file(tmp_path, server):
