@@ -20,6 +20,14 @@ class UnmeasurableError(UsageError, ValueError):
     """A network or data that would be measured wrongly, or not at all; found before any work."""
 
 
+class UnresolvedError(IbRunError, ArithmeticError):
+    """A value that floating-point numbers do not resolve: found out while estimating."""
+
+
+class TooMuchWorkError(IbRunError, ValueError):
+    """A value that would take too long, or too much memory: found before it is computed."""
+
+
 class DamagedFileError(IbRunError):
     """A file is truncated, altered or not what its name says."""
 

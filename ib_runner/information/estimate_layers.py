@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ib_runner.datasets.arrays import as_labels
 from ib_runner.errors import UnmeasurableError, raise_interruption_behind
 from ib_runner.information.estimate import Estimate, Status, Values
 from ib_runner.information.labels import Labels
@@ -14,7 +15,6 @@ from ib_runner.information.methods.base import Method
 from ib_runner.information.methods.registry import METHODS
 from ib_runner.information.sampling.sampler import Layer, Sampler
 from ib_runner.information.task import Settings, Task
-from ib_runner.networks.fitted_inputs import as_inputs
 
 
 def mutual_information(
@@ -55,8 +55,9 @@ def estimate_layers(
     if not _finite(network):
         return _without_value(task, chosen, method, Status.FAILED)
     vacuous = [layer for layer in chosen if layer.beta == 0]
-    # what overflows is no number in the end, and its status says failed
-    with np.errstate(over="ignore", invalid="ignore"):
+    # what overflows is no number in the end, and its status says failed; densities underflow to 0;
+    # whatever the caller has numpy do about that
+    with np.errstate(over="ignore", invalid="ignore", under="ignore", divide="warn"):
         found = METHODS[method].estimates(task)
     found += _without_value(task, vacuous, method, Status.VACUOUS)
     return sorted(found, key=lambda e: (e.layer, e.target))
@@ -106,9 +107,7 @@ def _task(
     means, asked = _method(method), Settings(**settings)
     sampler = Sampler(network, x, seed)
     if y is not None:
-        y = as_inputs(y, "y")
-        if len(y) != len(sampler):
-            raise UnmeasurableError(f"{len(y)} labels for {len(sampler)} inputs")
+        y = as_labels(y, len(sampler))
     chosen = _chosen_layers(sampler, layers, method)
     labels = Labels(y) if y is not None and means.labels else None
     noisy = [layer for layer in chosen if layer.beta > 0]
@@ -128,7 +127,7 @@ def _covers(sampler: Sampler, layer: Layer, method: str) -> bool:
 
 def _method(name: str) -> Method:
     if name not in METHODS:
-        raise ValueError(f"method = {name}: one of {', '.join(METHODS)} is needed")
+        raise UnmeasurableError(f"method = {name}: one of {', '.join(METHODS)} is needed")
     return METHODS[name]
 
 
@@ -137,11 +136,12 @@ def _chosen_layers(sampler: Sampler, numbers: Sequence[int] | None, method: str)
         return [layer for layer in sampler.layers if _covers(sampler, layer, method)]
     for number in numbers:
         if not isinstance(number, int | np.integer):
-            raise ValueError(f"layer = {number}: a whole number is needed, counted from 1")
+            raise UnmeasurableError(f"layer = {number}: a whole number is needed, counted from 1")
         if not 1 <= number <= len(sampler.layers):
-            raise ValueError(f"layer = {number}: the network has 1 to {len(sampler.layers)}")
+            raise UnmeasurableError(f"layer = {number}: the network has 1 to {len(sampler.layers)}")
         if not _covers(sampler, sampler.layers[number - 1], method):
-            raise ValueError(f"layer = {number}: method {method} needs {METHODS[method].needs}")
+            needs = METHODS[method].needs
+            raise UnmeasurableError(f"layer = {number}: method {method} needs {needs}")
     return [sampler.layers[number - 1] for number in numbers]
 
 

@@ -16,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import xlogy
 
+from ib_runner.errors import TooMuchWorkError, UnresolvedError
 from ib_runner.information.exact.crowded_centres import N_POINTS, Cells, n_cells, thinned
 
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(20)
@@ -76,7 +77,8 @@ def mixture_entropy(
     ``weights`` [m] sum to 1, equal ones if None.
 
     Raises ``ValueError`` for beta ≤ 0, other shapes, values that are not finite, weights that don't
-    sum to 1, or what would take too long; ``ArithmeticError`` should the panels not converge.
+    sum to 1, ``TooMuchWorkError`` for what would take too long, and ``UnresolvedError`` should the
+    panels not converge.
     """
     centres = np.asarray(centres, dtype=np.float64)
     mass = np.full(centres.shape, 1.0 / centres.size) if weights is None else np.asarray(weights)
@@ -167,7 +169,8 @@ def next_layer(
     Given ``next_beta``, the noise added to S', the centres are thinned out to 16 per length
     ``next_beta`` between the least and the greatest f(t_k): with noise the mixtures are the same.
 
-    Raises ``ValueError``, before any work, if the integral would take too long or too much memory.
+    Raises ``TooMuchWorkError``, before any work, if the integral would take too long or too much
+    memory.
     """
     units = np.asarray(s, dtype=np.float64) / beta
     order = np.argsort(units)
@@ -232,7 +235,7 @@ def _ends(values: np.ndarray) -> tuple[float, float]:
 
 def _refuse_long(work: float) -> None:
     if not work <= MOST_WORK:
-        raise ValueError(
+        raise TooMuchWorkError(
             f"quadrature would take some {work:.2g} values of the noise's density, more than "
             f"{MOST_WORK:.0e}: method coupled or more noise is needed"
         )
@@ -240,7 +243,7 @@ def _refuse_long(work: float) -> None:
 
 def _refuse_large(n_weights: float) -> None:
     if not n_weights <= MOST_WEIGHTS:
-        raise ValueError(
+        raise TooMuchWorkError(
             f"quadrature would hold {n_weights:.2g} weights, more than {MOST_WEIGHTS:.0e}: "
             "method coupled, fewer inputs or more noise is needed"
         )
@@ -294,7 +297,7 @@ def _converged(clusters: Sequence[Cluster]) -> tuple[np.ndarray, np.ndarray]:
             return total + fine, moved + np.zeros_like(total) + 1e-12
         coarse = fine
     n = sum(len(one.units) for one in together)
-    raise ArithmeticError(f"quadrature did not converge for {n} centres")
+    raise UnresolvedError(f"quadrature did not converge for {n} centres")
 
 
 def _entropies_in_units(clusters: Sequence[Cluster], width: float) -> np.ndarray:

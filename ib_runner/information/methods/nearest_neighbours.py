@@ -70,7 +70,7 @@ def neighbour_information(
 def noisy_samples(sampler: Sampler, layer: Layer, n_x: int) -> np.ndarray:
     """``n_x`` draws of T for every input, about a common origin: [N, n_x, d] float64.
 
-    Raises ``ArithmeticError`` where the noise is too small to be told from rounding.
+    Raises ``UnresolvedError`` where the noise is too small to be told from rounding.
     """
     n = len(sampler)
     s_of_all = np.empty((n, n_x, layer.dim), sampler.kind)

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ib_runner.errors import UnresolvedError
 from ib_runner.information.sampling.sampler import Layer
 
 #: the most that rounding may move a coordinate of S, as a multiple of β
@@ -11,14 +12,14 @@ _MOST_ROUNDING = 1e-3
 def about_origin(s: np.ndarray, layer: Layer) -> np.ndarray:
     """``s`` [n, draws, d] less its first row, in the lowest precision that resolves the noise.
 
-    Raises ``ArithmeticError`` where even float64 does not resolve the noise.
+    Raises ``UnresolvedError`` where even float64 does not resolve the noise.
     """
     origin = s[0, 0]
     far = float(np.abs(s.astype(np.float64) - origin).max())
     for kind in (s.dtype.type, np.float64):
         if far * np.finfo(kind).eps <= _MOST_ROUNDING * layer.beta:
             return s.astype(kind) - origin.astype(kind)
-    raise ArithmeticError(
+    raise UnresolvedError(
         f"layer {layer.number}: values lie {far:.2g} apart and the noise is {layer.beta:.2g}, "
         "which float64 does not resolve: method coupled does without such coordinates"
     )
