@@ -1,8 +1,9 @@
-"""Try random networks, inputs and noise levels; write what came of it to results/fuzz.json.
+"""Try random networks, inputs and noise levels; what came of it is added to results/fuzz.json.
 
     python scripts/fuzz.py [EXAMPLES] [SEED]
 
-What must hold of each is in tests/support/random_networks.py.
+What must hold of each is in tests/support/random_networks.py. A run is a piece of the file, found
+again by its seed; the totals are over all pieces of this revision.
 """
 
 import json
@@ -13,6 +14,7 @@ import traceback
 import warnings
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import torch
 from hypothesis import HealthCheck, Phase, given, seed, settings
@@ -20,12 +22,13 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from ib_runner.files import provenance
 
 ROOT = Path(__file__).resolve().parents[1]
+PATH = ROOT / "results" / "fuzz.json"
 sys.path.insert(0, str(ROOT / "tests" / "support"))
 from random_networks import cases, check  # noqa: E402 - found by the line above
 
 
 def main(examples: int, number: int) -> None:
-    """Try ``examples`` cases, a function of ``number``; the summary is written as it grows."""
+    """Try ``examples`` cases, a function of ``number``."""
     counts: Counter[str] = Counter()
     faults: list[dict[str, str]] = []
     started = time.monotonic()
@@ -50,28 +53,41 @@ def main(examples: int, number: int) -> None:
             where = traceback.extract_tb(error.__traceback__)[-1]
             what = f"{type(error).__name__}: {error} ({Path(where.filename).name}:{where.lineno})"
             faults.append({"case": str(case), "what": what})
-        if counts["examples"] % 100 == 0:
-            write()
-
-    def write() -> None:
-        summary = {
-            "command": f"python scripts/fuzz.py {examples} {number}",
-            "revision": provenance.git_revision(),
-            "machine": platform.processor() or platform.machine(),
-            "date": time.strftime("%Y-%m-%d"),
-            "minutes": round((time.monotonic() - started) / 60, 1),
-            **counts,
-            "faults": faults,
-        }
-        path = ROOT / "results" / "fuzz.json"
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(json.dumps(summary, indent=1, ensure_ascii=False) + "\n")
 
     one()
-    write()
+    piece = {
+        "command": f"python scripts/fuzz.py {examples} {number}",
+        "date": time.strftime("%Y-%m-%d"),
+        "minutes": round((time.monotonic() - started) / 60, 1),
+        **counts,
+        "faults": faults,
+    }
+    write(number, piece)
     print(f"{dict(counts)}, {len(faults)} faults")
+
+
+def write(number: int, piece: dict[str, Any]) -> None:
+    """Put ``piece`` in its place among those of the same revision, and add all of them up."""
+    revision = provenance.git_revision()
+    old = json.loads(PATH.read_text()) if PATH.is_file() else {}
+    pieces = old.get("pieces", {}) if old.get("revision") == revision else {}
+    pieces = dict(sorted({**pieces, str(number): piece}.items(), key=lambda one: int(one[0])))
+    totals: Counter[str] = Counter()
+    for one in pieces.values():
+        totals.update({key: value for key, value in one.items() if type(value) is int})
+        totals["faults"] += len(one["faults"])
+    summary = {
+        "revision": revision,
+        "machine": platform.processor() or platform.machine(),
+        "torch": torch.__version__,
+        **totals,
+        "minutes": round(sum(one["minutes"] for one in pieces.values())),
+        "pieces": pieces,
+    }
+    PATH.parent.mkdir(exist_ok=True)
+    PATH.write_text(json.dumps(summary, indent=1, ensure_ascii=False) + "\n")
 
 
 if __name__ == "__main__":
     words = [int(word) for word in sys.argv[1:]]
-    main(*(words + [10_000, 0][len(words) :]))
+    main(*(words + [500, 0][len(words) :]))

@@ -4,8 +4,13 @@ import math
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import HealthCheck, given, settings
-from random_networks import cases, check, truth
+from random_networks import cases, check
+from random_truths import truth, truth_behind
+from torch import nn
+
+from ib_runner.networks import DropoutNoise, GaussianNoise, NoNoise
 
 
 @settings(
@@ -31,3 +36,33 @@ def test_the_truths_that_random_networks_are_held_against(distance, value):
     exact = (2 * value + math.log(3) + math.log(9 / 4)) / 3
     assert low <= exact + 1e-4
     assert exact <= high + 1e-4
+
+
+def scaled(weight):
+    linear = nn.Linear(1, 1, bias=False)
+    with torch.no_grad():
+        linear.weight.fill_(weight)
+    return nn.Sequential(linear)
+
+
+@pytest.mark.parametrize(("weight", "below", "beta"), [(1, 1, 1), (3, 1, 0.1), (0.1, 0.3, 0.2)])
+def test_the_truths_behind_a_linear_layer(weight, below, beta):
+    signs = torch.tensor([[-1.0], [1.0]])
+    exact, _ = truth(signs.double().numpy() * weight / math.hypot(weight * below, beta), [0, 1])
+    low, high = truth_behind(signs, GaussianNoise(below), scaled(weight), beta)
+    assert low <= exact <= high < low + 0.01
+
+
+def test_the_truths_behind_two_units():
+    corners = torch.tensor([[-1.0, -1.0], [1.0, -1.0], [-1.0, 1.0], [1.0, 1.0]])
+    same = nn.Sequential(nn.Identity())
+    for channel, beta, exact in (
+        (GaussianNoise(0.5), 0.5, 2 * 0.50007),
+        (NoNoise(), 1.0, 2 * 0.33683),
+        (DropoutNoise(0.0), 0.5, 2 * 0.63272),
+        (DropoutNoise(0.5), 1e-2, 2 * math.log(2) / 2),
+    ):
+        low, high = truth_behind(corners, channel, same, beta)
+        assert low <= exact + 1e-5
+        assert exact - 1e-5 <= high < low + 0.01
+    assert truth_behind(corners, GaussianNoise(1e6), same, 0.5) is None
