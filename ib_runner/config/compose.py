@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from hydra._internal.hydra import Hydra
 from hydra._internal.utils import create_config_search_path
@@ -18,6 +19,7 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from ib_runner.config.explain import explain
+from ib_runner.config.yaml_source import use_quick_sources
 from ib_runner.differences import LATE_NODES
 from ib_runner.errors import UsageError
 
@@ -32,6 +34,7 @@ def open_hydra(config_dir: str | None = None) -> Hydra:
     Raises ``UsageError`` where that is no folder.
     """
     setbase(VERSION_BASE)
+    use_quick_sources()
     search_path = create_config_search_path(CONF)
     if config_dir is not None:
         folder = Path(config_dir).resolve()
@@ -86,11 +89,19 @@ def settings(config: DictConfig) -> DictConfig:
     These stay references, so that an override of ``measure`` or ``plot`` reaches them from a saved
     configuration too. Raises ``UsageError`` for a reference that leads nowhere.
     """
-    own = OmegaConf.masked_copy(config, [key for key in config if key != "hydra"])
-    late = {key: OmegaConf.to_container(own[key]) for key in LATE_NODES if key in own}
+    keys = [key for key in config if key != "hydra"]
     try:
-        resolved = OmegaConf.to_container(own, resolve=True)
+        resolved = {key: _container(config, key) for key in keys}
     except OmegaConfBaseException as error:
         key = f"{error.full_key}: " if error.full_key else ""
         raise UsageError(f"{key}{str(error).splitlines()[0]}.") from error
+    late = {key: OmegaConf.to_container(config[key]) for key in keys if key in LATE_NODES}
     return OmegaConf.create({**resolved, **late})
+
+
+def _container(config: DictConfig, key: Any) -> Any:
+    """Node ``key`` as plain Python, its references resolved."""
+    if OmegaConf.is_missing(config, key):
+        return "???"
+    node = config[key]
+    return OmegaConf.to_container(node, resolve=True) if OmegaConf.is_config(node) else node
