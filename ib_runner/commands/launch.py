@@ -76,10 +76,11 @@ def _launch(hydra: Hydra, plan: Plan, path: Path, without: Collection[str]) -> d
         return {}
     names = tuple(job.name for job in jobs)
     task = _Task(plan.stage, path, names, tuple(jobs[0].config.allow_targets), os.getcwd())
-    overrides = [*plan.launcher, *plan.sweep.overrides(names[0])]
-    launcher = make_launcher(hydra, plan.stage.name, overrides, task, path)
+    overrides = [tuple(plan.sweep.overrides(name)) for name in names]
+    configs = {words: plan.composed[name] for words, name in zip(overrides, names, strict=True)}
+    launcher = make_launcher(hydra, configs, task, path)
     try:
-        results = launcher.launch([plan.sweep.overrides(name) for name in names], initial_job_idx=0)
+        results = launcher.launch(overrides, initial_job_idx=0)
     except Exception as error:  # a job's process died, say: the launcher gives no results at all
         return _undone(plan.stage, path, jobs, str(error).strip().partition("\n")[0])
     failed = {name: _why(result) for name, result in zip(names, results, strict=True)}

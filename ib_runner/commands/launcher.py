@@ -1,6 +1,8 @@
 """The Hydra launcher that starts a sweep's jobs, and errors about launchers that cannot."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -8,14 +10,16 @@ from hydra._internal.callbacks import Callbacks
 from hydra._internal.hydra import Hydra
 from hydra.core.plugins import Plugins
 from hydra.errors import HydraException
-from hydra.types import HydraContext, RunMode
+from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
-from ib_runner.config.compose import compose
 from ib_runner.errors import UsageError
 
-_BASIC = "hydra._internal.core_plugins.basic_{0}.Basic{1}"
+_PLUGINS = "hydra._internal.core_plugins"
+#: the launcher that starts jobs one after the other in this process, and Hydra's own sweeper
+_HERE = f"{_PLUGINS}.basic_launcher.BasicLauncher"
+_SWEEPER = f"{_PLUGINS}.basic_sweeper.BasicSweeper"
 
 
 def check_alone(config: DictConfig) -> None:
@@ -24,7 +28,7 @@ def check_alone(config: DictConfig) -> None:
     ``config`` is composed, Hydra's own node included; an experiment's YAML may have set that.
     """
     _check_sweeper(config)
-    if config.hydra.launcher._target_ != _BASIC.format("launcher", "Launcher"):
+    if config.hydra.launcher._target_ != _HERE:
         raise UsageError(
             f"hydra/launcher={_launcher_name(config)}: a launcher starts the jobs of a sweep.\n"
             "Add -m to use it, or hydra/launcher=basic to work here."
@@ -41,7 +45,7 @@ def check_together(configs: Iterable[DictConfig]) -> None:
         settings = str(OmegaConf.to_container(config.hydra.launcher))
         names.setdefault(settings, _launcher_name(config))
         together = config.trainer.together
-        if together > 1 and config.hydra.launcher._target_ != _BASIC.format("launcher", "Launcher"):
+        if together > 1 and config.hydra.launcher._target_ != _HERE:
             raise UsageError(
                 f"trainer.together={together}: jobs are trained together in this program; leave\n"
                 f"hydra/launcher={_launcher_name(config)} out, or trainer.together."
@@ -55,7 +59,7 @@ def check_together(configs: Iterable[DictConfig]) -> None:
 
 def _check_sweeper(config: DictConfig) -> None:
     sweeper = config.hydra.sweeper
-    if sweeper._target_ != _BASIC.format("sweeper", "Sweeper"):
+    if sweeper._target_ != _SWEEPER:
         name = config.hydra.runtime.choices.get("hydra/sweeper")
         raise UsageError(
             f"hydra/sweeper={name}: ib-run expands sweeps itself; leave it out, and give the "
@@ -73,10 +77,13 @@ def _launcher_name(config: DictConfig) -> str:
     return str(config.hydra.runtime.choices.get("hydra/launcher"))
 
 
-def check_launcher(hydra: Hydra, stage: str, given: Sequence[str], job: Sequence[str]) -> None:
-    """Raise ``UsageError`` where ``make_launcher`` could make no launcher of the overrides."""
+def check_launcher(hydra: Hydra, given: Sequence[str], config: DictConfig) -> None:
+    """Raise ``UsageError`` where ``make_launcher`` could make no launcher for ``config``, a job's.
+
+    ``given`` are the overrides that ask for the launcher.
+    """
     try:
-        make_launcher(hydra, stage, [*given, *job], print, Path())
+        make_launcher(hydra, {(): config}, print, Path())
     except (HydraException, OmegaConfBaseException, ImportError, TypeError, ValueError) as error:
         reason = str(error.__cause__ or error).strip().partition("\n")[0]
         raise UsageError(
@@ -87,20 +94,35 @@ def check_launcher(hydra: Hydra, stage: str, given: Sequence[str], job: Sequence
 
 def make_launcher(
     hydra: Hydra,
-    stage: str,
-    overrides: Sequence[str],
+    configs: Mapping[tuple[str, ...], DictConfig],
     task: Callable[[DictConfig], Any],
     folder: Path,
 ) -> Any:
-    """The launcher that ``overrides``, those of Hydra and of any one job, ask for.
+    """The launcher that the jobs' ``configs`` ask for, which calls ``task`` for each job.
 
-    It calls ``task`` for each job; ``folder`` is where those for clusters keep their own files.
+    ``configs`` are by the jobs' overrides, and have Hydra's own node. ``folder`` is where launchers
+    for clusters keep files of their own.
     """
-    master = compose(hydra, stage, overrides, RunMode.MULTIRUN)
+    master = deepcopy(next(iter(configs.values())))
     with open_dict(master):
         master.hydra.sweep.dir = str(folder)
+    here = master.hydra.launcher._target_ == _HERE
+    # elsewhere a job is composed again: its configuration would travel with every job
+    loader: Any = _Composed(configs) if here else hydra.config_loader
     return Plugins.instance().instantiate_launcher(
-        hydra_context=HydraContext(hydra.config_loader, Callbacks(master)),
+        hydra_context=HydraContext(loader, Callbacks(master)),
         task_function=task,
         config=master,
     )
+
+
+@dataclass
+class _Composed:
+    """Gives a launcher in this process the configurations that the plan has composed."""
+
+    configs: Mapping[tuple[str, ...], DictConfig]
+
+    def load_sweep_config(self, master: DictConfig, overrides: Sequence[str]) -> DictConfig:
+        config = deepcopy(self.configs[tuple(overrides)])
+        OmegaConf.copy_cache(from_config=master, to_config=config)  # one time stamp for all
+        return config

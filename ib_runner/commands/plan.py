@@ -6,8 +6,8 @@ described (``--dry-run``) or executed.
 """
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,8 +56,9 @@ class Job:
 class Plan:
     """``folder``: of the run or sweep; None where executing the plan makes it.
 
-    ``sweep`` and the overrides of Hydra's ``launcher`` exist for ``-m`` only, whose jobs may run on
-    other machines. Without ``-m`` a sweep's runs are treated in this process.
+    ``sweep`` and ``composed``, each job's configuration with Hydra's own node, exist for ``-m``
+    only, whose jobs may run on other machines. Without ``-m`` a sweep's runs are treated in this
+    process.
     """
 
     stage: Stage
@@ -65,7 +66,7 @@ class Plan:
     folder: Path | None = None
     is_sweep: bool = False
     sweep: "Sweep | None" = None
-    launcher: tuple[str, ...] = ()
+    composed: Mapping[str, DictConfig] = field(default_factory=dict)
 
 
 def make_plan(hydra: Hydra, command: Command) -> Plan:
@@ -146,7 +147,7 @@ def _sweep(hydra: Hydra, command: Command) -> Plan:
     for config in configs.values():
         _validate(stage, config, new=known is None)
     check_together(composed.values())
-    check_launcher(hydra, stage.name, launcher, sweep.overrides(next(iter(sweep.jobs))))
+    check_launcher(hydra, launcher, next(iter(composed.values())))
     _forget_repeated(sweep, configs, known)
     if known:  # a saved sweep, which cannot vouch for its own targets
         allow_targets = set(_given_targets(hydra, command.overrides))
@@ -156,7 +157,7 @@ def _sweep(hydra: Hydra, command: Command) -> Plan:
         config.allow_targets = sorted(allow_targets)
     jobs = tuple(_sweeps_job(stage, path, name, config) for name, config in configs.items())
     _try_out(jobs)
-    return Plan(stage, jobs, path, True, sweep, tuple(launcher))
+    return Plan(stage, jobs, path, True, sweep, composed)
 
 
 def _forget_repeated(sweep: "Sweep", configs: dict[str, DictConfig], known: "Sweep | None") -> None:

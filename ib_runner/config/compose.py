@@ -55,15 +55,13 @@ def our_hydra() -> Iterator[Hydra]:
         GlobalHydra.instance().hydra = theirs
 
 
-def compose(
-    hydra: Hydra, name: str, overrides: Sequence[str], mode: RunMode = RunMode.RUN
-) -> DictConfig:
+def compose(hydra: Hydra, name: str, overrides: Sequence[str]) -> DictConfig:
     """Configuration ``name`` with ``overrides``, Hydra's own node included.
 
     Raises ``UsageError`` saying what is wrong with which override.
     """
     try:
-        return hydra.compose_config(name, list(overrides), mode)
+        return hydra.compose_config(name, list(overrides), RunMode.RUN)
     except (HydraException, OmegaConfBaseException, YAMLError, ValueError) as error:
         raise UsageError(explain(error, hydra, name, overrides)) from error
 

@@ -1,12 +1,14 @@
 """What a command line comes to, before anything is made."""
 
 import pytest
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
 
 from ib_runner.commands.arguments import parse_command
 from ib_runner.commands.launcher import make_launcher
 from ib_runner.commands.plan import make_plan
 from ib_runner.config.compose import open_hydra
 from ib_runner.errors import UsageError
+from ib_runner.runs.find import open_found
 from ib_runner.stages.stage import stages
 
 TINY = ("network.widths=[2]", "trainer.epochs=2", "measure.measurements=[]")
@@ -49,19 +51,36 @@ def test_every_job_is_another_one(words, names, hydra):
     assert [job.name for job in plan.jobs] == list(plan.sweep.jobs) == names
 
 
+def launcher_of(hydra, plan):
+    configs = {tuple(plan.sweep.overrides(name)): one for name, one in plan.composed.items()}
+    return type(make_launcher(hydra, configs, print, "outputs")).__name__
+
+
 def test_an_experiments_launcher_is_used(hydra):
     plan = planned(hydra, "train", "-m", "+exp=mine", "seed=0,1")
-    overrides = [*plan.launcher, *plan.sweep.overrides("seed-0")]
-    launcher = make_launcher(hydra, "train", overrides, print, "outputs")
-    assert type(launcher).__name__ == "JoblibLauncher"
+    assert launcher_of(hydra, plan) == "JoblibLauncher"
 
 
 def test_the_command_line_has_the_last_word(hydra):
     plan = planned(hydra, "train", "-m", "+exp=mine", "seed=0,1", "hydra/launcher=basic")
-    overrides = [*plan.launcher, *plan.sweep.overrides("seed-0")]
-    launcher = make_launcher(hydra, "train", overrides, print, "outputs")
-    assert type(launcher).__name__ == "BasicLauncher"
+    assert launcher_of(hydra, plan) == "BasicLauncher"
     assert planned(hydra, "train", "+exp=mine", "hydra/launcher=basic").jobs
+
+
+def test_a_job_is_composed_once(ib_run, monkeypatch):
+    composed = []
+
+    def noting(self, config_name, overrides, **rest):
+        composed.append([one for one in overrides if one.startswith("seed=")])
+        return load(self, config_name, overrides=overrides, **rest)
+
+    load = ConfigLoaderImpl.load_configuration
+    monkeypatch.setattr(ConfigLoaderImpl, "load_configuration", noting)
+    four = ["dataset=points4", "trainer.loss=mse"]
+    status, out, err = ib_run("train", "-m", "seed=0,1", *four, *TINY)
+    assert status == 0, err
+    assert composed == [["seed=0"], ["seed=1"]]
+    assert [run.config.seed for run in open_found(out[-1]).runs] == [0, 1]
 
 
 @pytest.mark.parametrize(
