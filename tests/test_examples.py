@@ -57,6 +57,7 @@ def ib_run(site, here):
     return run
 
 
+@pytest.mark.slow
 def test_the_whole_example(ib_run, here, site):
     done = ib_run("all", "--config-dir", "conf", "+exp=rings", *TINY)
     assert done.returncode == 0, done.stderr

@@ -40,8 +40,8 @@ def run_whole(capsys, *words) -> tuple[Run, str]:
 @pytest.mark.parametrize(
     "words",
     [
-        ["+exp=neuron_tanh"],
-        ["+exp=neuron_leaky_relu"],
+        pytest.param(["+exp=neuron_tanh"], marks=pytest.mark.slow),
+        pytest.param(["+exp=neuron_leaky_relu"], marks=pytest.mark.slow),
         ["+exp=spiral_deterministic", "dataset.n=64"],
         pytest.param(["+exp=spiral_tanh", "dataset.n=64"], marks=pytest.mark.slow),
         pytest.param(["+exp=spiral_tanh_parseval", "dataset.n=64"], marks=pytest.mark.slow),

@@ -19,11 +19,14 @@ REFUSALS = [
     (errno.EROFS, "read-only"),
 ]
 
+#: what can be measured in no time
+QUICK = "measure.measurements=[binned_entropy,representation]"
+
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     """A run that was trained, measured and plotted."""
-    run = train_tiny(tmp_path_factory.mktemp("finished"))
+    run = train_tiny(tmp_path_factory.mktemp("finished"), QUICK)
     for stage in ("measure", "plot"):
         assert cli.main([stage, f"run={run.path}"]) == 0
     return run

@@ -13,13 +13,25 @@ from torch import nn
 from ib_runner.networks import DropoutNoise, GaussianNoise, NoNoise
 
 
-@settings(
-    max_examples=200,
-    deadline=None,
-    derandomize=True,
-    database=None,
-    suppress_health_check=list(HealthCheck),
-)
+def tried(n: int):
+    """The first ``n`` of the random networks, the same ones every time."""
+    return settings(
+        max_examples=n,
+        deadline=None,
+        derandomize=True,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )
+
+
+@tried(25)
+@given(cases())
+def test_a_few_random_networks(case):
+    check(case)
+
+
+@pytest.mark.slow
+@tried(200)
 @given(cases())
 def test_random_networks(case):
     check(case)

@@ -30,6 +30,7 @@ def test_residual_network(tmp_path):
     assert set(table["epoch"]) == {0, 1}
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # Lightning's own
 def test_lightning(tmp_path):
     pytest.importorskip("lightning", reason="pip install 'ib-run[lightning]'")

@@ -62,6 +62,7 @@ def test_two_processes_give_the_values_of_one(run, expected, capsys):
 CLUSTER = {"n_workers": 2, "processes": True, "dashboard_address": None, "silence_logs": 40}
 
 
+@pytest.mark.slow
 def test_a_cluster_gives_the_values_of_one_process(run, expected, capsys):
     with LocalCluster(threads_per_worker=2, **CLUSTER) as cluster:
         scheduler = cluster.scheduler_address
@@ -89,6 +90,7 @@ class Probe(Parameter):
 """
 
 
+@pytest.mark.slow
 def test_workers_without_the_users_package_are_named(run, capsys, tmp_path, monkeypatch):
     """The package is there for this process alone."""
     with LocalCluster(**{**CLUSTER, "n_workers": 1}) as cluster:
@@ -210,6 +212,7 @@ def settings_of(run, **measure):
     return OmegaConf.merge(run.config, {"measure": measure})
 
 
+@pytest.mark.slow
 def test_the_epochs_of_several_runs_share_one_pool(trained, expected, tmp_path, monkeypatch):
     pools = []
 
