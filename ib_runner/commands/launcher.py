@@ -21,6 +21,9 @@ _PLUGINS = "hydra._internal.core_plugins"
 _HERE = f"{_PLUGINS}.basic_launcher.BasicLauncher"
 _SWEEPER = f"{_PLUGINS}.basic_sweeper.BasicSweeper"
 
+#: what Hydra raises for a launcher that is no plugin, or does not take its keys
+_WRONG = (RuntimeError, TypeError, ValueError)
+
 
 def check_alone(config: DictConfig) -> None:
     """Refuse a launcher for a single run, which works in this process, rather than ignore it.
@@ -84,7 +87,7 @@ def check_launcher(hydra: Hydra, given: Sequence[str], config: DictConfig) -> No
     """
     try:
         make_launcher(hydra, {(): config}, print, Path())
-    except (HydraException, OmegaConfBaseException, ImportError, TypeError, ValueError) as error:
+    except (HydraException, OmegaConfBaseException, ImportError, *_WRONG) as error:
         reason = str(error.__cause__ or error).strip().partition("\n")[0]
         raise UsageError(
             f"{' '.join(given) or 'hydra/launcher'}: no launcher ({reason}).\n"
