@@ -19,7 +19,7 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from ib_runner.config.explain import explain
-from ib_runner.config.yaml_source import use_quick_sources
+from ib_runner.config.yaml_source import quick_sources
 from ib_runner.differences import LATE_NODES
 from ib_runner.errors import UsageError
 
@@ -34,7 +34,6 @@ def open_hydra(config_dir: str | None = None) -> Hydra:
     Raises ``UsageError`` where that is no folder.
     """
     setbase(VERSION_BASE)
-    use_quick_sources()
     search_path = create_config_search_path(CONF)
     if config_dir is not None:
         folder = Path(config_dir).resolve()
@@ -42,7 +41,8 @@ def open_hydra(config_dir: str | None = None) -> Hydra:
             raise UsageError(f"--config-dir {config_dir}: no such folder.")
         search_path.prepend("command-line", f"file://{folder}", SearchPathQuery(provider="schema"))
     GlobalHydra.instance().clear()
-    return Hydra.create_main_hydra2("ib-run", search_path)
+    with quick_sources():
+        return Hydra.create_main_hydra2("ib-run", search_path)
 
 
 @contextmanager

@@ -6,6 +6,8 @@ value is; and a text that this process has parsed before is not parsed again.
 """
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache, lru_cache
 from importlib import resources
 from typing import Any
@@ -54,11 +56,17 @@ def _read(source: ConfigSource, text: str) -> ConfigResult | None:
     )
 
 
-def use_quick_sources() -> None:
-    """Hydra's next configuration loader reads packaged files and folders by these sources."""
+@contextmanager
+def quick_sources() -> Iterator[None]:
+    """Hydra's configuration loaders that are made here read packages and folders by our sources."""
     Plugins.instance()  # which registers Hydra's own
-    for source in (_Packaged, _InFolder):
-        SourcesRegistry.instance().types[source.scheme()] = source
+    registry = SourcesRegistry.instance()
+    theirs = registry.types
+    registry.types = theirs | {one.scheme(): one for one in (_Packaged, _InFolder)}
+    try:
+        yield
+    finally:
+        registry.types = theirs
 
 
 @lru_cache(maxsize=1024)

@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ib_runner.errors import IbRunError, raise_interruption_behind
 from ib_runner.files.provenance import package_versions
@@ -129,7 +129,7 @@ class Workers:
 
     def _try(self, address: str) -> None:
         """Let the worker say its machine's name and import what tasks need."""
-        calls = (platform.node,), (exec, f"import {__name__}", {})
+        calls: tuple[tuple[Any, ...], ...] = (platform.node,), (exec, f"import {__name__}", {})
         host, found = (
             self._client.run(*call, workers=[address], on_error="return").get(address)
             for call in calls

@@ -1,6 +1,7 @@
 """Plans carried out: on one run, on a sweep's runs, and by a launcher."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -71,11 +72,8 @@ def test_the_launcher_leaves_out_what_is_done(opened, worked, tmp_path):
     assert launch(opened, plan, folder) == {"seed-1": "seed 1 brings no luck"}
     Run(folder / "seed-0").update(state="complete")
     worked.clear()
-    (first, second) = plan.jobs
-    done = type(plan)(
-        **{**plan.__dict__, "jobs": (type(first)(first.name, first.config, done=True), second)}
-    )
-    assert launch(opened, done, folder) == {"seed-1": "seed 1 brings no luck"}
+    jobs = (replace(plan.jobs[0], done=True), plan.jobs[1])
+    assert launch(opened, replace(plan, jobs=jobs), folder) == {"seed-1": "seed 1 brings no luck"}
     assert [note[0] for note in worked] == ["seed-1"]
 
 

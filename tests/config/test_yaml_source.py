@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from hydra._internal.sources_registry import SourcesRegistry
 from omegaconf import OmegaConf
 
 from ib_runner.config import compose, yaml_source
@@ -64,6 +65,13 @@ def test_what_was_read_before_can_be_changed(file):
 def test_a_mistake_is_named_with_its_file(file, text):
     with pytest.raises(yaml.YAMLError, match=r"mine\.yaml"):
         file(text)
+
+
+def test_another_application_of_hydra_keeps_its_own_sources():
+    hydra = compose.open_hydra()
+    own = {type(one).__name__ for one in hydra.config_loader.get_sources()}
+    assert "_Packaged" in own
+    assert SourcesRegistry.instance().resolve("pkg") is not yaml_source._Packaged
 
 
 def test_a_file_that_changes_is_read_again(tmp_path):
