@@ -15,6 +15,7 @@ import stat
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,8 @@ from numba.core.caching import (
 )
 
 _logger = logging.getLogger("ib_runner")
+#: parts of a range for each thread: one that ends early takes another
+_PARTS = 8
 _IMPORT = re.compile(r"^from +([\w.]+) +import +(\([^)]*\)|[^\n]*)|^import +([\w.]+)", re.MULTILINE)
 
 
@@ -46,6 +49,63 @@ def njit(**options: Any) -> Callable[[Callable], Any]:
         return kernel
 
     return compiled
+
+
+def inner(**options: Any) -> Callable[[Callable], Any]:
+    """``numba.njit`` with these options for a function that kernels alone call.
+
+    Compiled into each of them, it has no cached file and no entry from Python, where a call would
+    crash: to make these takes as long as the code itself.
+    """
+    return numba.njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **options)
+
+
+def parallel_range(**options: Any) -> Callable[[Callable], "ParallelRange"]:
+    """``njit`` for a kernel f(begin, end, …) that does the tasks ``begin`` to ``end`` (exclusive).
+
+    The tasks must not depend on one another: they are shared out among threads.
+    """
+
+    def compiled(function: Callable) -> ParallelRange:
+        return ParallelRange(njit(nogil=True, **options)(function))
+
+    return compiled
+
+
+def is_kept(kernel: "ParallelRange") -> bool:
+    """Whether a cached file has the code of ``kernel`` and is as new as its sources."""
+    try:
+        return bool(kernel.kernel._cache._cache_file._load_index())
+    except Exception:  # no cache, or one that is broken
+        return False
+
+
+class ParallelRange:
+    """``kernel`` called as (n, …): its tasks 0 to n − 1, on as many threads as numba is set to use.
+
+    numba's own ``parallel=True`` compiles a kernel twice, which takes twice as long.
+    """
+
+    def __init__(self, kernel: Callable):
+        self.kernel = kernel
+
+    def __call__(self, n: int, *arguments: Any) -> None:
+        threads = min(numba.get_num_threads(), n)
+        if threads <= 1:
+            self.kernel(0, n, *arguments)
+            return
+        step = -(-n // (_PARTS * threads))
+        with ThreadPoolExecutor(threads) as pool:
+            parts = [
+                pool.submit(self.kernel, begin, min(begin + step, n), *arguments)
+                for begin in range(0, n, step)
+            ]
+            try:
+                for one in parts:
+                    one.result()
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
 
 
 @cache

@@ -1,5 +1,6 @@
 """The cache of compiled kernels only saves time: old, broken or missing, results are the same."""
 
+import ast
 import errno
 import importlib
 import os
@@ -9,6 +10,7 @@ import tempfile
 from pathlib import Path
 
 import numba
+import numpy as np
 import pytest
 
 from ib_runner import compiled, vector_math
@@ -165,3 +167,67 @@ def test_every_kernel_has_this_cache():
         if re.search(r"numba\.(n?jit|vectorize|guvectorize|stencil)\(", path.read_text())
     ]
     assert with_numbas_own == ["compiled.py"]
+
+
+@compiled.parallel_range()
+def _count(begin, end, counts, ranges):
+    for k in range(begin, end):
+        counts[k] += 1
+    ranges[begin] = end
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("n", [0, 1, 7, 1000])
+def test_every_task_of_a_range_is_done_once(n, threads):
+    before = numba.get_num_threads()
+    numba.set_num_threads(min(threads, before))
+    counts, ranges = np.zeros(n + 1, np.int64), np.zeros(n + 1, np.int64)
+    try:
+        _count(n, counts, ranges)
+    finally:
+        numba.set_num_threads(before)
+    assert counts[:n].tolist() == [1] * n
+    assert counts[n] == 0
+    if min(threads, before) > 1 and n == 1000:
+        assert np.count_nonzero(ranges) == 16  # eight parts a thread
+
+
+def test_wrong_arguments_of_a_range_are_an_error_on_any_number_of_threads():
+    with pytest.raises(numba.TypingError):
+        _count(1000, "counts", np.zeros(1000, np.int64))
+
+
+def test_it_is_known_which_kernels_are_kept(monkeypatch):
+    def anew():
+        return compiled.parallel_range()(_count.kernel.py_func)
+
+    one = anew()
+    assert not compiled.is_kept(one)
+    one(3, np.zeros(3, np.int64), np.zeros(4, np.int64))
+    assert compiled.is_kept(anew())
+    monkeypatch.setattr(compiled, "sources_digest", lambda path: "another")
+    assert not compiled.is_kept(anew())
+
+
+def _decorators(function):
+    calls = [one.func if isinstance(one, ast.Call) else one for one in function.decorator_list]
+    return {one.id for one in calls if isinstance(one, ast.Name)}
+
+
+def test_python_calls_no_function_that_has_no_entry_from_it():
+    """A call would not be an error but a crash."""
+    functions = {
+        (path, one)
+        for path in Path(compiled.__file__).parent.rglob("*.py")
+        for one in ast.walk(ast.parse(path.read_text()))
+        if isinstance(one, ast.FunctionDef)
+    }
+    of_kernels = {(path, one.name) for path, one in functions if "inner" in _decorators(one)}
+    assert len(of_kernels) > 40
+    names = {name for _, name in of_kernels if not name.startswith("_")}
+    for path, function in functions:
+        if _decorators(function) & {"inner", "njit", "parallel_range"}:
+            continue
+        known = names | {name for file, name in of_kernels if file == path}
+        used = {one.id for one in ast.walk(function) if isinstance(one, ast.Name)}
+        assert not used & known, (path, function.name)

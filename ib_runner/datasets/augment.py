@@ -14,7 +14,7 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional
 
-from ib_runner.compiled import njit
+from ib_runner.compiled import inner, njit
 
 MOST_PIXELS = 2
 MOST_DEGREES = 10.0
@@ -111,7 +111,7 @@ def _warp(images, source, out):
                     out[i, channel, row, column] = upper + b * (lower - upper)
 
 
-@njit(inline="always")
+@inner()
 def _within(place, size):
     """``place`` between the zeros at −1 and at ``size``."""
     return min(max(place, np.float32(-1.0)), size)

@@ -106,6 +106,7 @@ def _scan(
     n_tasks = -(-len(points) // (2 * TILE_ROWS))
     counts = np.zeros((n_tasks, 2 * (n_bins + 2)), dtype=np.int64)
     scan_pairs(
+        len(counts),
         blocks,
         np.resize(classes, len(blocks) * BLOCK),
         len(points),

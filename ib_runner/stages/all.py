@@ -24,7 +24,12 @@ class All(Stage):
             step.validate(config, new)
 
     def work(self, config, run):
-        for step in self.steps:
+        from ib_runner.stages.measure_processes import prepared_meanwhile
+
+        train, *others = self.steps
+        with prepared_meanwhile(config, run.allow_targets):
+            train.work(config, run)
+        for step in others:
             step.work(config, run)
         with run.held():
             run.update(through=_settings_hash(config))

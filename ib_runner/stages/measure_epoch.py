@@ -99,8 +99,7 @@ class EpochTask:
 
     def __call__(self, threads: int) -> Measured:
         """Do it; the values don't depend on ``threads``."""
-        torch.set_num_threads(threads)
-        numba.set_num_threads(min(threads, numba.config.NUMBA_NUM_THREADS))  # type: ignore[attr-defined]
+        use_threads(threads)
         try:
             run, config, measurements = _opened(self.run, self.allow_targets, self.settings)
             network = run.network(self.epoch, config)
@@ -143,14 +142,26 @@ def _opened(
     return run, config, run.builder(config).measurements()
 
 
+def use_threads(threads: int) -> None:
+    """Have torch's operations and our kernels use that many threads of this process."""
+    torch.set_num_threads(threads)
+    numba.set_num_threads(min(threads, numba.config.NUMBA_NUM_THREADS))  # type: ignore[attr-defined]
+
+
+def methods_of(measurement: Measurement, one: Chosen) -> Measurement:
+    """``measurement`` by the methods that ``one`` names, or as it is where it names none."""
+    if one.methods is None:
+        return measurement
+    assert isinstance(measurement, OfSeveralMethods)
+    return measurement.by(one.methods)
+
+
 def _measure(
     one: Chosen, measurement: Measurement, snapshot: Snapshot
 ) -> tuple[pd.DataFrame, list[Failure]]:
     """The rows of one measurement, and what failed."""
     epoch, name, failures = snapshot.epoch, one.name, []
-    if one.methods is not None:
-        assert isinstance(measurement, OfSeveralMethods)
-        measurement = measurement.by(one.methods)
+    measurement = methods_of(measurement, one)
     try:
         try:
             frame = measurement(snapshot)

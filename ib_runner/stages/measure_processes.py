@@ -4,18 +4,28 @@ import os
 import threading
 import time
 import warnings
-from collections.abc import Generator, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import TypeVar
 
 from joblib import Parallel, delayed
-from joblib.externals.loky.process_executor import TerminatedWorkerError
+from joblib.externals.loky.process_executor import ProcessPoolExecutor, TerminatedWorkerError
+from omegaconf import DictConfig, OmegaConf
 
+from ib_runner.compiled import is_kept
+from ib_runner.errors import UsageError
 from ib_runner.files.provenance import processors
+from ib_runner.information.interval.kernels import add_mixtures
 from ib_runner.runs.log import logger
 from ib_runner.stages.measure_epoch import EpochTask, Measured
+from ib_runner.stages.rehearsal import rehearsals
+
+Result = TypeVar("Result")
 
 #: dead workers, one after the other and no epoch done between them, after which we give up
 DEATHS = 3
+#: processes that compile kernels while a network trains
+MOST_COMPILING = 2
 #: seconds between a worker's looks at whether its parent lives
 _LOOKS = 2.0
 _watched = threading.Event()
@@ -24,6 +34,39 @@ _watched = threading.Event()
 def n_workers(n_jobs: int, tasks: int) -> int:
     """Worker processes for ``measure.n_jobs``; −1 stands for every processor there is."""
     return max(1, min(tasks, processors() if n_jobs == -1 else n_jobs))
+
+
+def prepare(tasks: Sequence[EpochTask], n_jobs: int) -> None:
+    """Start the workers for ``tasks``, and have them compile or load the kernels, each its share.
+
+    One worker alone would gain nothing.
+    """
+    workers = n_workers(n_jobs, len(tasks))
+    if workers == 1:
+        return
+    with suppress(UsageError, TerminatedWorkerError):  # ``in_processes`` deals with both
+        parts = rehearsals(tasks[0].settings, tasks[0].allow_targets)
+        Parallel(n_jobs=workers)(delayed(_in_worker)(part, 1, os.getpid()) for part in parts)
+
+
+@contextmanager
+def prepared_meanwhile(config: DictConfig, allow_targets: tuple[str, ...]) -> Iterator[None]:
+    """While the block runs on one processor, have others compile the kernels to measure with.
+
+    Does nothing where kernels were compiled before, or there is only one processor.
+    """
+    others = min(processors(), MOST_COMPILING + 1) - 1
+    if others == 0 or is_kept(add_mixtures):
+        yield
+        return
+    with ProcessPoolExecutor(others) as pool:
+        try:
+            with suppress(UsageError):
+                for part in rehearsals(OmegaConf.to_yaml(config), allow_targets):
+                    pool.submit(_in_worker, part, 1, os.getpid())
+            yield
+        finally:
+            pool.shutdown(wait=False, kill_workers=True)  # what is left ``prepare`` does
 
 
 def in_processes(tasks: Sequence[EpochTask], n_jobs: int) -> Iterator[Measured]:
@@ -72,8 +115,8 @@ def _closed_quietly(
             results.close()
 
 
-def _in_worker(task: EpochTask, threads: int, parent: int) -> Measured:
-    """Do ``task`` in a process that ends when ``parent`` does, killed or not."""
+def _in_worker(task: Callable[[int], Result], threads: int, parent: int) -> Result:
+    """Do ``task`` with ``threads`` in a process that ends when ``parent`` does, killed or not."""
     if os.getpid() != parent and not _watched.is_set():
         _watched.set()
         threading.Thread(target=end_with, args=(parent,), daemon=True).start()

@@ -4,13 +4,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 
 from omegaconf import DictConfig
+from tqdm import tqdm
 
 from ib_runner.errors import IbRunError
 from ib_runner.runs.folder import Run
 from ib_runner.runs.log import progress
 from ib_runner.stages.measure_cluster import on_cluster
 from ib_runner.stages.measure_epoch import EpochTask, Measured
-from ib_runner.stages.measure_processes import in_processes
+from ib_runner.stages.measure_processes import in_processes, prepare
 from ib_runner.stages.measure_run import MeasuredRun
 
 
@@ -47,7 +48,7 @@ def _measure_epochs(runs: Sequence[MeasuredRun]) -> None:
         if one.through:
             one.finish()
     with progress(total, "measure", "epoch", done) as bar:
-        for result in _results(runs):
+        for result in _results(runs, bar):
             one = by_name[result.run]
             one.add(result)
             bar.set_postfix_str(one.run.path.name, refresh=False)
@@ -58,7 +59,7 @@ def _measure_epochs(runs: Sequence[MeasuredRun]) -> None:
                 return  # only runs with refused settings are left
 
 
-def _results(runs: Sequence[MeasuredRun]) -> Iterator[Measured]:
+def _results(runs: Sequence[MeasuredRun], bar: tqdm) -> Iterator[Measured]:
     """Results of all tasks as they come: of those that ``measure`` sends to one place together."""
     places: dict[tuple[str | None, int], list[EpochTask]] = {}
     for one in runs:
@@ -66,6 +67,9 @@ def _results(runs: Sequence[MeasuredRun]) -> Iterator[Measured]:
         places.setdefault(where, []).extend(one.todo)
     for (scheduler, n_jobs), tasks in places.items():
         if scheduler is None:
+            bar.set_postfix_str("loading kernels, or compiling them, once on this machine")
+            prepare(tasks, n_jobs)
+            bar.unpause()  # the time that an epoch takes is told from here on
             yield from in_processes(tasks, n_jobs)
         else:
             yield from on_cluster(tasks, scheduler)

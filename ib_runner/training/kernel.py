@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ib_runner.compiled import njit
+from ib_runner.compiled import inner, njit
 from ib_runner.information.sampling.normal_numbers import (
     fill_normals,
     seed_lanes,
@@ -29,7 +29,7 @@ SGD, ADAM = range(2)
 _LANES = 64
 
 #: sums may be taken in vector lanes; NaN and infinity keep their meaning
-_compile = njit(error_model="numpy", fastmath={"reassoc", "contract", "nsz"})
+_SUMS = {"error_model": "numpy", "fastmath": {"reassoc", "contract", "nsz"}}
 
 
 class Layers(NamedTuple):
@@ -104,12 +104,12 @@ def fill_noise(layers, seed, epoch, z):
                 values[k] = kept if (bits64 >> np.uint64(32)) >= threshold else _f(0.0)
 
 
-@_compile
+@inner(**_SUMS)
 def _matrix(flat, at, rows, columns):
     return flat[at : at + rows * columns].reshape(rows, columns)
 
 
-@_compile
+@inner(**_SUMS)
 def _affine(w, below, above, n):
     """above += w below, in the first n columns; four inputs at a time save loads and stores."""
     rows, columns = w.shape
@@ -128,7 +128,7 @@ def _affine(w, below, above, n):
                 out[k] += w0 * x0[k]
 
 
-@_compile
+@inner(**_SUMS)
 def _activate(kind, slope, s, n):
     for j in range(len(s)):
         row = s[j]
@@ -143,7 +143,7 @@ def _activate(kind, slope, s, n):
                 row[k] = row[k] if not row[k] < _f(0.0) else slope * row[k]
 
 
-@_compile
+@inner(**_SUMS)
 def _through_activation(kind, slope, s, gradient, n):
     """gradient *= the activation's derivative, told from its values ``s``."""
     for j in range(s.shape[0]):
@@ -160,7 +160,7 @@ def _through_activation(kind, slope, s, gradient, n):
                 g[k] = g[k] if row[k] > _f(0.0) else slope * g[k]
 
 
-@_compile
+@inner(**_SUMS)
 def _affine_of_layer(layers, layer, parameters, below, clean, n):
     """``clean`` = activation(weights · ``below`` + bias), in the first n columns."""
     fan_in, width = layers.widths[layer], layers.widths[layer + 1]
@@ -173,7 +173,7 @@ def _affine_of_layer(layers, layer, parameters, below, clean, n):
     _activate(layers.activation[layer], layers.slope[layer], clean, n)
 
 
-@_compile
+@inner(**_SUMS)
 def _forward(layers, parameters, s, t, z, start, n):
     """Fill the rows of ``s`` (clean) and ``t`` (noisy) of every layer; t's first rows: the inputs.
 
@@ -199,7 +199,7 @@ def _forward(layers, parameters, s, t, z, start, n):
         row += width
 
 
-@_compile
+@inner(**_SUMS)
 def _loss_gradient(loss, outputs, targets, gradient, scratch, n):
     """d(mean loss)/d(outputs) into ``gradient``; all [k, n]."""
     classes = outputs.shape[0]
@@ -227,7 +227,7 @@ def _loss_gradient(loss, outputs, targets, gradient, scratch, n):
             gradient[c, k] = (gradient[c, k] / total[k] - targets[c, k]) / _f(n)
 
 
-@_compile
+@inner(**_SUMS)
 def _backward(layers, parameters, gradients, s, t, z, start, g, scratch, n):
     """Gradients of all parameters; ``g`` is laid out like ``s`` and holds the outputs' at first."""
     row = s.shape[0] - layers.widths[-1]
@@ -264,7 +264,7 @@ def _backward(layers, parameters, gradients, s, t, z, start, g, scratch, n):
         row -= fan_in
 
 
-@_compile
+@inner(**_SUMS)
 def _update(update, rate, step, parameters, gradients, m, v):
     """Step number ``step`` (1, 2, …) of Adam (Kingma & Ba, 2015, as in PyTorch) or of plain SGD."""
     if update.optimizer == SGD:
@@ -282,7 +282,7 @@ def _update(update, rate, step, parameters, gradients, m, v):
         parameters[j] -= size * (m[j] / (math.sqrt(v[j]) / root + eps))
 
 
-@_compile
+@inner(**_SUMS)
 def _parseval(layers, alpha, parameters, scratch):
     """W ← W − α (W Wᵀ − I) W for all weights but the output layer's."""
     for layer in range(len(layers.activation) - 1):
@@ -303,7 +303,7 @@ def _parseval(layers, alpha, parameters, scratch):
                 w[o, i] -= _f(alpha) * change[o, i]
 
 
-@_compile
+@njit(**_SUMS)
 def train_epoch(layers, update, loss, rate, step, parameters, m, v, x, y, order, z, batch_size):
     """One pass through ``x`` [inputs, N] with targets ``y`` [k, N] in ``order`` [N].
 
@@ -338,7 +338,7 @@ def train_epoch(layers, update, loss, rate, step, parameters, m, v, x, y, order,
     return step
 
 
-@_compile
+@njit(**_SUMS)
 def score(layers, loss, parameters, x, y, n_inputs):
     """Mean loss and number of misclassified inputs; no noise.
 
@@ -370,7 +370,7 @@ def score(layers, loss, parameters, x, y, n_inputs):
     return total / n_inputs, errors
 
 
-@_compile
+@inner(**_SUMS)
 def _errors(outputs, targets, scratch, n):
     """How many inputs have their (first) largest output at another class than their target.
 
@@ -392,7 +392,7 @@ def _errors(outputs, targets, scratch, n):
     return wrong
 
 
-@_compile
+@inner(**_SUMS)
 def _squares(outputs, targets, n):
     total = 0.0
     for c in range(len(outputs)):
@@ -401,7 +401,7 @@ def _squares(outputs, targets, n):
     return total
 
 
-@_compile
+@inner(**_SUMS)
 def _cross_entropy(outputs, targets, scratch, n):
     """Σ ln(1 + Σ' exp(o_c − o_best)) + o_best − o_label: Σ' leaves out the largest output's class.
 

@@ -1,9 +1,8 @@
 """Points in groups of neighbours, and centres in blocks: the layout that the sums run over."""
 
-import numba
 import numpy as np
 
-from ib_runner.compiled import njit
+from ib_runner.compiled import parallel_range
 from ib_runner.information.density.tree import Tree, build_tree, partition
 
 #: points in a group, at most
@@ -28,15 +27,16 @@ def group_points(points: np.ndarray, scale: float) -> tuple[np.ndarray, np.ndarr
     tree = build_tree(rows, d, GROUP_SIZE)
     first = np.zeros(m + 1, np.bool_)
     diagonal = GROUP_DIAGONAL / scale
-    _mark_groups(rows, d, tree.starts[tree.leaf], tree.stops[tree.leaf], diagonal, first)
+    starts, stops = tree.starts[tree.leaf], tree.stops[tree.leaf]
+    _mark_groups(len(starts), rows, d, starts, stops, diagonal, first)
     first[m] = True
     return rows, np.flatnonzero(first)
 
 
-@njit(parallel=True)
-def _mark_groups(rows, d, starts, stops, diagonal, first):
+@parallel_range()
+def _mark_groups(begin, end, rows, d, starts, stops, diagonal, first):
     """Halve every leaf until no part's box exceeds ``diagonal``; mark where each part begins."""
-    for i in numba.prange(starts.size):
+    for i in range(begin, end):
         todo = [(starts[i], stops[i])]
         while len(todo) > 0:
             start, stop = todo.pop()
@@ -57,10 +57,10 @@ def _mark_groups(rows, d, starts, stops, diagonal, first):
                 todo.append((half, stop))
 
 
-@njit(parallel=True)
-def _transpose_leaves(rows, starts, stops, blocks):
+@parallel_range()
+def _transpose_leaves(begin, end, rows, starts, stops, blocks):
     d = rows.shape[1]
-    for i in numba.prange(starts.size):
+    for i in range(begin, end):
         count = stops[i] - starts[i]
         block = blocks[starts[i] * d : stops[i] * d].reshape(d, count)
         for j in range(count):
@@ -71,5 +71,6 @@ def _transpose_leaves(rows, starts, stops, blocks):
 def leaf_blocks(tree: Tree) -> np.ndarray:
     """The tree's rows [n, d] leaf by leaf, each leaf [d, count], flattened: [n·d]."""
     blocks = np.empty(tree.rows.size, tree.rows.dtype)
-    _transpose_leaves(tree.rows, tree.starts[tree.leaf], tree.stops[tree.leaf], blocks)
+    starts, stops = tree.starts[tree.leaf], tree.stops[tree.leaf]
+    _transpose_leaves(len(starts), tree.rows, starts, stops, blocks)
     return blocks

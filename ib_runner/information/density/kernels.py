@@ -10,7 +10,7 @@ small; the error is of order 6e-8·|c|², and only centres c a few units away ad
 
 import numpy as np
 
-from ib_runner.compiled import njit
+from ib_runner.compiled import inner
 from ib_runner.vector_math import exp2_coarse
 
 _f = np.float32
@@ -25,7 +25,7 @@ NOTHING = _f(-1e6)
 # Blocks are indexed, never sliced: a slice inside a loop costs an atomic reference count.
 
 
-@njit(fastmath=True)
+@inner(fastmath=True)
 def centre_block(blocks, start, count, origin, scale, local, minus_square):
     """local[k] = (block[k] − origin[k])·scale and minus_square = −|local|², both float32.
 
@@ -52,7 +52,7 @@ def centre_block(blocks, start, count, origin, scale, local, minus_square):
     return padded
 
 
-@njit(fastmath=True)
+@inner(fastmath=True)
 def power_sum(exponents, count):
     """sum_j 2^exponents[j], for a group's only point, which lies at its own origin."""
     total = _f(0.0)
@@ -61,7 +61,7 @@ def power_sum(exponents, count):
     return total
 
 
-@njit(fastmath=True)
+@inner(fastmath=True)
 def add_power_sums(t, weights, local, minus_square, count, buffer, sums):
     """sums[p] += weights[p]·sum_j 2^(minus_square[j] + t[p]·local[:, j]), ``t`` [m, d].
 
@@ -122,7 +122,7 @@ def add_power_sums(t, weights, local, minus_square, count, buffer, sums):
         sums[p] += weights[p] * total
 
 
-@njit()
+@inner()
 def add_exactly(t, blocks, start, count, scale, reference, total):
     """(reference', total') with total'·2^(−reference') the old sum plus this block's, in float64.
 

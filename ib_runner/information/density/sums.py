@@ -12,10 +12,9 @@ What is left out is at most (e₁ + e₂)·S and what is summed at least S, so a
 most ln(1 + e₁ + e₂) ≤ e₁ + e₂, whatever the tolerance.
 """
 
-import numba
 import numpy as np
 
-from ib_runner.compiled import njit
+from ib_runner.compiled import inner, parallel_range
 from ib_runner.information.density.kernels import (
     LANES,
     add_exactly,
@@ -23,6 +22,7 @@ from ib_runner.information.density.kernels import (
     centre_block,
     power_sum,
 )
+from ib_runner.information.density.tree import Tree
 
 _f = np.float32
 #: shares of the tolerance, e₁ and e₂; the rest is left to float32 rounding
@@ -35,11 +35,9 @@ FIRST_SUM = 2.0**-20
 SHELLS = 128
 #: a squared distance above all others
 LARGEST = np.finfo(np.float64).max
-#: groups that share scratch space
-GROUPS_PER_TASK = 16
 
 
-@njit(inline="always")
+@inner()
 def _box_distance(low, high, node, box_low, box_high, d, scale):
     """The squared distance between a node's box and a group's."""
     square = 0.0
@@ -49,36 +47,27 @@ def _box_distance(low, high, node, box_low, box_high, d, scale):
     return square
 
 
-@njit(parallel=True)
-def kernel_sums(rows, bounds, blocks, tree, d, scale, tolerance):
-    """log2 of sum_j 2^(−|t − c_j|²) for the points in ``rows`` [m, ≥ d], [m] float64.
-
-    ``bounds`` [n_groups + 1]: group g is rows[bounds[g]:bounds[g + 1]]. ``blocks``: the tree's rows
-    as leaf blocks [d, count], flattened in tree order.
-    """
-    n_groups = bounds.size - 1
-    out = np.empty(len(rows))
+@parallel_range()
+def _sums_of_groups(begin, end, rows, bounds, blocks, tree, d, scale, tolerance, out):
+    """``kernel_sums`` of groups ``begin`` to ``end`` (exclusive), into ``out``."""
     widest = _widest_leaf(tree)
-    tasks = (n_groups + GROUPS_PER_TASK - 1) // GROUPS_PER_TASK
-    for task in numba.prange(tasks):
-        scratch = (
-            np.empty((d, widest), np.float32),
-            np.empty(widest, np.float32),
-            np.empty(widest, np.float32),
-            np.empty(tree.starts.size, np.int64),
-            np.empty(tree.starts.size, np.int64),
-            np.empty(tree.starts.size, np.int32),
-        )
-        for g in range(task * GROUPS_PER_TASK, min(n_groups, (task + 1) * GROUPS_PER_TASK)):
-            points = rows[bounds[g] : bounds[g + 1], :d]
-            into = out[bounds[g] : bounds[g + 1]]
-            if not _group_sums(points, blocks, tree, scale, tolerance, scratch, into):
-                for p in range(len(points)):
-                    into[p] = _point_sum(points[p], blocks, tree, scale, tolerance, scratch[3])
-    return out
+    scratch = (
+        np.empty((d, widest), np.float32),
+        np.empty(widest, np.float32),
+        np.empty(widest, np.float32),
+        np.empty(tree.starts.size, np.int64),
+        np.empty(tree.starts.size, np.int64),
+        np.empty(tree.starts.size, np.int32),
+    )
+    for g in range(begin, end):
+        points = rows[bounds[g] : bounds[g + 1], :d]
+        into = out[bounds[g] : bounds[g + 1]]
+        if not _group_sums(points, blocks, tree, scale, tolerance, scratch, into):
+            for p in range(len(points)):
+                into[p] = _point_sum(points[p], blocks, tree, scale, tolerance, scratch[3])
 
 
-@njit()
+@inner()
 def _widest_leaf(tree):
     """The rows of the largest leaf, rounded up to a multiple of ``LANES``."""
     most = 1
@@ -88,7 +77,7 @@ def _widest_leaf(tree):
     return (most + LANES - 1) // LANES * LANES
 
 
-@njit()
+@inner()
 def _group_sums(points, blocks, tree, scale, tolerance, scratch, out):
     """Fill ``out`` with the log2 sums of one group; False where float32 can't hold one of them."""
     local, minus_square, buffer, stack, found, shell_of = scratch
@@ -194,13 +183,13 @@ def _group_sums(points, blocks, tree, scale, tolerance, scratch, out):
     return least >= SMALLEST_SUM
 
 
-@njit(inline="always")
+@inner()
 def _reach(n, least, tolerance):
     """The q beyond which n centres add at most e₁·S together."""
     return min(np.log2(n / (WALK_SHARE * tolerance * max(least, SMALLEST_SUM))), SHELLS - 1.0)
 
 
-@njit()
+@inner()
 def _add_leaf(
     tree, node, blocks, origin, scale, doubled, weights, local, minus_square, buffer, sums
 ):
@@ -215,7 +204,7 @@ def _add_leaf(
         add_power_sums(doubled, weights, local, minus_square, count, buffer, sums)
 
 
-@njit()
+@inner()
 def _point_sum(point, blocks, tree, scale, tolerance, stack):
     """The log2 sum of one point in float64, relative to its nearest centre."""
     point = point.astype(np.float64)
@@ -246,3 +235,22 @@ def _point_sum(point, blocks, tree, scale, tolerance, stack):
             stack[top + 2] = near
             top += 2
     return np.log2(total) - reference
+
+
+def kernel_sums(
+    rows: np.ndarray,
+    bounds: np.ndarray,
+    blocks: np.ndarray,
+    tree: Tree,
+    d: int,
+    scale: float,
+    tolerance: float,
+) -> np.ndarray:
+    """log2 of sum_j 2^(−|t − c_j|²) for the points in ``rows`` [m, ≥ d], [m] float64.
+
+    ``bounds`` [n_groups + 1]: group g is rows[bounds[g]:bounds[g + 1]]. ``blocks``: the tree's rows
+    as leaf blocks [d, count], flattened in tree order.
+    """
+    out = np.empty(len(rows))
+    _sums_of_groups(len(bounds) - 1, rows, bounds, blocks, tree, d, scale, tolerance, out)
+    return out

@@ -6,10 +6,9 @@ the reordered rows and the smallest box around them. Splits only affect speed: b
 
 from typing import NamedTuple
 
-import numba
 import numpy as np
 
-from ib_runner.compiled import njit
+from ib_runner.compiled import inner, njit, parallel_range
 
 #: rows looked at to choose a node's splitting dimension and place
 SAMPLE = 64
@@ -46,19 +45,27 @@ def build_tree(rows: np.ndarray, d: int, leaf_size: int) -> Tree:
     low = np.empty((n_nodes, d), rows.dtype)
     high = np.empty((n_nodes, d), rows.dtype)
     stops[0] = n
-    _split_all(rows, d, leaf_size, levels, starts, stops, leaf, low, high)
+    shared = min(levels, PARALLEL_LEVEL)
+    for level in range(shared):
+        _split_nodes(1 << level, rows, d, leaf_size, (1 << level) - 1, starts, stops, leaf)
+    nodes = starts, stops, leaf, low, high
+    _grow(1 << shared, rows, d, leaf_size, shared, levels, *nodes)
+    _enclose_above(rows, d, (1 << shared) - 1, *nodes)
     return Tree(rows, starts, stops, leaf, low, high)
 
 
-@njit(parallel=True)
-def _split_all(rows, d, leaf_size, levels, starts, stops, leaf, low, high):
-    shared = min(levels, PARALLEL_LEVEL)
-    for level in range(shared):
-        first = (1 << level) - 1
-        for i in numba.prange(1 << level):
-            _split(rows, d, leaf_size, first + i, starts, stops, leaf)
+@parallel_range()
+def _split_nodes(begin, end, rows, d, leaf_size, first, starts, stops, leaf):
+    """Split nodes number ``first`` + ``begin`` to ``first`` + ``end`` (exclusive)."""
+    for node in range(first + begin, first + end):
+        _split(rows, d, leaf_size, node, starts, stops, leaf)
+
+
+@parallel_range()
+def _grow(begin, end, rows, d, leaf_size, shared, levels, starts, stops, leaf, low, high):
+    """All that is below nodes ``begin`` to ``end`` (exclusive) of level ``shared``, and boxes."""
     first = (1 << shared) - 1
-    for i in numba.prange(1 << shared):
+    for i in range(begin, end):
         root = first + i
         for level in range(levels - shared + 1):
             # the descendants of root at this depth
@@ -72,11 +79,16 @@ def _split_all(rows, d, leaf_size, levels, starts, stops, leaf, low, high):
             left = ((root + 1) << level) - 1
             for node in range(left, left + (1 << level)):
                 _enclose(rows, d, node, starts, stops, leaf, low, high)
+
+
+@njit()
+def _enclose_above(rows, d, first, starts, stops, leaf, low, high):
+    """The boxes of all nodes before number ``first``, children before parents."""
     for node in range(first - 1, -1, -1):
         _enclose(rows, d, node, starts, stops, leaf, low, high)
 
 
-@njit()
+@inner()
 def _enclose(rows, d, node, starts, stops, leaf, low, high):
     """The node's box: from its rows if it is a leaf, else from its children's boxes."""
     low[node] = np.inf
@@ -94,7 +106,7 @@ def _enclose(rows, d, node, starts, stops, leaf, low, high):
                     high[node, k] = max(high[node, k], high[child, k])
 
 
-@njit()
+@inner()
 def _split(rows, d, leaf_size, node, starts, stops, leaf):
     """Give the node's rows to two children, or make it a leaf."""
     start, stop = starts[node], stops[node]
@@ -107,7 +119,7 @@ def _split(rows, d, leaf_size, node, starts, stops, leaf):
     starts[2 * node + 2], stops[2 * node + 2] = middle, stop
 
 
-@njit()
+@inner()
 def _choose(rows, d, start, stop):
     """The dimension in which a sample varies most, and the sample's median in it."""
     count = min(SAMPLE, stop - start)
@@ -133,7 +145,7 @@ def _choose(rows, d, start, stop):
     return best, sample[count // 2]
 
 
-@njit()
+@inner()
 def partition(rows, k, pivot, start, stop):
     """Partition rows[start:stop], at least two, by column k; returns where the second part begins.
 

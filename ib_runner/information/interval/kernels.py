@@ -7,10 +7,9 @@ are taken in coordinates centred near the cloud, never by the matrix-product tri
 
 from typing import NamedTuple
 
-import numba
 import numpy as np
 
-from ib_runner.compiled import njit
+from ib_runner.compiled import inner, parallel_range
 from ib_runner.vector_math import exp2
 
 _f = np.float32
@@ -76,7 +75,7 @@ class Sums(NamedTuple):
     evaluations: np.ndarray
 
 
-@njit(fastmath=True, error_model="numpy")
+@inner(fastmath=True, error_model="numpy")
 def _own_cloud_densities(points, references, cloud, out):
     q = np.empty(cloud.shape[1], np.float32)
     for j in range(points.shape[1]):
@@ -93,19 +92,19 @@ def _own_cloud_densities(points, references, cloud, out):
         out[j] = np.log2(np.float64(total) / q.size) + references[j]
 
 
-@njit(parallel=True, fastmath=True, error_model="numpy")
-def own_cloud_densities(points, references, clouds, out):
+@parallel_range(fastmath=True, error_model="numpy")
+def own_cloud_densities(begin, end, points, references, clouds, out):
     """log2 of the plug-in densities of n clouds, each at its own points, into ``out`` [n, m].
 
     ``points`` [n, d, m], ``clouds`` [n, d, draws]: the density is the mean over the draws of
     2^(−‖u − c‖²). ``references`` [n, m]: the exponent −‖u − c‖² of one draw, in-sample of the draw
     that made the point, so that the sum cannot underflow.
     """
-    for c in numba.prange(points.shape[0]):
+    for c in range(begin, end):
         _own_cloud_densities(points[c], references[c], clouds[c], out[c])
 
 
-@njit(fastmath=True, error_model="numpy")
+@inner(fastmath=True, error_model="numpy")
 def _exponents(record, shift, u, q, y):
     """log2 of one component at the points ``u`` [d, p], into ``q`` [p]; ``y`` [p] is scratch.
 
@@ -168,14 +167,14 @@ def _exponents(record, shift, u, q, y):
             q[j] -= y[j] * y[j]
 
 
-@njit(fastmath=True, error_model="numpy")
+@inner(fastmath=True, error_model="numpy")
 def _flush(part, total):
     for j in range(part.size):
         total[j] += part[j]
         part[j] = _f(0.0)
 
 
-@njit(fastmath=True, error_model="numpy")
+@inner(fastmath=True, error_model="numpy")
 def _add(records, shift, u, q, y, reference, part, total, pending):
     """Add the components ``records`` to the sums ``total`` + ``part`` [p], in units of
     2^``reference``; ``pending``: number of terms in ``part``. Returns that number afterwards.
@@ -203,7 +202,7 @@ def _add(records, shift, u, q, y, reference, part, total, pending):
     return pending
 
 
-@njit(fastmath=True, error_model="numpy")
+@inner(fastmath=True, error_model="numpy")
 def _own(records, shift, u, q, y, reference, part, total):
     """One mixture at ``u`` [d, p]: log2 of its highest term into ``reference``, of the sum of its
     terms into ``total``.
@@ -215,13 +214,13 @@ def _own(records, shift, u, q, y, reference, part, total):
     for j in range(total.size):
         total[j] = 0.0
         part[j] = _f(0.0)
-    _add(records, shift, u, q, y, reference, part, total, 0)
+    _add(records, shift, u, q, y, reference, part, total, np.int64(0))
     _flush(part, total)
     for j in range(total.size):
         total[j] = reference[j] + np.log2(total[j])
 
 
-@njit(fastmath=True, error_model="numpy")
+@inner(fastmath=True, error_model="numpy")
 def _find_near(u, origin, lowest, boxes, near):
     """Write the inputs near points ``u`` [d, p] about ``origin`` to ``near``; returns how many."""
     dim, n = u.shape
@@ -259,7 +258,7 @@ def _find_near(u, origin, lowest, boxes, near):
     return n_near
 
 
-@njit(fastmath=True, error_model="numpy")
+@inner(fastmath=True, error_model="numpy")
 def _add_block(queries, first, last, components, boxes, sums, count_only):
     """``add_mixtures`` for one block; returns the number of evaluations."""
     dim, m = queries.points.shape[1:]
@@ -298,7 +297,7 @@ def _add_block(queries, first, last, components, boxes, sums, count_only):
     for j in range(n):
         total[j] = 0.0
         part[j] = _f(0.0)
-    pending = 0
+    pending = np.int64(0)  # a literal would have ``_add`` compiled once more
     for of_own_class in (True, False):
         for x in near[:n_near]:
             if (components.classes[x] == of_class) == of_own_class:
@@ -321,8 +320,8 @@ def _add_block(queries, first, last, components, boxes, sums, count_only):
     return evaluations
 
 
-@njit(parallel=True, fastmath=True, error_model="numpy")
-def add_mixtures(queries, components, boxes, sums, count_only):
+@parallel_range(fastmath=True, error_model="numpy")
+def add_mixtures(begin, end, queries, components, boxes, sums, count_only):
     """Add up the mixtures of N inputs at points drawn by some of them, pruned.
 
     Fills ``sums``: log2 of the own mixture, of the sum over the own class, of the sum over all
@@ -336,8 +335,7 @@ def add_mixtures(queries, components, boxes, sums, count_only):
     same for all, bounds a range of the sorted inputs; the axes decide within it.
     """
     starts = queries.starts
-    evaluations = sums.evaluations  # numba loses what prange writes to a field
-    for b in numba.prange(starts.size - 1):
-        evaluations[b] = _add_block(
+    for b in range(begin, end):
+        sums.evaluations[b] = _add_block(
             queries, starts[b], starts[b + 1], components, boxes, sums, count_only
         )

@@ -11,10 +11,9 @@ L Lᵀ = I + 2 ln 2 · covariance; its density is record[0] − ‖L⁻¹(u − 
 relative to the peak of the noise's density.
 """
 
-import numba
 import numpy as np
 
-from ib_runner.compiled import njit
+from ib_runner.compiled import inner, parallel_range
 
 #: a part is split while its largest variance exceeds this many β²
 _WIDE = 0.1
@@ -31,7 +30,7 @@ def record_length(dim: int) -> int:
     return 1 + dim + dim * (dim + 1) // 2
 
 
-@njit(error_model="numpy")
+@inner(error_model="numpy")
 def _moments(cloud, order, begin, end, mean, covariance):
     """Mean [d] and covariance [d, d] of the draws ``order[begin:end]`` of a cloud [d, n]."""
     dim = cloud.shape[0]
@@ -50,7 +49,7 @@ def _moments(cloud, order, begin, end, mean, covariance):
             covariance[j, i] = covariance[i, j]
 
 
-@njit(fastmath=True, error_model="numpy")
+@inner(fastmath=True, error_model="numpy")
 def _whole_moments(cloud, mean, covariance):
     """``_moments`` of all draws of a cloud, in their order: vector code."""
     dim, n = cloud.shape
@@ -68,7 +67,7 @@ def _whole_moments(cloud, mean, covariance):
             covariance[j, i] = covariance[i, j]
 
 
-@njit(error_model="numpy")
+@inner(error_model="numpy")
 def _principal_axis(covariance, axis):
     """The leading eigenvector into ``axis`` [d], roughly; returns its variance."""
     dim = axis.size
@@ -97,7 +96,7 @@ def _principal_axis(covariance, axis):
     return variance
 
 
-@njit(error_model="numpy")
+@inner(error_model="numpy")
 def _write_record(mean, covariance, weight, record):
     """Cholesky factor of I + 2 ln 2 · covariance, inverted; see the top of the module."""
     dim = mean.size
@@ -130,7 +129,7 @@ def _write_record(mean, covariance, weight, record):
             position += 1
 
 
-@njit(error_model="numpy")
+@inner(error_model="numpy")
 def _split(cloud, order, begin, end, mean, axis):
     """Bring the draws of ``order[begin:end]`` below the mean along ``axis`` to the front."""
     front = begin
@@ -144,7 +143,7 @@ def _split(cloud, order, begin, end, mean, axis):
     return front
 
 
-@njit(error_model="numpy")
+@inner(error_model="numpy")
 def _widest_part(begins, ends, spreads, count, noise_variance):
     """Number of the part with the most weight and spread, or −1 if no part is to be split."""
     worst = -1
@@ -159,7 +158,7 @@ def _widest_part(begins, ends, spreads, count, noise_variance):
     return worst
 
 
-@njit(error_model="numpy")
+@inner(error_model="numpy")
 def _write_box(means, covariances, count, box):
     for i in range(means.shape[1]):
         box[0, i] = means[0, i]
@@ -171,7 +170,7 @@ def _write_box(means, covariances, count, box):
             box[2, i] = max(box[2, i], 1.0 + 2.0 * np.log(2.0) * covariances[p, i, i])
 
 
-@njit(error_model="numpy")
+@inner(error_model="numpy")
 def _fit(cloud, noise_variance, records, box):
     """Fit one cloud [d, n]; returns the number of components used."""
     dim, n_draws = cloud.shape
@@ -186,7 +185,7 @@ def _fit(cloud, noise_variance, records, box):
     ends[0] = n_draws
     _whole_moments(cloud, means[0], covariances[0])
     spreads[0] = _principal_axis(covariances[0], axes[0])
-    count = 1
+    count = np.int64(1)  # a literal would have functions compiled once more
     while count < most - 1:
         p = _widest_part(begins, ends, spreads, count, noise_variance)
         if p < 0:
@@ -211,13 +210,13 @@ def _fit(cloud, noise_variance, records, box):
     return count
 
 
-@njit(parallel=True, error_model="numpy")
-def fit_gaussian_mixtures(clouds, noise_variance, records, counts, boxes):
+@parallel_range(error_model="numpy")
+def fit_gaussian_mixtures(begin, end, clouds, noise_variance, records, counts, boxes):
     """Fit every cloud of ``clouds`` [N, d, n] (float32, units of β·√(2 ln 2)).
 
     ``noise_variance``: β² in these units. Writes ``records`` [N, most components,
     record_length(d)], ``counts`` [N] of components used, and ``boxes`` [N, 3, d]: per coordinate,
     the lowest and the highest mean of any component and the largest 1 + 2 ln 2·variance.
     """
-    for c in numba.prange(clouds.shape[0]):
+    for c in range(begin, end):
         counts[c] = _fit(clouds[c], noise_variance, records[c], boxes[c])

@@ -53,7 +53,7 @@ def fit(clouds: np.ndarray, n_components: int) -> Mixtures:
     records = np.empty((n, n_components, record_length(dim)), np.float32)
     counts = np.empty(n, np.int64)
     boxes = np.empty((n, 3, dim), np.float32)
-    fit_gaussian_mixtures(clouds, 0.5 / LN2, records, counts, boxes)
+    fit_gaussian_mixtures(n, clouds, 0.5 / LN2, records, counts, boxes)
     used = np.arange(n_components) < counts[:, None]
     return Mixtures(records[used], np.concatenate([[0], np.cumsum(counts)]), boxes)
 
@@ -169,7 +169,8 @@ def _add(
     queries = Queries(np.ascontiguousarray(points, dtype=np.float32), owners, rows, starts)
     components = Components(centres, mixtures.records, mixtures.offsets, classes)
     found = Sums(*sums, np.zeros(len(starts) - 1, np.int64))
-    add_mixtures(queries, components, _boxes(centres, mixtures), found, count_only)
+    boxes = _boxes(centres, mixtures)
+    add_mixtures(len(starts) - 1, queries, components, boxes, found, count_only)
     if places.moved:  # a point that far out may lie near a moved centre: its sums are unknown
         sums[0][sums[0] < -_FAR] = np.nan
     return int(found.evaluations.sum())

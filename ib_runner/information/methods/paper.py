@@ -44,7 +44,7 @@ def _points(sampler, layer, first, cloud, n_mc, purpose, rng):
     centre = rng.integers(n_x, size=(n, 1, n_mc))
     s = np.take_along_axis(cloud, centre, axis=2)
     z = np.empty((n, dim, n_mc + n_mc % 2), np.float32)
-    normals(sampler.seed, purpose.of_layer(layer.number), first, z)
+    normals(n, sampler.seed, purpose.of_layer(layer.number), first, z)
     return s + z[:, :, :n_mc] / np.float32(np.sqrt(2 * LN2)), s
 
 
@@ -69,7 +69,7 @@ def entropies(sampler: Sampler, layer: Layer, n_x: int, n_mc: int) -> Entropies:
         cloud = in_noise_units(s, s[:, :, 0], layer)
         t, origin = _points(sampler, layer, first, cloud, n_mc, Stream.PAPER_OWN_POINTS, rng)
         reference = -np.square(t - origin).sum(1)
-        own_cloud_densities(t, reference, cloud, own[first:last])
+        own_cloud_densities(len(t), t, reference, cloud, own[first:last])
         t, _ = _points(sampler, layer, first, cloud, n_mc, Stream.PAPER_POINTS, rng)
         offsets[first:last] = t.transpose(0, 2, 1)
         centres[first:last] = s.transpose(0, 2, 1)

@@ -14,10 +14,9 @@ is tabulated at nodes that follow both factors and is linear in between. Two use
 The bounds ask that e has the density Π ρ_i exactly; how close ρ_i comes decides their distance.
 """
 
-import numba
 import numpy as np
 
-from ib_runner.compiled import njit
+from ib_runner.compiled import inner, parallel_range
 
 #: activation functions that a site can be sampled through
 IDENTITY, TANH, LEAKY, SIGMOID = 0, 1, 2, 3
@@ -30,7 +29,7 @@ _FIXED = 1e-7
 _HALF_LOG_2PI = 0.5 * np.log(2.0 * np.pi)
 
 
-@njit(error_model="numpy")
+@inner(error_model="numpy")
 def _f(code, slope, u):
     if code == TANH:
         return 1.0 - 2.0 / (1.0 + np.exp(2.0 * u))
@@ -41,7 +40,7 @@ def _f(code, slope, u):
     return u
 
 
-@njit(error_model="numpy")
+@inner(error_model="numpy")
 def _inverse(code, slope, v):
     """The u with f(u) = v; ±inf beyond the range of f."""
     if code == TANH:
@@ -59,7 +58,7 @@ def _inverse(code, slope, v):
     return v
 
 
-@njit(error_model="numpy")
+@inner(error_model="numpy")
 def _range_of(low, high):
     """Where N(e; 0, 1) and the site's interval ``low`` … ``high`` of e meet, or come closest."""
     left, right = max(-_REACH, low), min(_REACH, high)
@@ -72,7 +71,7 @@ def _range_of(low, high):
     return max(right - 1.0, min(low, right - 1e-6)), right
 
 
-@njit(error_model="numpy")
+@inner(error_model="numpy")
 def _tabulate(code, slope, t, beta, a, scale, precision, shift, nodes, heights):
     """ρ at sorted ``nodes``; returns their number and ρ's integral (the largest height is 1)."""
     reach, low_out = _REACH * beta, t - _REACH * beta
@@ -108,7 +107,7 @@ def _tabulate(code, slope, t, beta, a, scale, precision, shift, nodes, heights):
     return count, total
 
 
-@njit(error_model="numpy")
+@inner(error_model="numpy")
 def _draw(nodes, heights, count, total, uniform):
     """The ``uniform`` quantile of ρ and its log density there."""
     wanted, k = uniform * total, 1
@@ -126,7 +125,7 @@ def _draw(nodes, heights, count, total, uniform):
     return nodes[k - 1] + s * width, np.log((h0 + rise * s) / total)
 
 
-@njit(error_model="numpy")
+@inner(error_model="numpy")
 def _log_density(nodes, heights, count, total, e):
     """ln ρ(e), −inf outside the nodes."""
     if not nodes[0] <= e <= nodes[count - 1]:
@@ -139,10 +138,10 @@ def _log_density(nodes, heights, count, total, e):
     return np.log((heights[k - 1] + (heights[k] - heights[k - 1]) * s) / total)
 
 
-@njit(parallel=True, error_model="numpy")
-def tilted_moments(code, slope, beta, t, mean, variance, new_mean, new_variance):
+@parallel_range(error_model="numpy")
+def tilted_moments(begin, end, code, slope, beta, t, mean, variance, new_mean, new_variance):
     """Mean and variance of u ~ N(``mean``, ``variance``) after a unit put out ``t``; all [n, d]."""
-    for p in numba.prange(t.shape[0]):
+    for p in range(begin, end):
         nodes, heights = np.empty(_NODES + _SITE_NODES), np.empty(_NODES + _SITE_NODES)
         for i in range(t.shape[1]):
             a, scale = mean[p, i], np.sqrt(variance[p, i])
@@ -168,17 +167,30 @@ def tilted_moments(code, slope, beta, t, mean, variance, new_mean, new_variance)
             new_variance[p, i] = variance[p, i] * max(second - first * first, 1e-12)
 
 
-@njit(parallel=True, error_model="numpy")
+@parallel_range(error_model="numpy")
 def site_densities(
-    code, slope, beta, t, mean, lower, precisions, shifts, fresh, uniforms, e, log_densities
+    begin,
+    end,
+    code,
+    slope,
+    beta,
+    t,
+    mean,
+    lower,
+    precisions,
+    shifts,
+    fresh,
+    uniforms,
+    e,
+    log_densities,
 ):
     """ln Π ρ_i(e_i) into ``log_densities`` [n, K] for ``e`` [n, K, m], m ≤ d.
 
     Rows (p, k) with ``fresh`` [n, K] are drawn here: there ``e`` holds standard normal numbers
     at first, for units that have nothing to aim, and ``uniforms`` [n, K, m] are used up.
     """
-    n, n_draws, dim = e.shape
-    for p in numba.prange(n):
+    n_draws, dim = e.shape[1:]
+    for p in range(begin, end):
         nodes, heights = np.empty(_NODES + _SITE_NODES), np.empty(_NODES + _SITE_NODES)
         for k in range(n_draws):
             found = 0.0

@@ -83,6 +83,7 @@ class Aim:
         values = np.ascontiguousarray(tilde.numpy())
         log_densities = np.empty(values.shape[:2])
         site_densities(
+            len(values),
             self.activation.code,
             self.activation.slope,
             self.beta,
@@ -164,6 +165,7 @@ def _sites(
         cavity_mean = cavity * (mean / variance - nu)
         new_mean, new_variance = np.empty(t.shape), np.empty(t.shape)
         tilted_moments(
+            len(t),
             activation.code,
             activation.slope,
             beta,

@@ -9,11 +9,10 @@ the inputs that are most likely then, again with them. What comes out is a posit
 
 from dataclasses import dataclass
 
-import numba
 import numpy as np
 import torch
 
-from ib_runner.compiled import njit
+from ib_runner.compiled import parallel_range
 from ib_runner.information.sampling.sampler import Layer, Sampler
 from ib_runner.information.sampling.streams import Stream
 
@@ -34,11 +33,11 @@ _SHRUNK = 8
 _PER_AXIS = 64
 
 
-@njit(parallel=True, error_model="numpy")
-def _correlated(t, near, means, whitening, log_norms, log_densities):
+@parallel_range(error_model="numpy")
+def _correlated(begin, end, t, near, means, whitening, log_norms, log_densities):
     """ln N(t; mean, covariance) of the inputs ``near`` [m, c] into ``log_densities`` [m, N]."""
     dim = t.shape[1]
-    for p in numba.prange(t.shape[0]):
+    for p in range(begin, end):
         off = np.empty(dim)
         for c in range(near.shape[1]):
             x = near[p, c]
@@ -84,7 +83,7 @@ class Guess:
         if self.whitening is not None:
             n_near = min(_NEAR, found.shape[1])
             near = np.argpartition(found, found.shape[1] - n_near, axis=1)[:, -n_near:]
-            _correlated(t, near, self.means, self.whitening, self.log_norms, found)
+            _correlated(len(t), t, near, self.means, self.whitening, self.log_norms, found)
         return self.sharpness * found
 
 

@@ -9,12 +9,11 @@ out of both logarithms: the means are turned into the space that they span.
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-import numba
 import numpy as np
 import torch
 from scipy.special import logsumexp
 
-from ib_runner.compiled import njit
+from ib_runner.compiled import parallel_range
 from ib_runner.information.exact.gaussian_layers import MOST_UNITS, gaussians
 from ib_runner.information.exact.linear_network import whitened
 from ib_runner.information.paths.guess import Guess
@@ -53,11 +52,11 @@ class Source(Protocol):
         ...
 
 
-@njit(parallel=True, error_model="numpy")
-def _far_apart(means, owners, z, log_g):
+@parallel_range(error_model="numpy")
+def _far_apart(begin, end, means, owners, z, log_g):
     """ln g of all inputs at t = means[owner] + z from differences, however large the means are."""
     dim = means.shape[1]
-    for p in numba.prange(len(owners)):
+    for p in range(begin, end):
         own = means[owners[p]]
         for x in range(len(means)):
             square = 0.0
@@ -99,7 +98,7 @@ class ExactSource:
                 log_g = (self.means[owners] + z) @ self.means.T - squares
             else:
                 log_g = np.empty((len(owners), n))
-                _far_apart(self.means, owners, z, log_g)
+                _far_apart(len(owners), self.means, owners, z, log_g)
             total = logsumexp(log_g, axis=1)
             parts["x"].append(log_g[every, owners] - total + np.log(n))
             if classes is not None:

@@ -5,17 +5,16 @@ named by a tuple of integers hashed into 64 bits, so numbers depend on the name 
 which thread asks for them. 32 bits go into each radius: the tails reach 6.7 standard deviations.
 """
 
-import numba
 import numpy as np
 
-from ib_runner.compiled import njit
+from ib_runner.compiled import inner, njit, parallel_range
 from ib_runner.vector_math import LOG2E
 
 _f = np.float32
 _SPLITMIX_STEP = np.uint64(0x9E3779B97F4A7C15)
 
 
-@njit(inline="always")
+@inner()
 def splitmix64(x):
     """The SplitMix64 output for state ``x`` (uint64): a bijection that mixes all 64 bits."""
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
@@ -31,7 +30,7 @@ def stream(seed, purpose, index):
     return splitmix64((key ^ np.uint64(index)) + _SPLITMIX_STEP)
 
 
-@njit()
+@inner()
 def seed_lanes(state, key):
     """Fill the states ``state`` [4, lanes] (uint32) of the stream ``key``."""
     lanes = state.shape[1]
@@ -44,12 +43,12 @@ def seed_lanes(state, key):
         state[3, lane] = np.uint32(second >> np.uint64(32)) | np.uint32(1)
 
 
-@njit(inline="always")
+@inner()
 def _rotate(x, k):
     return (x << np.uint32(k)) | (x >> np.uint32(32 - k))
 
 
-@njit()
+@inner()
 def _next_bits(state, out):
     """One step of xoshiro128++ in every lane: 32 random bits each into ``out`` [lanes]."""
     for i in range(state.shape[1]):
@@ -70,7 +69,7 @@ def _next_bits(state, out):
         state[3, i] = np.uint32(_rotate(d, 11))
 
 
-@njit(inline="always", fastmath=True, error_model="numpy")
+@inner(fastmath=True, error_model="numpy")
 def _minus_log(u):
     """−ln u for 2^−33 < u ≤ 1, relative error below 1e-6."""
     bits = _f(u).view(np.int32)
@@ -86,7 +85,7 @@ def _minus_log(u):
     return -(_f(exponent) / LOG2E + s * p)
 
 
-@njit(fastmath=True, error_model="numpy")
+@inner(fastmath=True, error_model="numpy")
 def fill_normals(state, bits, out):
     """Fill ``out`` [2·lanes] (float32) with independent N(0, 1); ``bits`` [2, lanes] is scratch."""
     lanes = state.shape[1]
@@ -115,14 +114,14 @@ def fill_normals(state, bits, out):
         out[lanes + i] = radius * (-y if flip_y else y)
 
 
-@njit(parallel=True)
-def normals(seed, purpose, first, out):
+@parallel_range()
+def normals(begin, end, seed, purpose, first, out):
     """Fill ``out`` [n, rows, columns] (float32, columns even) with independent N(0, 1).
 
     ``out[k]`` is a function of (``seed``, ``purpose``, ``first`` + k).
     """
-    n, rows, columns = out.shape
-    for k in numba.prange(n):
+    rows, columns = out.shape[1:]
+    for k in range(begin, end):
         state = np.empty((4, columns // 2), np.uint32)
         bits = np.empty((2, columns // 2), np.uint32)
         seed_lanes(state, stream(seed, purpose, first + k))

@@ -6,12 +6,11 @@ time: every layer of a few hundred draws stays in the processor's first cache.
 
 from dataclasses import dataclass
 
-import numba
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ib_runner.compiled import njit
+from ib_runner.compiled import inner, parallel_range
 from ib_runner.information.sampling.normal_numbers import fill_normals, seed_lanes, stream
 from ib_runner.networks.noise import GaussianNoise, NoNoise
 from ib_runner.networks.plain_chain import Stage, plain_chain
@@ -141,7 +140,7 @@ def _bias(linear: nn.Linear) -> np.ndarray:
     return linear.bias.detach().numpy()
 
 
-@njit(inline="always", fastmath=True, error_model="numpy")
+@inner(fastmath=True, error_model="numpy")
 def _affine(weights, biases, first_weight, first_bias, unit, t, n_in, out):
     """out[j] = b + Σ_i w_i t[i, j] for one unit."""
     row = first_weight + unit * n_in
@@ -154,7 +153,7 @@ def _affine(weights, biases, first_weight, first_bias, unit, t, n_in, out):
             out[j] += w * t[i, j]
 
 
-@njit(inline="always", fastmath=True, error_model="numpy")
+@inner(fastmath=True, error_model="numpy")
 def _activate(code, slope, row):
     if code == _TANH:
         for j in range(row.size):
@@ -164,7 +163,7 @@ def _activate(code, slope, row):
             row[j] = max(row[j], slope * row[j])
 
 
-@njit(fastmath=True, error_model="numpy")
+@inner(fastmath=True, error_model="numpy")
 def _add_noise(s, beta, state, bits, z, t):
     """t = s + beta·z for the rows of ``s`` [units, DRAWS]."""
     for unit in range(s.shape[0]):
@@ -177,7 +176,7 @@ def _add_noise(s, beta, state, bits, z, t):
                 t[unit, j] = s[unit, j]
 
 
-@njit(fastmath=True, error_model="numpy")
+@inner(fastmath=True, error_model="numpy")
 def _propagate(x, widths, weights, biases, activations, slopes, betas, state, s, t, z, bits):
     """DRAWS draws of S of one input ``x`` [d] into ``s`` [Σ widths, DRAWS]."""
     for unit in range(widths[1]):  # S of layer 1 is a function of x: the same in every draw
@@ -200,23 +199,23 @@ def _propagate(x, widths, weights, biases, activations, slopes, betas, state, s,
         first_unit += widths[layer + 1]
 
 
-@njit(parallel=True, fastmath=True, error_model="numpy")
+@parallel_range(fastmath=True, error_model="numpy")
 def fused_propagation(
-    x, first, widths, weights, biases, activations, slopes, betas, seed, purpose, s
+    begin, end, x, first, widths, weights, biases, activations, slopes, betas, seed, purpose, s
 ):
     """Draws of S in every hidden layer, into ``s`` [n, Σ widths, n_draws].
 
     ``x`` [n, d] holds inputs number ``first``, ``first`` + 1, …; the noise of an input is a
     function of (``seed``, ``purpose``, its number). ``n_draws`` is a multiple of 256.
     """
-    for k in numba.prange(x.shape[0]):
+    for k in range(begin, end):
         state = np.empty((4, DRAWS // 2), np.uint32)
         bits = np.empty((2, DRAWS // 2), np.uint32)
         z = np.empty(DRAWS, np.float32)
         t = np.empty((s.shape[1], DRAWS), np.float32)
         rows = np.empty((s.shape[1], DRAWS), np.float32)
         seed_lanes(state, stream(seed, purpose, first + k))
-        for begin in range(0, s.shape[2], DRAWS):
+        for draw in range(0, s.shape[2], DRAWS):
             _propagate(
                 x[k],
                 widths,
@@ -233,4 +232,4 @@ def fused_propagation(
             )
             for i in range(s.shape[1]):
                 for j in range(DRAWS):
-                    s[k, i, begin + j] = rows[i, j]
+                    s[k, i, draw + j] = rows[i, j]

@@ -137,6 +137,7 @@ class Sampler:
         starts = np.concatenate([[0], np.cumsum(p.widths[1:])])
         s = np.empty((last - first, starts[-1], -(-n // DRAWS) * DRAWS), np.float32)
         fused_propagation(
+            last - first,
             self._rows[first:last],
             first,
             p.widths,

@@ -105,7 +105,7 @@ def test_own_clouds_without_underflow():
     points = clouds[:, :, :6] + noise
     s = clouds[:, :, :6]
     out = np.empty((4, 6))
-    own_cloud_densities(points, -np.square(points - s).sum(1), clouds, out)
+    own_cloud_densities(len(out), points, -np.square(points - s).sum(1), clouds, out)
     squared = np.square(points[..., None].astype(float) - clouds[:, :, None]).sum(1)
     exact = np.logaddexp.reduce(-squared * LN2, axis=2) / LN2 - np.log2(200)
     assert np.allclose(out, exact, atol=1e-3)

@@ -71,12 +71,12 @@ def test_a_budget_for_nothing_chooses_nothing():
 def test_the_budget_is_a_limit(budget, monkeypatch):
     spent = []
 
-    def own(points, references, cloud, out):
+    def own(n, points, references, cloud, out):
         spent.append(out.size * cloud.shape[2])
-        own_cloud_densities(points, references, cloud, out)
+        own_cloud_densities(n, points, references, cloud, out)
 
-    def mixtures(queries, components, boxes, sums, count_only):
-        add_mixtures(queries, components, boxes, sums, count_only)
+    def mixtures(n, queries, components, boxes, sums, count_only):
+        add_mixtures(n, queries, components, boxes, sums, count_only)
         if not count_only:
             spent.append(int(sums.evaluations.sum()))
 

@@ -37,7 +37,7 @@ def inputs(n=3):
 
 def test_normal_numbers_are_normal_and_independent():
     z = np.empty((50, 4, 1000), np.float32)
-    normals(7, 1, 0, z)
+    normals(len(z), 7, 1, 0, z)
     assert stats.kstest(z.ravel(), "norm").pvalue > 1e-3
     halves = z[..., :500].ravel(), z[..., 500:].ravel()
     for f in (np.asarray, np.square):

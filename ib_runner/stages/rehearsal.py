@@ -1,0 +1,87 @@
+"""Before epochs are measured: worker processes compile, or load, a share of the kernels each.
+
+Compiling the kernels takes half a minute, once on a machine. Workers that began to measure at once
+would all compile the same ones, one after the other; here they take different ones, and keep them
+on disk for the others. ``ib-run all`` has it done while the network trains.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+import torch
+from omegaconf import OmegaConf
+from torch import nn
+
+from ib_runner.config.builder import Builder
+from ib_runner.datasets import Split
+from ib_runner.measurements.measurement import Measurement
+from ib_runner.measurements.snapshot import Snapshot
+from ib_runner.networks.noise import GaussianNoise
+from ib_runner.stages.measure_epoch import Chosen, chosen, methods_of, use_threads
+
+_INPUTS, _BETA = 64, 0.1
+
+
+@dataclass(frozen=True)
+class Rehearsal:
+    """The measurement ``part``, made on a tiny network, for its kernels' sake.
+
+    ``settings`` is the configuration as YAML.
+    """
+
+    settings: str
+    allow_targets: tuple[str, ...]
+    part: Chosen
+
+    def __call__(self, threads: int) -> None:
+        """Do it. What fails here fails again where its message is wanted: at the first epoch."""
+        use_threads(threads)
+        with suppress(Exception):
+            measurement = _measurements(self.settings, self.allow_targets)[self.part.name]
+            if _ours(measurement):
+                methods_of(measurement, self.part)(_tiny())
+
+
+def rehearsals(settings: str, allow_targets: tuple[str, ...]) -> list[Rehearsal]:
+    """One for each measurement and method of a configuration.
+
+    Raises ``UsageError`` where these cannot be built.
+    """
+    made = chosen(_measurements(settings, allow_targets), (1, 0))
+    wanted = [one for epoch in (1, 0) for one in made[epoch]]  # all methods are made at epoch 1
+    parts = dict.fromkeys(part for one in wanted for part in _single(one))
+    return [Rehearsal(settings, allow_targets, part) for part in parts]
+
+
+@lru_cache(maxsize=1)
+def _measurements(settings: str, allow_targets: tuple[str, ...]) -> Mapping[str, Measurement]:
+    return Builder(OmegaConf.create(settings), allow_targets).measurements()
+
+
+def _single(one: Chosen) -> Iterator[Chosen]:
+    """``one`` in parts of one method each."""
+    if one.methods is None:
+        yield one
+    else:
+        yield from (replace(one, methods=(method,)) for method in one.methods)
+
+
+def _ours(measurement: Measurement) -> bool:
+    """Whether it is one of this package: a user's own may take long, or count its calls."""
+    return type(measurement).__module__.partition(".")[0] == __name__.partition(".")[0]
+
+
+def _tiny() -> Snapshot:
+    generator = torch.Generator().manual_seed(0)
+    layers: list[nn.Module] = []
+    for _ in range(3):
+        linear = nn.Linear(2, 2)
+        with torch.no_grad():
+            linear.weight.copy_(torch.randn(2, 2, generator=generator))
+            linear.bias.zero_()
+        layers += [linear, nn.Tanh(), GaussianNoise(_BETA)]
+    network = nn.Sequential(*layers, nn.Linear(2, 2)).eval()
+    inputs = torch.randn(_INPUTS, 2, generator=generator)
+    return Snapshot(1, network, Split(inputs, (inputs[:, 0] > 0).long()), seed=0)
