@@ -6,6 +6,7 @@ import time
 import warnings
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from itertools import groupby
 from typing import TypeVar
 
 from joblib import Parallel, delayed
@@ -24,6 +25,7 @@ Result = TypeVar("Result")
 
 #: dead workers, one after the other and no epoch done between them, after which we give up
 DEATHS = 3
+_GOLDEN = (5**0.5 - 1) / 2
 #: processes that compile kernels while a network trains
 MOST_COMPILING = 2
 #: seconds between a worker's looks at whether its parent lives
@@ -36,13 +38,18 @@ def n_workers(n_jobs: int, tasks: int) -> int:
     return max(1, min(tasks, processors() if n_jobs == -1 else n_jobs))
 
 
-def prepare(tasks: Sequence[EpochTask], n_jobs: int) -> None:
-    """Start the workers for ``tasks``, and have them compile or load the kernels, each its share.
+def compiled_before() -> bool:
+    """Whether the kernels that take longest to compile are kept on this machine."""
+    return is_kept(add_mixtures)
 
-    One worker alone would gain nothing.
+
+def prepare(tasks: Sequence[EpochTask], n_jobs: int) -> None:
+    """Start the workers for ``tasks``, and have them compile the kernels, each its share.
+
+    Does nothing where kernels were compiled before, or for one worker alone, which gains nothing.
     """
     workers = n_workers(n_jobs, len(tasks))
-    if workers == 1:
+    if workers == 1 or compiled_before():
         return
     with suppress(UsageError, TerminatedWorkerError):  # ``in_processes`` deals with both
         parts = rehearsals(tasks[0].settings, tasks[0].allow_targets)
@@ -56,7 +63,7 @@ def prepared_meanwhile(config: DictConfig, allow_targets: tuple[str, ...]) -> It
     Does nothing where kernels were compiled before, or there is only one processor.
     """
     others = min(processors(), MOST_COMPILING + 1) - 1
-    if others == 0 or is_kept(add_mixtures):
+    if others == 0 or compiled_before():
         yield
         return
     with ProcessPoolExecutor(others) as pool:
@@ -77,7 +84,7 @@ def in_processes(tasks: Sequence[EpochTask], n_jobs: int) -> Iterator[Measured]:
     """
     workers = n_workers(n_jobs, len(tasks))
     threads = max(1, processors() // workers)
-    missing, deaths = {(one.run, one.epoch): one for one in tasks}, 0
+    missing, deaths = {(one.run, one.epoch): one for one in _mixed(tasks)}, 0
     while missing and deaths < DEATHS:
         calls = [delayed(_in_worker)(task, threads, os.getpid()) for task in missing.values()]
         try:
@@ -100,6 +107,19 @@ def in_processes(tasks: Sequence[EpochTask], n_jobs: int) -> Iterator[Measured]:
             f"{DEATHS} worker processes died one after the other (killed, or out of memory?); "
             "fewer of them, measure.n_jobs, need less memory",
         )
+
+
+def _mixed(tasks: Sequence[EpochTask]) -> list[EpochTask]:
+    """The ``tasks``, run by run, each run's epochs in an order that mixes early with late ones.
+
+    Some epochs take ten times as long as others; mixed, those that are done tell how long the rest
+    will take. Multiples of the golden ratio modulo 1 are as even as an order can be.
+    """
+    found = []
+    for _, of_run in groupby(tasks, key=lambda task: task.run):
+        numbered = sorted(enumerate(of_run), key=lambda one: one[0] * _GOLDEN % 1.0)
+        found += [task for _, task in numbered]
+    return found
 
 
 @contextmanager

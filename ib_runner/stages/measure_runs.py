@@ -11,7 +11,7 @@ from ib_runner.runs.folder import Run
 from ib_runner.runs.log import progress
 from ib_runner.stages.measure_cluster import on_cluster
 from ib_runner.stages.measure_epoch import EpochTask, Measured
-from ib_runner.stages.measure_processes import in_processes, prepare
+from ib_runner.stages.measure_processes import compiled_before, in_processes, prepare
 from ib_runner.stages.measure_run import MeasuredRun
 
 
@@ -67,9 +67,10 @@ def _results(runs: Sequence[MeasuredRun], bar: tqdm) -> Iterator[Measured]:
         places.setdefault(where, []).extend(one.todo)
     for (scheduler, n_jobs), tasks in places.items():
         if scheduler is None:
-            bar.set_postfix_str("loading kernels, or compiling them, once on this machine")
-            prepare(tasks, n_jobs)
-            bar.unpause()  # the time that an epoch takes is told from here on
+            if not compiled_before():
+                bar.set_postfix_str("compiling kernels, once on this machine")
+                prepare(tasks, n_jobs)
+                bar.unpause()  # the time that an epoch takes is told from here on
             yield from in_processes(tasks, n_jobs)
         else:
             yield from on_cluster(tasks, scheduler)

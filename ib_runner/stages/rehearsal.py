@@ -1,4 +1,4 @@
-"""Before epochs are measured: worker processes compile, or load, a share of the kernels each.
+"""Before epochs are measured: worker processes compile a share of the kernels each.
 
 Compiling the kernels takes half a minute, once on a machine. Workers that began to measure at once
 would all compile the same ones, one after the other; here they take different ones, and keep them

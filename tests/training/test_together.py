@@ -245,7 +245,7 @@ def test_an_epoch_of_cnns(tmp_path):
             assert score.errors == theirs.errors
         for name, tensor in one.trainer.weights().items():
             ours = trainer.weights(number)[name]
-            # float32 sums in another order, over an epoch of steps; each processor has its own order
+            # an epoch of float32 sums in another order, which differs between processors
             torch.testing.assert_close(ours, tensor, rtol=1e-3, atol=1e-4)
             assert ours.dtype == tensor.dtype
 
