@@ -65,11 +65,19 @@ def test_readme_is_short():
 
 
 def test_figures_of_the_readme_come_from_results():
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    made = json.loads((ROOT / "results" / "szt_tanh_300.json").read_text(encoding="utf-8"))
+    text = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+    made = result("szt_tanh")
     assert f"{made['intervals']} certified intervals" in text
     assert f"{made['median width (nats)']:.3f} nats wide in the median" in text
     assert f"{made['largest width (nats)']:.3f} at most" in text
+    assert f"{made['epochs trained']:,} epochs of the network above" in text
+    made = result("report")
+    assert f"has {made['size (MB)']:.1f} MB" in text
+    assert f"after {made['in view after (s of the processor)']:.2f} s of processor time" in text
+
+
+def result(name):
+    return json.loads((ROOT / "results" / f"{name}.json").read_text(encoding="utf-8"))
 
 
 def test_every_result_says_what_made_it():

@@ -22,7 +22,7 @@ function histogramPanel(id, title, table, axis, series) {
   };
   const move = () => {
     const found = traces();
-    caption.textContent = [captionNow(table, layer(), found.length), ofWhichRun(table)].filter(Boolean).join(" ");
+    caption.textContent = [captionNow(table, layer(), found.length), ofWhichRun(table)].filter(Boolean).join("; ");
     return Plotly.react(chart, found, axes, CONFIG);
   };
   return { chart, draw, move };
