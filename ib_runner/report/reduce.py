@@ -13,7 +13,7 @@ import pandas as pd
 #: bytes before compression, of one table
 LIMIT = 16_000_000
 #: of representations, whose digits are noise and don't compress
-LIMIT_OF_SCATTER = 4_500_000
+LIMIT_OF_SCATTER = 2_500_000
 #: no fewer samples than these at an epoch; then epochs go
 FEWEST_SAMPLES = 200
 

@@ -15,10 +15,12 @@ from ib_runner.report.reduce import reduced
 from ib_runner.report.source import Source, read_source
 
 NAME = "report.html"
-#: letters of the encoded tables; with the library and the scripts, 8 MB
-LARGEST = 7_000_000
-#: plotly.js with curves and 3-D scatter plots alone: half of the whole's starting time
-LIBRARY = "plotly-gl3d.min.js.gz"
+#: letters of the encoded tables; with the libraries and the scripts, 8 MB
+LARGEST = 6_000_000
+#: plotly.js with curves alone, which starts in a third of the time of the one below
+LIBRARY = "plotly-basic.min.js.gz"
+#: plotly.js with 3-D scatter plots, for pages that have some, once all else is drawn
+LIBRARY_3D = "plotly-gl3d.min.js.gz"
 #: in the order in which they are run
 SCRIPTS = (
     "tables", "look", "state", "information", "plane", "curves", "histograms", "scatter",
@@ -40,12 +42,19 @@ def write_report(path: str | Path) -> Path:
 def page_of(source: Source) -> str:
     """The page, HTML 5."""
     page = files("ib_runner.report") / "page"
-    library = (files("ib_runner.report") / "library" / LIBRARY).read_bytes()
+    data = contents(source)
+    tables = [table.pop("data") for table in data["tables"].values()]
+    in_3d = any(layer["units"] > 2 for layer in data["scatter_layers"])
     parts = {
         "TITLE": _escaped(f"{source.facts.get('experiment', source.path.name)} · ib-run"),
         "STYLE": (page / "style.css").read_text(encoding="utf-8"),
-        "LIBRARY": base64.b64encode(library).decode("ascii"),
-        "DATA": _in_script(contents(source)),
+        "LIBRARY": _library(LIBRARY),
+        "LIBRARY_3D": _library(LIBRARY_3D) if in_3d else "",
+        "DATA": _in_script(data),
+        "TABLES": "\n".join(
+            f'<script id="table-{k}" type="text/plain">{one}</script>'
+            for k, one in enumerate(tables)
+        ),
         "SCRIPT": "\n".join((page / f"{name}.js").read_text(encoding="utf-8") for name in SCRIPTS),
     }
     html = (page / "page.html").read_text(encoding="utf-8")
@@ -58,8 +67,13 @@ def _filled(text: str, parts: Mapping[str, str]) -> str:
     return parts[name] + after
 
 
+def _library(name: str) -> str:
+    packed = (files("ib_runner.report") / "library" / name).read_bytes()
+    return base64.b64encode(packed).decode("ascii")
+
+
 def contents(source: Source) -> dict[str, Any]:
-    """What the page's scripts get to know, as JSON values."""
+    """What the page's scripts get to know, as JSON values, and each table's ``data``."""
     return {
         "name": source.path.name,
         "path": str(source.path),

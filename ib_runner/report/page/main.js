@@ -72,7 +72,7 @@ function draw(one) {
 const pause = () => new Promise((resolve) => { setTimeout(resolve); });
 const idle = window.requestIdleCallback ?? ((work) => setTimeout(work, 20));
 
-/** Draw what is in view, then, whenever there is nothing else to do, the rest. */
+/** Draw what is in view, then, whenever there is nothing else to do, the rest, in the end in 3-D. */
 async function drawAll() {
   sayEpoch();
   delete document.body.dataset.complete;
@@ -81,11 +81,13 @@ async function drawAll() {
     if (undrawn.has(one)) draw(one);
     await pause();
   }
-  const next = () => {
+  const next = async () => {
     const [one] = undrawn;
     if (one) draw(one);
-    if (undrawn.size) idle(next, { timeout: 300 });
-    else document.body.dataset.complete = Math.round(performance.now());
+    if (undrawn.size) return idle(next, { timeout: 300 });
+    await panels.find((each) => each.deepen)?.deepen();
+    document.body.dataset.complete = Math.round(performance.now());
+    return null;
   };
   idle(next, { timeout: 300 });
 }
@@ -178,10 +180,10 @@ function onKey(event) {
 }
 
 async function begin() {
-  const unpackedTables = Object.entries(page.tables).map(async ([name, made]) => { tables[name] = new Table(name, made, await unpacked(made.data)); });
-  const library = new TextDecoder().decode(await unpacked(document.getElementById("library").textContent));
-  await Promise.all(unpackedTables);
-  document.head.append(element("script", { textContent: library }));
+  const unpackedTables = Object.entries(page.tables).map(async ([name, made], k) => {
+    tables[name] = new Table(name, made, await unpacked(document.getElementById(`table-${k}`).textContent));
+  });
+  await Promise.all([...unpackedTables, runLibrary("library")]);
   state.epochs = sliderEpochs();
   state.at = state.epochs.length - 1;
   const slider = document.getElementById("epoch");

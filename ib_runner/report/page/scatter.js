@@ -4,14 +4,25 @@ const hasWebGl = (() => {
   try { return Boolean(document.createElement("canvas").getContext("webgl")); } catch { return false; }
 })();
 
+/** plotly.js with 3-D, which takes a while to start: until it is there the first two axes are seen. */
+let plotly3d = null;
+
+async function load3d() {
+  const flatOne = window.Plotly;
+  await runLibrary("library-3d");
+  plotly3d = window.Plotly;
+  window.Plotly = flatOne;
+}
+
 function scatterPanel() {
   const table = tables.representation;
   const { chart, caption } = panel("scatter", "Representation");
   const labels = table.distinct("label");
   let dimensions = 0;
   let look = {};
+  let drawnBy = null;
   const layer = () => layerOf(table);
-  const flat = () => dimensions < 3 || !hasWebGl;
+  const flat = () => dimensions < 3 || !plotly3d;
   const rowsNow = () => chosen(table, { ...oneRun(table), layer: layer(), epoch: now() });
   const layerFacts = () => page.scatter_layers.find((one) => one.layer === layer());
 
@@ -52,10 +63,20 @@ function scatterPanel() {
     const seen = layerFacts()?.projected ? `${units} units along the first ${dimensions} principal axes of the last epoch` : `${units} unit${units === 1 ? "" : "s"}`;
     const part = page.notes.representation.note;
     const there = found.some((one) => one.x.length);
-    caption.textContent = [captionNow(table, layer(), there), there ? seen : "", part && `${part}`, flat() && dimensions === 3 ? "seen along two axes: this browser draws no 3-D (WebGL)" : "", ofWhichRun(table)].filter(Boolean).join("; ");
-    return Plotly.react(chart, found, look, CONFIG);
+    caption.textContent = [captionNow(table, layer(), there), there ? seen : "", part && `${part}`, flat() && dimensions === 3 ? `seen along two axes${hasWebGl ? "" : ": this browser draws no 3-D (WebGL)"}` : "", ofWhichRun(table)].filter(Boolean).join("; ");
+    const library = flat() ? window.Plotly : plotly3d;
+    if (drawnBy !== null && drawnBy !== library) drawnBy.purge(chart);
+    drawnBy = library;
+    return library.react(chart, found, look, CONFIG);
   };
-  return { chart, draw, move };
+
+  /** See layers of three units and more in 3-D, from now on. */
+  const deepen = async () => {
+    if (plotly3d || dimensions < 3 || !hasWebGl) return;
+    await load3d();
+    await draw();
+  };
+  return { chart, draw, move, deepen };
 }
 
 /** A place across, from −0.3 to 0.3, that a sample keeps at all epochs. */

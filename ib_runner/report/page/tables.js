@@ -5,11 +5,22 @@ const TYPES = { float64: Float64Array, float32: Float32Array, int32: Int32Array,
 
 /** The bytes that `text` (base64 of gzip) stands for. */
 async function unpacked(text) {
+  const stream = new Blob([bytesOf(text)]).stream().pipeThrough(new DecompressionStream("gzip"));
+  return new Response(stream).arrayBuffer();
+}
+
+function bytesOf(text) {
+  if (Uint8Array.fromBase64) return Uint8Array.fromBase64(text);
   const letters = atob(text);
   const bytes = new Uint8Array(letters.length);
   for (let k = 0; k < letters.length; k += 1) bytes[k] = letters.charCodeAt(k);
-  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
-  return new Response(stream).arrayBuffer();
+  return bytes;
+}
+
+/** Run the script that element `id` of the page holds, packed. */
+async function runLibrary(id) {
+  const script = new TextDecoder().decode(await unpacked(document.getElementById(id).textContent));
+  document.head.append(element("script", { textContent: script }));
 }
 
 class Table {
