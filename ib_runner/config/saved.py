@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Any
 
 from hydra._internal.hydra import Hydra
@@ -101,12 +100,25 @@ def register(hydra: Hydra, saved: DictConfig, path: object) -> DictConfig:
     return OmegaConf.create(ours)
 
 
-@lru_cache
 def _as_composed_today(hydra: Hydra, experiment: str) -> dict[str, Any]:
-    """What ``conf/`` has for ``experiment``, or for none where it has no such experiment."""
+    """What ``conf/`` has for ``experiment``, or for none where it has no such experiment.
+
+    That of installed packages stays the same as long as this process lives.
+    """
+    sources = hydra.config_loader.get_sources()
+    key = (experiment, *(one.full_path() for one in sources))
+    if key in _composed:
+        return _composed[key]
     known = experiment in group_options(hydra, "exp")
     base = compose(hydra, "base", [f"+exp={experiment}"] if known else [])
-    return OmegaConf.to_container(settings(base))
+    found = OmegaConf.to_container(settings(base))
+    if all(one.scheme() in ("pkg", "structured") for one in sources):
+        _composed[key] = found
+    return found
+
+
+#: by experiment and packages
+_composed: dict[tuple[str, ...], dict[str, Any]] = {}
 
 
 def check_saved(saved: DictConfig, path: object) -> None:

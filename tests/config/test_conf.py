@@ -62,21 +62,28 @@ def test_source_and_imported_target_declare_the_same(target):
 
 @pytest.fixture(scope="module")
 def composed():
-    return OmegaConf.to_container(settings(compose(open_hydra(), "all", ["+exp=szt_tanh"])))
+    """A right configuration, and what its measurements, figures and findings have by name."""
+    whole = OmegaConf.to_container(settings(compose(open_hydra(), "all", ["+exp=szt_tanh"])))
+    named = {group: whole[group] for group in NAMED}
+    whole |= {group: {} for group in NAMED}
+    whole["measure"]["measurements"] = whole["plot"]["figures"] = []
+    validate(OmegaConf.create(whole))
+    return whole, named
 
 
 @pytest.mark.parametrize("target", sorted(ENTRIES))
 def test_wrong_values_of_all_keys(target, composed):
     key, node = ENTRIES[target]
+    whole, named = composed
     group, _, name = key.partition(".")
     keys = ["lr"] if target.startswith("torch.") else keys_of(outline(target))[0]
     for word in [one for one in keys if one not in HANDED.get(group, ())]:
         wrong = {**node, word: WRONG}
         if name:
-            entry = {**composed[group].get(name, {}), **wrong}
-            config = OmegaConf.create({**composed, group: {**composed[group], name: entry}})
+            entry = {**named[group].get(name, {}), **wrong}
+            config = OmegaConf.create({**whole, group: {name: entry}})
         else:
-            config = OmegaConf.create({**composed, group: wrong})
+            config = OmegaConf.create({**whole, group: wrong})
         with pytest.raises(UsageError, match=rf"^{key}\.{word}=.*: needs "):
             validate(config)
 
