@@ -77,7 +77,7 @@ def test_all_stages_go_on_from_there(sweep):
     path = sweep("a", *SWEPT, "trainer.together=2", BINNED, stage="all")
     for job in jobs_of(path):
         assert len(Run(path / job).table("binned_entropy")) > 0
-    again = sweep("a", f"run={path}", "trainer.epochs=6", "trainer.together=4")
+    again = sweep("a", f"run={path}", BINNED, "trainer.epochs=6", "trainer.together=4")
     assert again == path
     assert all(Run(path / job).epochs[-1] == 6 for job in jobs_of(path))
 

@@ -162,7 +162,8 @@ def _density(
         share = np.prod(np.where(np.array(corner) == 1, right, 1 - right), axis=1)
         index = np.ravel_multi_index(tuple((first + corner).T), sizes)
         grid += np.bincount(index, weights * share, len(grid))
-    return np.fft.irfftn(np.fft.rfftn(grid.reshape(sizes)) * kernel, sizes)
+    axes = tuple(range(len(sizes)))
+    return np.fft.irfftn(np.fft.rfftn(grid.reshape(sizes)) * kernel, sizes, axes)
 
 
 def _entropy(cells: np.ndarray) -> float:
