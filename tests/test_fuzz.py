@@ -24,7 +24,7 @@ def tried(n: int):
     )
 
 
-@tried(25)
+@tried(10)
 @given(cases())
 def test_a_few_random_networks(case):
     check(case)
@@ -72,7 +72,7 @@ def test_the_truths_behind_two_units():
         (GaussianNoise(0.5), 0.5, 2 * 0.50007),
         (NoNoise(), 1.0, 2 * 0.33683),
         (DropoutNoise(0.0), 0.5, 2 * 0.63272),
-        (DropoutNoise(0.5), 1e-2, 2 * math.log(2) / 2),
+        (DropoutNoise(0.5), 0.1, 2 * math.log(2) / 2),
     ):
         low, high = truth_behind(corners, channel, same, beta)
         assert low <= exact + 1e-5
