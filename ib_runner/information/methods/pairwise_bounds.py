@@ -11,6 +11,8 @@ components will do: layer 1 of any network, and all layers of a linear one once 
 """
 
 import math
+from abc import abstractmethod
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor
@@ -19,7 +21,7 @@ from ib_runner.information.estimate import Status, Values
 from ib_runner.information.exact import gaussian_layers
 from ib_runner.information.methods.base import Method
 from ib_runner.information.sampling.sampler import Layer, Sampler
-from ib_runner.information.task import Task
+from ib_runner.information.task import Task, nothing_certified
 
 _PAIRS_AT_ONCE = 4_000_000
 
@@ -56,7 +58,18 @@ class _Pairwise(Method):
     def covers(self, sampler: Sampler, layer: Layer) -> bool:
         return gaussian_layers.is_gaussian(sampler, layer)
 
-    def bounds(self, task: Task, layer: Layer) -> tuple[float, float]:
+    def values(self, task: Task, layer: Layer, prepared: object) -> Mapping[str, Values]:
+        budget = task.settings.budget
+        if budget is not None and len(task.sampler) ** 2 > budget:  # there is no half of a sum
+            return nothing_certified(task)
+        lower, upper = self._bounds(task, layer)
+        return {"x": self._of(lower, upper, task.inputs.entropy)}
+
+    @abstractmethod
+    def _of(self, lower: float, upper: float, highest: float) -> Values:
+        """What comes of both bounds; ``highest`` is H(X), nats."""
+
+    def _bounds(self, task: Task, layer: Layer) -> tuple[float, float]:
         """Lower and upper bound, at most H(X), nats."""
         lower, upper = pairwise_bounds(*gaussian_layers.in_unit_noise(task.sampler, layer))
         moved = gaussian_layers.rounding(task.sampler, layer)
@@ -69,9 +82,8 @@ class PairwiseLower(_Pairwise):
 
     name = "pairwise_lower"
 
-    def values(self, task: Task, layer: Layer, prepared: object) -> dict[str, Values]:
-        lower, _ = self.bounds(task, layer)
-        return {"x": _values(lower, (lower, task.inputs.entropy), task.inputs.entropy)}
+    def _of(self, lower: float, upper: float, highest: float) -> Values:
+        return _values(lower, (lower, highest), highest)
 
 
 class PairwiseUpper(_Pairwise):
@@ -79,9 +91,8 @@ class PairwiseUpper(_Pairwise):
 
     name = "pairwise_upper"
 
-    def values(self, task: Task, layer: Layer, prepared: object) -> dict[str, Values]:
-        _, upper = self.bounds(task, layer)
-        return {"x": _values(upper, (0.0, upper), task.inputs.entropy)}
+    def _of(self, lower: float, upper: float, highest: float) -> Values:
+        return _values(upper, (0.0, upper), highest)
 
 
 def _values(mi: float, interval: tuple[float, float], highest: float) -> Values:
