@@ -51,8 +51,12 @@ def estimate_layers(
     ``layers`` None: all layers that the method covers. Not every method estimates I(Y;T_ℓ). One
     sampling pass serves all layers and both targets. Otherwise as ``mutual_information``.
     """
-    task, chosen = _task(network, x, y, layers, method, seed, settings)
-    if not _finite(network):
+    with torch.device("cpu"):  # whatever the caller has made the default
+        return _estimated(*_task(network, x, y, layers, method, seed, settings), method)
+
+
+def _estimated(task: Task, chosen: list[Layer], method: str) -> list[Estimate]:
+    if not _finite(task.sampler.network):
         return _without_value(task, chosen, method, Status.FAILED)
     vacuous = [layer for layer in chosen if layer.beta == 0]
     # what overflows is no number in the end, and its status says failed; densities underflow to 0;
@@ -146,8 +150,8 @@ def _chosen_layers(sampler: Sampler, numbers: Sequence[int] | None, method: str)
 
 
 def _finite(network: nn.Module) -> bool:
-    tensors = (*network.parameters(), *network.buffers())
-    return all(bool(torch.isfinite(tensor).all()) for tensor in tensors)
+    # buffers may well be infinite, as attention masks are
+    return all(bool(torch.isfinite(tensor).all()) for tensor in network.parameters())
 
 
 def _without_value(task: Task, layers: list[Layer], method: str, status: Status) -> list[Estimate]:

@@ -1,17 +1,22 @@
 """Whether modules do what their types say: only then may kernels stand in for them."""
 
 from torch import nn
+from torch.nn.modules import module as every_module
 
 from ib_runner.networks.behind import channels_behind
 
 _HOOKS = ("_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+_HOOKS_OF_ALL = ("_global_forward_hooks", *(f"_global{kind}" for kind in _HOOKS))
 
 
 def is_altered(network: nn.Module, *, but_noise: bool = False) -> bool:
     """Whether a module of ``network`` has hooks or a ``forward`` of its own, not its type's.
 
-    ``but_noise``: the channels of ``with_noise`` do not count.
+    Hooks of all modules, as torch allows them, are hooks of each. ``but_noise``: the channels of
+    ``with_noise`` do not count.
     """
+    if any(getattr(every_module, kind) for kind in _HOOKS_OF_ALL):
+        return True
     return any(
         "forward" in module.__dict__
         or any(getattr(module, kind) for kind in _HOOKS)

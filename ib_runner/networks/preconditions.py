@@ -7,7 +7,7 @@ its batch. A few forward passes of a few inputs tell networks for which this doe
 
 import copy
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,19 +45,20 @@ def measurable(network: nn.Module, x: Any, *, trusted: bool = False) -> Measurab
 
     ``trusted``: known to be of plain layers that treat rows alike. Raises ``UnmeasurableError``, in
     a sentence that names the layer, for what would be measured wrongly. The global generators of
-    random numbers and the network, its modes and buffers, are left as they were.
+    random numbers and the network, its modes, weights and buffers, are left as they were.
     """
     network, x = unwrapped(network), as_inputs(x)
     precision(network)
     network = _on_cpu(network)
     _check_channels(network)
-    with generators.left_alone(), one_thread(), _kept(network):
+    with generators.left_alone(), one_thread(), torch.device("cpu"):
         torch.manual_seed(NOBODYS_SEED)
-        x = fitted(network, x)
-        rows = x[some_rows(x)]
-        first = record(network, rows, None, noise=False)
-        if not trusted:
-            Trial(network, rows, first, channel_names(network)).run()
+        with nullcontext() if trusted else _kept(network):
+            x = fitted(network, x)
+            rows = x[some_rows(x)]
+            first = record(network, rows, None, noise=False)
+            if not trusted:
+                Trial(network, rows, first, channel_names(network)).run()
     dtypes = [h.s.dtype for h in first.hidden]
     return Measurable(
         network,
@@ -87,27 +88,30 @@ def _on_cpu(network: nn.Module) -> nn.Module:
 
 @contextmanager
 def _kept(network: nn.Module) -> Iterator[None]:
-    """The buffers of ``network`` are afterwards what they were, or it is refused for a change."""
+    """Weights and buffers of ``network`` are afterwards what they were; it is refused for a change.
+
+    Raises ``UnmeasurableError``, with the name of what a forward pass has changed.
+    """
     before = [
-        (module, name, buffer, buffer.detach().clone())
+        (tensors, name, tensor, tensor.detach().clone())
         for module in network.modules()
-        for name, buffer in module._buffers.items()
-        if buffer is not None
+        for tensors in (module._parameters, module._buffers)
+        for name, tensor in tensors.items()
+        if tensor is not None
     ]
     changed = ""
     try:
         yield
     finally:
-        for module, name, buffer, value in before:
-            now = module._buffers.get(name)
-            if now is not buffer or not _same(buffer, value):
-                buffer.data = value
-                module._buffers[name] = buffer
-                changed = f"{type(module).__name__}.{name}"
+        for tensors, name, tensor, value in before:
+            if tensors.get(name) is not tensor or not _same(tensor.detach(), value):
+                tensor.data = value
+                tensors[name] = tensor
+                changed = name
     if changed:
         raise UnmeasurableError(
-            f"{type(network).__name__}: {changed} is another one after a forward pass in eval mode:"
-            " what a layer gives must not depend on earlier passes"
+            f"{type(network).__name__}: a forward pass in eval mode changes {changed}: "
+            "what a layer gives must not depend on earlier passes"
         )
 
 

@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from ib_runner.errors import UnmeasurableError, UsageError
 from ib_runner.information import mutual_information
+from ib_runner.information.exact.quadrature import mutual_information as on_a_line
 from ib_runner.networks import DropoutNoise, GaussianNoise, NoNoise, hidden_layers, with_noise
 from ib_runner.networks.noise import NoiseChannel
 from ib_runner.networks.preconditions import measurable
@@ -562,8 +563,32 @@ class Averages(nn.Module):
 @pytest.mark.parametrize("effect", [0.0, 1.0])
 def test_passes_that_change_the_network(assigned, effect):
     network = Averages(assigned, effect)
-    refused(network, X, "Averages.mean is another one after a forward pass" if not effect else "")
+    refused(network, X, "a forward pass in eval mode changes mean" if not effect else "")
     assert torch.equal(network.mean, torch.zeros(1))
+
+
+def test_passes_that_change_weights():
+    def clipped(modules, x):
+        modules[0].weight.data.clamp_(-0.5, 0.5)
+        return modules[1](modules[0](x))
+
+    network = Net(clipped, same(), GaussianNoise(0.5))
+    refused(network, X, "a forward pass in eval mode changes weight")
+    assert network.layers[0].weight.item() == 1.0
+
+
+@pytest.mark.parametrize("method", ["coupled", "quadrature", "paper"])
+def test_the_default_device_is_the_callers_affair(method):
+    network = nn.Sequential(
+        same(), nn.Identity(), GaussianNoise(0.5), same(), nn.Tanh(), GaussianNoise(0.5)
+    )
+    adds = Net(lambda m, x: m[0](x + torch.zeros(1)), GaussianNoise(0.5))
+    for one, layer in ((network, 1), (network, 2), (adds, 1)):
+        wanted = mutual_information(one, X, layer, method=method, n_x=100, n_mc=100)
+        with torch.device("meta"):
+            found = mutual_information(one, X, layer, method=method, n_x=100, n_mc=100)
+        assert found.mi == wanted.mi
+        assert found.lower == wanted.lower
 
 
 @pytest.mark.parametrize("draw", [np.random.rand, random.random])
@@ -582,3 +607,47 @@ def test_a_seldom_neighbour():
     x[123] = 50.0
     refused(Net(lambda m, x: m[0](x / x.max().clamp(min=1)), GaussianNoise(0.5)), x, NEIGHBOURS)
     refused(Net(lambda m, x: m[0](x / x.abs().max().clamp(min=1)), GaussianNoise(0.5)), -x)
+
+
+@pytest.mark.parametrize("which", [nn.Linear, nn.Tanh, GaussianNoise])
+def test_hooks_of_all_modules(which):
+    """A kernel would know nothing of them."""
+    network = nn.Sequential(
+        same(), nn.Identity(), GaussianNoise(0.5), same(), nn.Identity(), GaussianNoise(0.5)
+    )
+    hooked = nn.modules.module.register_module_forward_hook(
+        lambda module, given, out: out / 2 if isinstance(module, which) else None
+    )
+    try:
+        if which is GaussianNoise:
+            refused(network, X, "what comes out of its channel is not S + noise")
+        elif which is nn.Linear:  # 1/4 of S, 1/2 of the noise below
+            holds(network, on_a_line(np.array([-0.25, 0.25]), math.hypot(0.25, 0.5)).value, layer=2)
+        else:
+            holds(network, J[math.sqrt(0.5)], layer=2)
+    finally:
+        hooked.remove()
+
+
+class Causal(nn.Module):
+    """Attends to what came before: a mask with infinite entries is one of its buffers."""
+
+    def __init__(self):
+        super().__init__()
+        self.noise = GaussianNoise(0.5)
+        self.register_buffer("mask", torch.full((3, 3), -math.inf).triu(1))
+
+    def forward(self, x):
+        weights = torch.softmax(x @ x.mT + self.mask, -1)
+        return self.noise((weights @ x)[:, 0])
+
+
+def test_buffers_may_be_infinite():
+    x = X[:, None] * torch.tensor([[1.0], [5.0], [7.0]])  # the first sees itself alone
+    holds(Causal(), J[0.5], x=x)
+
+
+def test_statistics_that_are_no_numbers():
+    network = nn.Sequential(nn.BatchNorm1d(1), GaussianNoise(0.5))
+    network[0].running_var.fill_(math.nan)
+    assert mutual_information(network, X, layer=1).status.value == "failed"
