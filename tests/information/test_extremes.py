@@ -233,6 +233,53 @@ def test_a_budget_limits_every_method(method):
     assert nothing.mi is None
 
 
+class Roots(nn.Module):
+    def forward(self, x):
+        return x.sqrt()
+
+
+@pytest.mark.parametrize("beta", [1e-40, 1e-30, 1e15, 1e25, 1e30])
+def test_many_units_behind_noise_beyond_the_squares_of_float32(beta):
+    torch.manual_seed(0)
+    network = nn.Sequential(
+        *(nn.Linear(1, 17), nn.ReLU(), GaussianNoise(beta)),
+        *(nn.Linear(17, 17), nn.ReLU(), GaussianNoise(beta)),
+    )
+    found = mutual_information(network, signs(), 2, target_width=0.1, budget=10**6)
+    below = mutual_information(network, signs(), 1, target_width=0.1, budget=10**6)
+    assert found.status is not Status.FAILED
+    assert found.lower <= below.upper
+    assert 0 <= found.lower <= found.upper <= math.log(2) + 1e-9
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_one_input_of_many_whose_values_are_no_numbers(method):
+    x = torch.ones(1000, 1)
+    x[501:] = 2.0
+    x[501] = -1.0
+    found = mutual_information(nn.Sequential(Roots(), GaussianNoise(0.5)), x, 1, method=method)
+    assert found.status is Status.FAILED
+    assert (found.mi, found.lower, found.upper) == (None, None, None)
+
+
+@pytest.mark.parametrize("method", ["pairwise_lower", "pairwise_upper"])
+def test_a_budget_pays_for_all_pairs_or_for_nothing(method):
+    x = torch.arange(64.0)[:, None]
+    enough = mutual_information(channel(1.0), x, 1, method=method, budget=64**2)
+    assert enough.mi == mutual_information(channel(1.0), x, 1, method=method).mi
+    found = mutual_information(channel(1.0), x, 1, method=method, budget=64**2 - 1)
+    assert (found.mi, found.lower, found.upper) == (None, 0.0, pytest.approx(math.log(64)))
+    assert found.status is Status.NOT_CERTIFIED
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_what_numpy_is_told_to_raise_is_not_raised_by_us(method):
+    quiet = mutual_information(channel(1e-3), torch.arange(5.0)[:, None], 1, method=method)
+    with np.errstate(all="raise"):
+        found = mutual_information(channel(1e-3), torch.arange(5.0)[:, None], 1, method=method)
+    assert (found.mi, found.status) == (quiet.mi, quiet.status)
+
+
 def test_nothing_is_said_on_the_way():
     with warnings.catch_warnings():
         warnings.simplefilter("error")

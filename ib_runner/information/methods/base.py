@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import ClassVar
 
+import numpy as np
+
 from ib_runner.information.estimate import Estimate, Status, Values
 from ib_runner.information.sampling.extent import extents
 from ib_runner.information.sampling.sampler import Layer, Sampler
@@ -64,7 +66,8 @@ class Method(ABC):
         """The values of layers of which nothing can be computed, or not with this method."""
         found = {}
         for number, extent in extents(task.sampler, task.layers).items():
-            if math.isnan(extent):
+            s = task.sampler.exact_s(number)
+            if math.isnan(extent) or (s is not None and not np.isfinite(s).all()):
                 found[number] = {target: Values(status=Status.FAILED) for target, _ in task.targets}
             elif extent > self.farthest:
                 found[number] = nothing_certified(task)

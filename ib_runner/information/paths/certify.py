@@ -141,7 +141,7 @@ def _point_cost(units: PreActivations, pairs: float, reach: Reach) -> float:
 
 
 def prepare(task: Task, layer: Layer, budget: float) -> Prepared | None:
-    """The plan for ``layer``; None where ``budget`` pays for nothing."""
+    """The plan for ``layer``; None where ``budget`` pays for nothing, or the pilot overflows."""
     sampler, settings = task.sampler, task.settings
     n = len(sampler)
     wanted = Wanted(
@@ -155,7 +155,11 @@ def prepare(task: Task, layer: Layer, budget: float) -> Prepared | None:
     units, source = None, exact_source(sampler, layer)
     if source is None:
         units = pre_activations(sampler, layer)
-        source = GuessedSource(sampler, layer, fit(sampler, layer), units)
+        try:
+            guess = fit(sampler, layer)
+        except np.linalg.LinAlgError:  # squares of the noise are beyond the numbers there are
+            return None
+        source = GuessedSource(sampler, layer, guess, units)
     payable = _PILOT_SHARE * budget / (_PILOT_EACH * source.cost)
     if payable < min(n, _FEWEST_INPUTS):
         return None
@@ -165,7 +169,12 @@ def prepare(task: Task, layer: Layer, budget: float) -> Prepared | None:
         source = source.sharpened(inputs[:: -(-len(inputs) // _SHARPENED)])
     pilots, path_cost = _run_pilots(sampler, source, units, inputs, wanted)
     left = _PLANNED * (budget - spent - path_cost)
-    plans = [plan for one in pilots for plan in _plans(one, source, units, n, wanted, left)]
+    plans = [
+        plan
+        for one in pilots
+        for plan in _plans(one, source, units, n, wanted, left)
+        if np.isfinite(plan.width)
+    ]
     return Prepared(source, units, _best(plans, settings.target_width)) if plans else None
 
 
