@@ -8,7 +8,7 @@ BIN := .venv/bin
 WORKERS ?= logical
 PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile
 
-.PHONY: help demo figures test test-all lint format types check docs wheel dist clean
+.PHONY: help demo figures test test-slow test-all lint format types check docs wheel dist clean
 .DEFAULT_GOAL := help
 
 help:  ## print this list
@@ -24,6 +24,9 @@ figures: .venv/installed  ## every figure of the small networks; called again, i
 
 test: .venv/dev  ## the tests on all cores, without the slowest
 	$(PYTEST) -m "not slow"
+
+test-slow: .venv/dev  ## the slowest tests alone
+	$(PYTEST) -m slow
 
 test-all: .venv/dev  ## all tests
 	$(PYTEST)

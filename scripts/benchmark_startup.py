@@ -3,19 +3,24 @@
     python scripts/benchmark_startup.py                            this checkout alone
     python scripts/benchmark_startup.py --beside OTHER             and the checkout in folder OTHER
     python scripts/benchmark_startup.py --beside OTHER --python OTHER/.venv/bin/python
+    python scripts/benchmark_startup.py --results results/startup.json
 
 Each line is run three times, and the fastest counts, in seconds of the clock and of the processor:
 the second is what to look at where other programs share the machine.
 """
 
 import argparse
+import json
 import os
 import resource
 import subprocess
 import sys
 import tempfile
 import time
+from datetime import date
 from pathlib import Path
+
+from ib_runner.files.provenance import git_revision, machine
 
 HERE = Path(__file__).resolve().parents[1]
 TRAIN = ["train", "network.widths=[3,2]", "trainer.epochs=2", "experiment=startup"]
@@ -25,11 +30,14 @@ LINES = [
     ["train", "--cfg", "job"],
     ["train", "--help"],
     ["plot", "--dry-run"],
+    ["check", "--dry-run"],
     ["trian"],
     ["train", "trainer.epoch=3"],
     ["train", "network.widths=[3,0]"],
     ["all", "measure.methods=[cuopled]"],
     ["measure", "run=nowhere"],
+    ["train", "-m", "seed=0,1,-1"],
+    ["measure", "seed=4"],
 ]
 TABLE = "import ib_runner; ib_runner.open_run().table('training')"
 
@@ -53,10 +61,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--beside", type=Path, help="folder of another checkout")
     parser.add_argument("--python", default=sys.executable, help="the other checkout's interpreter")
+    parser.add_argument("--results", type=Path, help="a JSON file to write them to as well")
     options = parser.parse_args()
     checkouts = [("here", sys.executable, HERE)]
     if options.beside:
         checkouts.append(("beside", options.python, options.beside.resolve()))
+    found: dict[str, dict[str, dict[str, float]]] = {}
     print("clock/processor, s".ljust(40), *(name.rjust(13) for name, *_ in checkouts))
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "ib_runner", *TRAIN]
@@ -67,6 +77,19 @@ def main() -> None:
         for name, arguments in works.items():
             times = [seconds(python, path, arguments, folder) for _, python, path in checkouts]
             print(name.ljust(40), *(f"{wall:.2f}/{cpu:.2f}".rjust(13) for wall, cpu in times))
+            found[name] = {
+                checkout: {"clock": round(wall, 3), "processor": round(cpu, 3)}
+                for (checkout, *_), (wall, cpu) in zip(checkouts, times, strict=True)
+            }
+    if options.results:
+        made = {
+            "command": f"python scripts/benchmark_startup.py --results {options.results}",
+            "revision": git_revision(),
+            "machine": {**machine("cpu"), "load": round(os.getloadavg()[0], 1)},
+            "date": date.today().isoformat(),
+            "seconds": found,
+        }
+        options.results.write_text(json.dumps(made, indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

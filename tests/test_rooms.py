@@ -1,6 +1,7 @@
 """Rooms import one way: what `docs/contributing/architecture.md` says of them."""
 
 import ast
+import re
 import tomllib
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -47,6 +48,16 @@ def test_who_knows_whom():
     assert not known["figures"] & {"runs", "config", "stages", "commands", "measurements"}
     assert not known["config"] & {"runs", "stages", "commands"}
     assert "commands" not in known["stages"]
+
+
+def test_the_page_about_them_names_files_that_exist():
+    page = (ROOT.parent / "docs" / "contributing" / "architecture.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`([a-z_0-9]+/[a-z_0-9/]+\.(?:py|yaml))`", page))
+    assert len(named) > 20
+    missing = {one for one in named if not any((top / one).exists() for top in (ROOT, ROOT.parent))}
+    assert not missing
+    rooms_named = set(re.findall(r"`([a-z]+)/`", page))
+    assert {path.parent.name for path in ROOT.glob("*/__init__.py")} <= rooms_named
 
 
 def test_the_wheel_holds_every_room():
