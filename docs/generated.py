@@ -34,6 +34,14 @@ def group(name):
     return "\n\n".join(parts)
 
 
+def keys(node):
+    """The keys of a node as ``STAGE --help`` has them: default, what it is for, what it takes."""
+    from ib_runner.config.described import keys_of_node
+
+    rows = [[f"`{one.text}`", one.sentence, one.accepts] for one in keys_of_node(node)]
+    return _table(["key and default", "what it is", "takes"], rows)
+
+
 def yaml(name):
     """One file of ``conf/``."""
     return f"```yaml\n{(ROOT / 'conf' / name).read_text(encoding='utf-8').rstrip()}\n```"
@@ -120,5 +128,5 @@ def _cell(text):
 
 PARTS = {
     one.__name__: one
-    for one in (stages, group, yaml, experiments, tables, statuses, result, notebook)
+    for one in (stages, group, keys, yaml, experiments, tables, statuses, result, notebook)
 }

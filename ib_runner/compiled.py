@@ -118,6 +118,11 @@ def _hint(why: str) -> None:
     )
 
 
+@cache
+def _say_compiling() -> None:
+    _logger.info("compiling kernels for this machine: once, for about a minute")
+
+
 class _OfPackage:
     """Locators whose kernels are as fresh as all the sources that they are made from."""
 
@@ -170,9 +175,12 @@ class _Cache(FunctionCache):
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         try:
-            return super().load_overload(sig, target_context)
+            found = super().load_overload(sig, target_context)
         except Exception:  # a file that was cut off or altered may raise anything
-            return None
+            found = None
+        if found is None:
+            _say_compiling()
+        return found
 
     def save_overload(self, sig: Any, data: Any) -> None:
         try:

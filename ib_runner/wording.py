@@ -31,3 +31,19 @@ def show(value: Any) -> str:
     if isinstance(value, list):
         return f"[{','.join(show(one) for one in value)}]"
     return str(value)
+
+
+def duration_text(seconds: float) -> str:
+    """``seconds`` for people."""
+    for unit, length in (("h", 3600), ("min", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.3g} {unit}"
+    return f"{seconds:.2g} s"
+
+
+def size_text(size: float) -> str:
+    """``size`` in bytes, for people."""
+    for unit, length in (("GB", 1e9), ("MB", 1e6)):
+        if size >= length:
+            return f"{size / length:.3g} {unit}"
+    return f"{size / 1e3:.3g} kB"

@@ -26,11 +26,10 @@ sweep() {
 
 szt=szt_tanh,szt_tanh_parseval,szt_linear,szt_tanh_wide_noise,szt_relu,szt_relu_parseval,szt_deterministic
 small=neuron_tanh,neuron_leaky_relu,$szt,spiral_tanh,spiral_tanh_parseval,spiral_deterministic
-# as many epochs as the findings need, without the paper's slow estimator
-sparse=(measure.methods='[coupled]'
-  measure.epochs='[0,1,2,4,8,14,20,28,40,60,80,120,200,320,500,800,1250,2000,3200,5000,7000,8500,10000]')
+# as many epochs as the findings need
+sparse=(measure.epochs='[0,1,2,4,8,14,20,28,40,60,80,120,200,320,500,800,1250,2000,3200,5000,7000,8500,10000]')
 
-part_figures() { sweep all figures "+exp=$small"; }
+part_figures() { sweep all figures "+exp=$small" plot.each_run=true; }
 part_seeds() { sweep all seeds "+exp=$szt" 'seed=range(5)' "${sparse[@]}"; }
 part_noise() { sweep all noise +exp=szt_tanh noise.beta=0.001,0.002,0.005,0.01,0.02,0.05,0.1 "${sparse[@]}"; }
 part_alpha() {

@@ -39,6 +39,7 @@ def asked(tmp_path, monkeypatch):
         return {}
 
     monkeypatch.setattr("ib_runner.stages.measure_runs.measure_runs", measure_runs)
+    monkeypatch.setattr("ib_runner.commands.execute.announce", lambda plan: None)
     return notes
 
 
@@ -58,10 +59,11 @@ def test_no_argument_prints_the_help(capsys):
 
 
 @pytest.mark.parametrize(
-    "stage", ["train", "measure", "plot", "check", "report", "export", "all", "list", "thin"]
+    "stage",
+    ["train", "measure", "plot", "check", "report", "export", "table", "all", "list", "thin"],
 )
 def test_help_and_configuration_of_every_stage(stage, capsys):
-    status, out, _ = run_cli(capsys, stage, "--help")
+    status, out, _ = run_cli(capsys, stage, "--help=all")
     assert status == 0
     assert "Configuration (key=value)" in out
     status, out, _ = run_cli(capsys, stage, "--cfg", "job")
@@ -77,6 +79,21 @@ def test_train_alone_is_szt_tanh(asked, capsys):
     assert out[-1] == str(path)
     assert path.parent == Path("outputs/szt_tanh")
     assert Run(path).config.network.widths == [10, 7, 5, 4, 3]
+
+
+def test_a_network_or_data_set_by_name_starts_from_nothing_of_the_default_experiment(asked, capsys):
+    words = ["network=neurons", "dataset=points4", "trainer.loss=mse", "noise.beta=0.1"]
+    assert run_cli(capsys, "train", *words)[0] == 0
+    [(_, config, path)] = asked
+    assert config.experiment == "neurons"
+    assert path.parent == Path("outputs/neurons")
+    assert not config.findings
+    assert run_cli(capsys, "train", *words, "experiment=mine")[0] == 0
+    assert asked[-1][1].experiment == "mine"
+    # one key of it is a variation of the default experiment
+    assert run_cli(capsys, "train", "network.activation=relu")[0] == 0
+    assert asked[-1][1].experiment == "szt_tanh"
+    assert asked[-1][1].findings
 
 
 @pytest.mark.parametrize(
@@ -371,23 +388,26 @@ def test_a_sweep_over_experiments(asked, capsys):
 
 @pytest.mark.parametrize("words", [["train"], ["all"], ["train", "-m", "seed=0,1"]])
 def test_dry_run_makes_nothing(words, asked, capsys, tmp_path):
+    small = ["network.widths=[2]", "dataset=points8", "dataset.y=[0,0,0,0,1,1,1,1]"]
+    words = [*words, "trainer.loss=mse", *small, "noise.beta=0.1"]
     status, out, _ = run_cli(capsys, *words, "--dry-run", "trainer.epochs=100")
     assert status == 0
-    assert any("100 epochs of 13 steps" in line for line in out)
+    assert sum("train: 100 epochs; about" in line for line in out) == 1  # once for a sweep
     assert asked == []
     assert list(tmp_path.iterdir()) == []
 
 
 def test_dry_run_times_configurations_that_differ_in_their_seed_once(asked, capsys, monkeypatch):
     timed = []
-    monkeypatch.setattr("ib_runner.stages.timing._fastest", lambda *a: timed.append(a) or 0.5)
+    monkeypatch.setattr("ib_runner.stages.timing._of_epochs", lambda *a: timed.append(a) or 0.5)
     words = ["train", "-m", "seed=0,1", "trainer.epochs=2", "--dry-run"]
     status, out, _ = run_cli(capsys, *words, "network.widths=[7],[6]")
     assert status == 0
-    assert len(timed) == 4  # a step and scoring, of two networks
-    # 2 epochs of 13 steps, each half a second, and scoring 256 inputs in as long
-    seconds = 2 * (13 * 0.5 + 4096 * 0.5 / 256)
-    assert sum(f"{seconds:.2g} s (timed just now" in line for line in out) == 4
+    assert len(timed) == 2  # of two networks
+    assert (
+        sum("train: 2 epochs; about 1.5 s, by compiled kernels (0.5 s" in one for one in out) == 2
+    )
+    assert sum("as the others before" in line for line in out) == 2
 
 
 def test_a_failure_while_running_is_status_1(asked, capsys, monkeypatch):
@@ -467,7 +487,7 @@ def test_listing(asked, capsys):
     run_cli(capsys, "train", "-m", "experiment=two", "seed=0,1")
     _, out, _ = run_cli(capsys, "list")
     assert len(out) == 3
-    assert out[0].split() == ["path", "experiment", "state", "epochs", "accuracy"]
+    assert out[0].split()[:5] == ["path", "experiment", "state", "epochs", "accuracy"]
     assert "two" in run_cli(capsys, "list", "experiment=two")[1][1]
     assert len(run_cli(capsys, "list", "experiment=two")[1]) == 2
     assert len(run_cli(capsys, "list", "state=failed")[1]) == 1
@@ -479,13 +499,17 @@ def test_listing(asked, capsys):
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
-        ("ib-run ", "train measure plot check report export all list thin"),
+        ("ib-run ", "train measure plot check report export table all list thin"),
         ("ib-run t", "train"),
         ("ib-run train --dr", "--dry-run"),
         ("ib-run train --dry-run network=", "network=fcn"),
         ("ib-run train network=", "network=fcn"),
         ("ib-run train +exp=szt_li", "+exp=szt_linear"),
         ("ib-run measure measure.n_", "measure.n_jobs"),
+        ("ib-run plot plot.figures=[losses,repr", "plot.figures=[losses,representation"),
+        ("ib-run plot plot.figures", "plot.figures=["),
+        ("ib-run measure measure.methods=[coupled,pap", "measure.methods=[coupled,paper"),
+        ("ib-run train +exp=mnist plot.figures=[tab", "plot.figures=[table1"),
     ],
 )
 def test_completion(line, expected, capsys, monkeypatch):

@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[1]
 #: each with its exit status, and a text that must be on standard output or standard error
 LINES = [
     (["--help"], 0, "train one network"),
-    (["train", "--help"], 0, "Configuration (key=value)"),
+    (["train", "--help=all"], 0, "Configuration (key=value)"),
     (["train", "--cfg", "job", "experiment=a"], 0, "experiment: a"),
     (["train", "seed=-1"], 2, "whole number >= 0"),
     (["train", "+exp=szt_rellu"], 2, "Did you mean szt_relu"),

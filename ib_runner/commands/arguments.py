@@ -20,6 +20,7 @@ class Command:
     stage: Stage
     run: str | None
     dry_run: bool
+    help_all: bool  # --help=all: Hydra's page, with all groups and the whole configuration
     flags: argparse.Namespace  # Hydra's
     overrides: list[str]
 
@@ -33,6 +34,9 @@ def parse_command(stage: Stage, words: Sequence[str]) -> Command:
     if len(runs) > 1 or "" in runs:
         raise UsageError(f"run={' run='.join(runs)}: needs one path.")
     rest = [word for word in words if not word.startswith("run=") and word != "--dry-run"]
+    help_all = "--help=all" in rest
+    rest = ["--help" if word == "--help=all" else word for word in rest]
+    rest = [_as_list(word) if word.partition("=")[0] in stage.lists else word for word in rest]
     flags = _parse_flags(rest)
     if flags.multirun and not stage.makes_runs:
         makers = " and ".join(name for name, one in stages().items() if one.makes_runs)
@@ -44,9 +48,16 @@ def parse_command(stage: Stage, words: Sequence[str]) -> Command:
         stage=stage,
         run=runs[0] if runs else None,
         dry_run="--dry-run" in words,
+        help_all=help_all,
         flags=flags,
         overrides=flags.overrides,
     )
+
+
+def _as_list(word: str) -> str:
+    """``format=latex,csv`` as ``format=[latex,csv]``."""
+    key, _, value = word.partition("=")
+    return f"{key}=[{value}]" if "," in value and value[0] not in "[\"'" else word
 
 
 def _check_output_root(overrides: Sequence[str]) -> None:

@@ -1,13 +1,27 @@
-"""Completion in the shell: the stages are ours, the rest is Hydra's."""
+"""Completion in the shell: stages, runs and names in lists are ours, the rest is Hydra's."""
 
 import os
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 
-from ib_runner.errors import UsageError
+from ib_runner.errors import IbRunError, UsageError
+from ib_runner.rules import METHODS
 from ib_runner.wording import near_miss
 
 SHELLS = ("bash", "zsh", "fish")
-FLAGS = ("-m", "--dry-run", "--help", "--cfg", "--resolve", "--package", "--info", "--config-dir")
+FLAGS = (
+    *("-m", "--dry-run", "--help", "--cfg", "--resolve", "--package", "--info", "--config-dir"),
+    "--help=all",
+)
+#: keys that take a list of words, and these, or the node whose keys they are
+LISTS = {
+    "measure.measurements": "measurement",
+    "plot.figures": "figure",
+    "measure.methods": METHODS,
+    "plot.formats": ("png", "pdf", "svg"),
+}
+#: an element of a list by its number, which nobody wants to write
+_INDEX = re.compile(r"\.\d+(=|$)")
 
 
 def complete(words: Sequence[str], stages: Sequence[str]) -> int:
@@ -16,20 +30,8 @@ def complete(words: Sequence[str], stages: Sequence[str]) -> int:
 
     if any(word.startswith("query=") for word in words):
         line = os.environ.get("COMP_LINE", "")
-        typed = line.split()[1:] + ([""] if line.endswith(" ") else [])
-        if len(typed) <= 1:
-            print(" ".join(stage for stage in stages if stage.startswith((typed or [""])[0])))
-            return 0
-        stage = typed[0]
-        if stage not in stages:
-            return 0
-        if typed[-1].startswith("-"):
-            print(" ".join(flag for flag in FLAGS if flag.startswith(typed[-1])))
-            return 0
-        # Hydra knows nothing of the stage word, nor of what we take out ourselves
-        known = [word for word in typed[1:-1] if word != "--dry-run" and word[:4] != "run="]
-        os.environ["COMP_LINE"] = " ".join([line.split()[0], *known, typed[-1]])
-        return show_with_hydra(stage, ["-sc", *words])
+        print(" ".join(_answers(line, words, stages)))
+        return 0
     asked = [word for word in words if word.startswith(("install=", "uninstall="))]
     if not asked:
         raise UsageError("-sc: needs install=bash, install=zsh or install=fish.")
@@ -41,3 +43,66 @@ def complete(words: Sequence[str], stages: Sequence[str]) -> int:
                 f"{near_miss(shell, SHELLS)}"
             )
     return show_with_hydra("train", ["-sc", *words])
+
+
+def _answers(line: str, words: Sequence[str], stages: Sequence[str]) -> Iterable[str]:
+    """What may stand in place of the last word of ``line``."""
+    typed = line.split()[1:] + ([""] if line.endswith(" ") else [])
+    if len(typed) <= 1:
+        return [stage for stage in stages if stage.startswith((typed or [""])[0])]
+    stage, last = typed[0], typed[-1]
+    if stage not in stages:
+        return []
+    if last.startswith("-"):
+        return [flag for flag in FLAGS if flag.startswith(last)]
+    # Hydra knows nothing of the stage word, nor of what we take out ourselves
+    known = [
+        word
+        for word in typed[1:-1]
+        if word not in ("--dry-run", "--help=all") and not word.startswith("run=")
+    ]
+    if last.startswith("run="):
+        return _runs(last, known)
+    key, equals, value = last.partition("=")
+    if equals and key in LISTS:
+        return _names(stage, key, value, known)
+    from ib_runner.commands.show import ask_hydra
+
+    os.environ["COMP_LINE"] = " ".join([line.split()[0], *known, last])
+    found = [one for one in ask_hydra(stage, ["-sc", *words])[0].split() if not _INDEX.search(one)]
+    if key in LISTS and not found:
+        return [f"{key}=["]
+    ours = [f"{one}=[" for one in LISTS if one.startswith(last) and last.count(".") == 1]
+    ours += ["run="] if "run=".startswith(last) and stage != "list" else []
+    return [*(one for one in found if one.rstrip(".=") not in LISTS), *ours]
+
+
+def _runs(last: str, known: Sequence[str]) -> list[str]:
+    """``run=PATH`` for the runs and sweeps under the output root that begin as ``last``."""
+    from ib_runner.runs.find import find_all
+
+    roots = [word.partition("=")[2] for word in known if word.startswith("output_root=")]
+    found = [f"run={one.path}" for one in find_all(roots[-1] if roots else "outputs")]
+    return [one for one in found if one.startswith(last)]
+
+
+def _names(stage: str, key: str, value: str, known: Sequence[str]) -> list[str]:
+    """``key=[a,b`` with each word that may come next."""
+    head, comma, begun = value.lstrip("[").rpartition(",")
+    choices = LISTS[key]
+    given = head.split(",")
+    names = _keys_of(stage, choices, known) if isinstance(choices, str) else choices
+    return [
+        f"{key}=[{head}{comma}{one}" for one in names if one.startswith(begun) and one not in given
+    ]
+
+
+def _keys_of(stage: str, node: str, known: Sequence[str]) -> list[str]:
+    """The entries of ``node`` in the configuration that the words so far make."""
+    from ib_runner.config.compose import compose, open_hydra, with_experiment
+
+    hydra = open_hydra()
+    try:
+        return list(compose(hydra, stage, with_experiment(known))[node])
+    except IbRunError:  # what was typed so far is no configuration yet
+        return list(compose(hydra, stage, with_experiment([]))[node])

@@ -7,6 +7,7 @@ from pathlib import Path
 from hydra._internal.hydra import Hydra
 from omegaconf import OmegaConf
 
+from ib_runner.commands.dry_run import announce
 from ib_runner.commands.launch import launch
 from ib_runner.commands.plan import Job, Plan
 from ib_runner.commands.resume import new_folder, open_or_create
@@ -22,6 +23,7 @@ from ib_runner.stages.sweep_of_runs import SweepOfRuns
 
 def execute(hydra: Hydra, plan: Plan) -> int:
     """Do what ``plan`` says; returns the exit status."""
+    announce(plan)
     if plan.sweep is not None:
         return _launch(hydra, plan)
     if plan.is_sweep:
@@ -85,8 +87,7 @@ def _sweep_folder(plan: Plan) -> Path:
 def _finish(plan: Plan, path: Path, failed: Mapping[str, str]) -> int:
     """What the stage does to the runs together, and what ``failed``, job by job; the status."""
     problems = dict(failed)
-    if not plan.stage.own_keys:
-        problems |= _over_runs(plan, path)
+    problems |= _over_runs(plan, path)
     if plan.stage.says_path:
         _say(path)
     if not problems:
@@ -100,7 +101,7 @@ def _finish(plan: Plan, path: Path, failed: Mapping[str, str]) -> int:
 def _over_runs(plan: Plan, path: Path) -> dict[str, str]:
     """What the steps add for all runs together; by step, why one failed."""
     configs = {job.name: job.config for job in plan.jobs}
-    allow_targets = plan.jobs[0].config.allow_targets
+    allow_targets = plan.jobs[0].config.get("allow_targets", ())
     runs = [run for run in open_found(path, allow_targets).runs if run.path.name in configs]
     if not runs:
         return {}

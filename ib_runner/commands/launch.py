@@ -49,7 +49,7 @@ class _Task:
             config.allow_targets = list(self.allow_targets)
             config.trainer.together = 1  # a job's configuration is that of a run trained alone
             run = open_or_create(self.stage, config, self.sweep / name)
-            self.stage.work(config, run)
+            self.stage.work_in_sweep(config, run)
         except Exception as error:
             raise_interruption_behind(error)
             if os.environ.get("HYDRA_FULL_ERROR") == "1":

@@ -17,6 +17,11 @@ def run(command: Command) -> int:
     logging.getLogger("hydra").setLevel(logging.CRITICAL)  # it logs what it also raises
     hydra = open_hydra(command.flags.config_dir)
     flags, stage = command.flags, command.stage
+    if flags.help and not command.help_all:
+        from ib_runner.commands.help import stage_page
+
+        print(stage_page(stage))
+        return 0
     if flags.help or flags.hydra_help or flags.cfg or flags.info:
         from ib_runner.commands.show import show
 

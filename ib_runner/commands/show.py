@@ -72,6 +72,14 @@ def show_with_hydra(name: str, argv: Sequence[str]) -> int:
 
     Raises ``HydraFailedError`` with what Hydra has to say where it cannot.
     """
+    page, complaint = ask_hydra(name, argv)
+    print(page, end="")
+    print(complaint, end="", file=sys.stderr)
+    return 0
+
+
+def ask_hydra(name: str, argv: Sequence[str]) -> tuple[str, str]:
+    """What Hydra prints on standard output, and on standard error."""
 
     def never(config: DictConfig) -> None:
         raise IbRunError("Hydra was to show something, not to run it.")
@@ -99,6 +107,4 @@ def show_with_hydra(name: str, argv: Sequence[str]) -> int:
             logger.setLevel(level)
     if status:
         raise HydraFailedError(complaint.getvalue().strip())
-    print(page.getvalue(), end="")
-    print(complaint.getvalue(), end="", file=sys.stderr)
-    return 0
+    return page.getvalue(), complaint.getvalue()

@@ -19,6 +19,7 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from ib_runner.config.explain import explain
+from ib_runner.config.keys import PLAIN
 from ib_runner.config.yaml_source import quick_sources
 from ib_runner.differences import LATE_NODES
 from ib_runner.errors import UsageError
@@ -26,6 +27,8 @@ from ib_runner.errors import UsageError
 CONF = "pkg://ib_runner.conf"
 VERSION_BASE = "1.3"
 DEFAULT_EXPERIMENT = "+exp=szt_tanh"
+#: groups of which an entry by name means that the run is no variation of the default experiment
+OWN = ("network", "dataset")
 
 
 def open_hydra(config_dir: str | None = None) -> Hydra:
@@ -67,9 +70,20 @@ def compose(hydra: Hydra, name: str, overrides: Sequence[str]) -> DictConfig:
 
 
 def with_experiment(overrides: Sequence[str]) -> list[str]:
-    """``ib-run train`` alone is the default experiment."""
-    named = any(one.lstrip("+~").startswith("exp=") for one in overrides)
-    return [*overrides] if named else [DEFAULT_EXPERIMENT, *overrides]
+    """``ib-run train`` alone is the default experiment.
+
+    With a network or data set of its own a run starts from ``base`` alone: what the default
+    experiment sets, its findings among them, is about another one. It is called after that choice.
+    """
+    given = dict(one.lstrip("+~").partition("=")[::2] for one in overrides)
+    if "exp" in given:
+        return [*overrides]
+    chosen = next((given[group] for group in OWN if group in given), None)
+    if chosen is None:
+        return [DEFAULT_EXPERIMENT, *overrides]
+    name = chosen.rpartition("/")[2]
+    called = "experiment" in given or not PLAIN["experiment"].accepts(name)
+    return [*overrides] if called else [f"experiment={name}", *overrides]
 
 
 def parse(hydra: Hydra, overrides: Sequence[str]) -> list[Override]:

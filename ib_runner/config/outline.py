@@ -1,7 +1,8 @@
 """The constructors of our own targets, read from their source without importing it.
 
 A mistake in a command line is told before torch, pandas and matplotlib are imported, which most of
-our classes need. An outline has a target's signature, base classes and ``depth``, and no body.
+our classes need. An outline has a target's signature, base classes and the
+constants of ``SAID``, and no body.
 """
 
 import ast
@@ -16,6 +17,8 @@ from typing import Any
 from ib_runner import rules
 
 PACKAGE = "ib_runner"
+#: constants of our classes that are said without importing them
+SAID = ("depth", "table", "tables_needed", "least_widths", "targets_needed")
 ROOT = Path(rules.__file__).parent
 
 
@@ -89,7 +92,9 @@ def _class(module: str, node: ast.ClassDef) -> type:
         match one:
             case ast.FunctionDef(name="__init__"):
                 found["__init__"] = _function(one)
-            case ast.Assign(targets=[ast.Name(id="depth")], value=value):
-                found["depth"] = ast.literal_eval(value)
+            case ast.FunctionDef(name="over_runs"):
+                found["over_runs"] = True
+            case ast.Assign(targets=[ast.Name(id=name)], value=value) if name in SAID:
+                found[name] = ast.literal_eval(value)
     named = [outline(f"{module}.{base.id}") for base in node.bases if isinstance(base, ast.Name)]
     return type(node.name, tuple(one for one in named if isinstance(one, type)), found)

@@ -47,6 +47,9 @@ def validate(config: DictConfig) -> None:
             _check_entry(f"{group}.{name}", node, known=known, whole=whole)
     _check_names(tree, "measure.measurements", "measurement")
     _check_names(tree, "plot.figures", "figure")
+    for name in sorted((tree["plot"]["titles"] or {}).keys() - tree["figure"].keys()):
+        hint = near_miss(name, tree["figure"])
+        raise UsageError(f"plot.titles: there is no figure {name}.{hint}")
     _check_schedule(tree["trainer"])
     _check_epochs(tree)
     _check_device(tree["device"])

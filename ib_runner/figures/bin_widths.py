@@ -20,6 +20,8 @@ class BinWidths:
     """A panel for each layer, a line for each width: for runs with two widths or more."""
 
     tables_needed = ("binned_entropy", "layers")
+    #: at so many bin widths
+    least_widths = 2
 
     shows = "H(Bin(T)) at several bin widths, as of measure.bin_widths=[0.01,0.1]"
 

@@ -34,6 +34,8 @@ class InformationPlane:
     """
 
     tables_needed = ("mutual_information", "layers")
+    #: of table mutual_information
+    targets_needed = ("x", "y")
 
     shows = "I(Y;T) beside I(X;T), as of measurement.mutual_information.targets=[x,y]"
 

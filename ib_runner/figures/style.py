@@ -1,13 +1,19 @@
 """One look for all figures: sizes in print, fonts of 7 points and more, colours for everyone."""
 
-from collections.abc import Callable
-from functools import wraps
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from functools import cache, wraps
 from io import BytesIO
 from typing import Any
 
 import matplotlib
+import matplotlib.style
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure, SubFigure
+
+from ib_runner.wording import near_miss
 
 #: widths of the paper's column and page, inches
 COLUMN, PAGE = 3.25, 6.75
@@ -45,7 +51,52 @@ STYLE = {
     "mathtext.fontset": "dejavusans",
     "pdf.fonttype": 42,  # TrueType, which journals accept and editors can edit
     "savefig.dpi": 300,
+    "svg.hashsalt": "ib-run",  # names inside the file, the same each time
 }
+
+
+@dataclass(frozen=True)
+class Look:
+    """What a user wants otherwise, of ``plot.*``: ``size`` (width, inches), ``font`` (points), a
+    matplotlib ``style`` by name or file, and a figure's ``title``.
+    """
+
+    size: float | None = None
+    font: float | None = None
+    style: str | None = None
+    title: str | None = None
+
+
+_look: ContextVar[Look] = ContextVar("look", default=Look())  # noqa: B039 - frozen
+
+
+@contextmanager
+def looking(look: Look) -> Iterator[None]:
+    """Draw and encode figures with this ``look`` for the length of the block.
+
+    Raises ``ValueError`` for a style that there is not.
+    """
+    before = _look.set(look)
+    try:
+        _users_style(look.style)
+        yield
+    finally:
+        _look.reset(before)
+
+
+@cache
+def _users_style(style: str | None) -> Mapping[str, Any]:
+    if style is None:
+        return {}
+    if style in matplotlib.style.library:
+        return matplotlib.style.library[style]
+    try:
+        return matplotlib.rc_params_from_file(style, use_default_template=False)
+    except OSError as error:
+        hint = near_miss(style, matplotlib.style.available)
+        raise ValueError(
+            f"plot.style={style}: neither a file nor a style of matplotlib.{hint}"
+        ) from error
 
 
 def styled(draw: Callable[..., Figure]) -> Callable[..., Figure]:
@@ -55,6 +106,8 @@ def styled(draw: Callable[..., Figure]) -> Callable[..., Figure]:
     def inside(*arguments: Any, **keywords: Any) -> Figure:
         with _style():
             figure = draw(*arguments, **keywords)
+            if title := _look.get().title:
+                figure.suptitle(title)
             # laid out once and for all: each format would do it again, and slowly
             figure.draw_without_rendering()
             figure.set_layout_engine("none")
@@ -65,7 +118,9 @@ def styled(draw: Callable[..., Figure]) -> Callable[..., Figure]:
 
 def new_figure(width: float, height: float) -> Figure:
     """An empty figure, in inches, that belongs to no window and no global list."""
-    figure = Figure(figsize=(width, height), layout="constrained")
+    size = _look.get().size
+    times = 1 if size is None else size / width
+    figure = Figure(figsize=(width * times, height * times), layout="constrained")
     FigureCanvasAgg(figure)
     return figure
 
@@ -83,7 +138,7 @@ def letter(figure: SubFigure, name: str) -> None:
 def encode(figure: Figure, kind: str) -> bytes:
     """``figure`` as the contents of a png or pdf file, without date: same figure, same bytes."""
     buffer = BytesIO()
-    undated = {"CreationDate": None} if kind == "pdf" else {}
+    undated = {"pdf": {"CreationDate": None}, "svg": {"Date": None}}.get(kind, {})
     with _style():
         figure.savefig(buffer, format=kind, metadata=undated)
     return buffer.getvalue()
@@ -95,4 +150,10 @@ def colour(index: int, palette: tuple[str, ...] = PALETTE) -> str:
 
 
 def _style() -> Any:
-    return matplotlib.rc_context({**matplotlib.rcParamsDefault, "backend": "agg", **STYLE})
+    look = _look.get()
+    own = {**STYLE, **_users_style(look.style)}
+    if look.font is not None:
+        times = look.font / STYLE["font.size"]
+        sizes = (one for one, value in STYLE.items() if one.endswith("size") and value)
+        own |= {one: STYLE[one] * times for one in sizes}
+    return matplotlib.rc_context({**matplotlib.rcParamsDefault, "backend": "agg", **own})

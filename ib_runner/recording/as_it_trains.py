@@ -25,7 +25,8 @@ from ib_runner.networks.hidden import reason_of
 from ib_runner.networks.recorded import keep_at_hand
 from ib_runner.recording.recorded_history import LOG
 from ib_runner.runs.folder import Run
-from ib_runner.runs.log import logger, progress
+from ib_runner.runs.log import logger
+from ib_runner.runs.progress import Progress
 from ib_runner.stages.in_python import configured
 from ib_runner.stages.measure_processes import DEATHS, end_with
 from ib_runner.stages.measure_run import MeasuredRun
@@ -69,11 +70,12 @@ class AsItTrains:
         try:
             if self._wanted is None and last >= 0 and not self._is_chosen(last):
                 self._submit(last)
-            with progress(len(self._futures), f"measure {WORDS}", "epoch") as bar:
+            with Progress(len(self._futures), f"measure {WORDS}", "epoch") as bar:
                 while self._futures:
                     before = len(self._futures)
                     self._take(next(iter(self._futures)))
-                    bar.update(before - len(self._futures))
+                    for _ in range(before - len(self._futures)):
+                        bar.update()
         finally:
             self.stop()
         if isinstance(self._wanted, list) and (never := set(self._wanted) - set(self._run.epochs)):

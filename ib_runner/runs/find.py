@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ib_runner.errors import IbRunError, UnreadableError, UsageError
 from ib_runner.runs.folder import STATE_NAME, Run
 from ib_runner.runs.log import logger
+from ib_runner.runs.open_sweep import OpenSweep
 from ib_runner.runs.opened import OpenedRun
 from ib_runner.runs.sweep_folder import SWEEP_NAME, read_sweep
 
@@ -123,12 +124,17 @@ def open_run(
     output_root: str | Path = "outputs",
     allow_targets: Sequence[str] = (),
     network: "nn.Module | None" = None,
-) -> OpenedRun:
-    """The run at ``path``, or the newest one with a complete training under ``output_root``.
+) -> OpenedRun | OpenSweep:
+    """The run or sweep at ``path``, or the newest run with a complete training under
+    ``output_root``.
 
-    ``allow_targets`` names packages of your own whose classes the saved configuration uses, or the
-    factory of a recorded run; ``network`` is the network of a recorded run that has none.
+    Of a sweep there are ``.runs``, ``.table(…)`` with the swept keys as columns, and
+    ``.summary(…)``. ``allow_targets`` names packages of your own whose classes the saved
+    configuration uses, or the factory of a recorded run; ``network`` is the network of a recorded
+    run that has none.
     """
+    if path is not None and is_sweep(path):
+        return OpenSweep(path, allow_targets)
     if path is not None:
         return OpenedRun(path, allow_targets, network)
     found = find_all(output_root)

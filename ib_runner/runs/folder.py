@@ -19,6 +19,7 @@ from ib_runner.errors import DamagedFileError, IbRunError, RunInUseError, UsageE
 from ib_runner.files import provenance
 from ib_runner.files.atomic import make_folder, remove_temporaries, write_json, write_text
 from ib_runner.files.reading import unread
+from ib_runner.runs.about import run_text
 from ib_runner.runs.lock import LOCK_NAME, hold, holder
 from ib_runner.tables.version import SCHEMA_VERSION
 from ib_runner.wording import near_miss, show
@@ -76,6 +77,12 @@ class Run:
                 f"run={path}: no run folder (it holds no {STATE_NAME}).\n"
                 "Give the folder that `ib-run train` printed, or see `ib-run list`."
             )
+
+    def __repr__(self) -> str:
+        try:
+            return f"<run {self.path}: {run_text(self)}>"
+        except (IbRunError, OSError) as error:
+            return f"<run {self.path}: {str(error).splitlines()[0]}>"
 
     @classmethod
     def create(

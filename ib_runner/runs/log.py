@@ -43,18 +43,3 @@ def log_to(path: Path) -> Iterator[None]:
         logger.removeHandler(handler)
         with suppress(OSError):
             handler.close()
-
-
-def progress(total: int, what: str, unit: str, done: int = 0) -> tqdm:
-    """A progress bar on standard error; none where that is no terminal, but for a line a minute."""
-    terminal = sys.stderr.isatty()
-    return tqdm(
-        total=total,
-        initial=done,
-        desc=what,
-        unit=unit,
-        file=sys.stderr,
-        dynamic_ncols=True,
-        mininterval=0.1 if terminal else 30.0,
-        leave=terminal,
-    )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ib_runner.errors import UsageError
 from ib_runner.runs.folder import Run
+from ib_runner.runs.progress import showing
 
 if TYPE_CHECKING:  # torch takes long to import, and tables need none of it
     from omegaconf import DictConfig
@@ -61,14 +62,19 @@ class OpenedRun(Run):
     def builder(self, config: "DictConfig | None" = None) -> "Builder":
         return super().builder(self.without_factory(self.config if config is None else config))
 
-    def measure(self, **settings: Any) -> "OpenedRun":
-        """Write tables; with the network at hand in this process, which alone has it."""
-        ours = {} if self._network is None else {"n_jobs": 1}
-        return self._do("measure", ours | settings)
+    def measure(self, *, progress: bool = True, **settings: Any) -> "OpenedRun":
+        """Write tables; with the network at hand in this process, which alone has it.
 
-    def plot(self, **settings: Any) -> "OpenedRun":
-        """Draw the tables."""
-        return self._do("plot", settings)
+        ``progress``: show how far it is.
+        """
+        ours = {} if self._network is None else {"n_jobs": 1}
+        with showing(progress):
+            return self._do("measure", ours | settings)
+
+    def plot(self, *, progress: bool = True, **settings: Any) -> "OpenedRun":
+        """Draw the tables. ``progress``: show how far it is."""
+        with showing(progress):
+            return self._do("plot", settings)
 
     def check(self, **settings: Any) -> "OpenedRun":
         """Hold the tables against ``findings``, entries by name."""

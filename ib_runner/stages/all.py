@@ -31,6 +31,14 @@ class All(Stage):
             train.work(config, run)
         for step in others:
             step.work(config, run)
+        self._note(config, run)
+
+    def work_in_sweep(self, config, run):
+        for step in self.steps:
+            step.work_in_sweep(config, run)
+        self._note(config, run)
+
+    def _note(self, config, run):
         with run.held():
             run.update(through=_settings_hash(config))
 
@@ -43,7 +51,7 @@ def _settings_hash(config):
     """What a run was taken through all steps with; another hash means that there is work left."""
     from omegaconf import OmegaConf
 
-    from ib_runner.stages.measure_run import measured_with
+    from ib_runner.stages.measured import measured_with
 
     made = [config.trainer.epochs, measured_with(config), OmegaConf.to_container(config.plot)]
     return hashlib.sha256(json.dumps(made, sort_keys=True).encode()).hexdigest()[:16]

@@ -1,5 +1,7 @@
 """Hold a run's tables against what the paper reports: a row for each finding."""
 
+import textwrap
+from importlib import resources
 from typing import Any
 
 import pandas as pd
@@ -11,7 +13,7 @@ from ib_runner.findings.finding import Expectation, Outcome
 from ib_runner.runs.folder import Run
 from ib_runner.runs.log import log_to, logger
 from ib_runner.stages.run_context import context_of, tables_of
-from ib_runner.stages.verdicts import in_blocks
+from ib_runner.stages.verdicts import WIDTH, in_blocks
 from ib_runner.tables.files import write_table
 
 
@@ -19,7 +21,7 @@ def check(config: DictConfig, run: Run) -> None:
     """Judge every finding of ``config.findings``, write the table."""
     findings = for_runs(run.builder(config).findings())
     if not findings:
-        logger.warning("check: experiment %s has no findings", config.experiment)
+        logger.warning(no_findings(config))
         return
     context, tables = context_of(config, run), tables_of(config, run)
     rows = [finding_row(name, one, one(tables, context), 1) for name, one in findings.items()]
@@ -27,6 +29,20 @@ def check(config: DictConfig, run: Run) -> None:
     with run.held(), log_to(run.path / "check.log"):
         make_folder(run.path / "measurements")
         write_table(run.table_path("findings"), frame, "findings", run.table_metadata(config))
+
+
+def no_findings(config: DictConfig) -> str:
+    """What could be checked of an experiment without findings."""
+    folder = resources.files("ib_runner.conf").joinpath("findings")
+    names = sorted(one.name.removesuffix(".yaml") for one in folder.iterdir())
+    names = [one for one in names if one not in ("none", "truths")]
+    lines = [
+        f"check: experiment {config.experiment} has no findings. findings=NAME checks",
+        "truths, what no noisy network may break, or what the paper reports of "
+        f"{', '.join(names)}.",
+        "Findings of your own: docs/how-to/own-entry.md.",
+    ]
+    return "\n".join(textwrap.fill(line, WIDTH) for line in lines)
 
 
 def print_verdicts(config: DictConfig, run: Run) -> None:

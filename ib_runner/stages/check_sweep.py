@@ -1,9 +1,10 @@
 """The findings about a sweep's runs together, and in what share of the runs each finding holds."""
 
 from ib_runner.config.builder import Builder, for_runs
-from ib_runner.stages.check_run import finding_row
+from ib_runner.runs.log import logger
+from ib_runner.stages.check_run import finding_row, no_findings
 from ib_runner.stages.sweep_of_runs import SweepOfRuns
-from ib_runner.stages.verdicts import in_tables
+from ib_runner.stages.verdicts import of_sweep
 from ib_runner.tables.collect import collect_findings
 
 
@@ -17,10 +18,13 @@ def check_sweep(sweep: SweepOfRuns) -> None:
         for name, (finding, _) in sweep.entries(Builder.findings).items()
         if sweep.has_keys(finding)
     ]
+    if not rows and not any(config.findings for config in sweep.configs):
+        logger.warning(no_findings(sweep.configs[0]))
+        return
     over_runs = collect_findings(sweep.path, sweep.swept, rows, _rules(sweep))
     if over_runs:
         experiments = {context.experiment for context in sweep.about.contexts.values()}
-        print(in_tables(over_runs, experiments.pop() if len(experiments) == 1 else None))
+        print(of_sweep(over_runs, experiments.pop() if len(experiments) == 1 else None))
 
 
 def _rules(sweep: SweepOfRuns) -> dict[str, dict[str, str]]:

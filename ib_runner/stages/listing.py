@@ -4,11 +4,16 @@ from collections import Counter
 from pathlib import Path
 
 from ib_runner.errors import IbRunError, UsageError
+from ib_runner.runs.about import About, about_run, about_sweep, in_words
 from ib_runner.runs.find import DAMAGED, UNREADABLE, Found, find_all
 from ib_runner.runs.folder import STATES, Run
+from ib_runner.runs.sweep_folder import read_sweep
 from ib_runner.wording import near_miss, one_of
 
-HEADER = ("path", "experiment", "state", "epochs", "accuracy")
+HEADER = (
+    *("path", "experiment", "state", "epochs", "accuracy"),
+    *("settings", "trained", "size", "figures", "measured"),
+)
 
 
 def list_runs(output_root: str, experiment: str | None = None, state: str | None = None) -> str:
@@ -43,13 +48,27 @@ def _row(found: Found, states: list[str]) -> tuple[str, ...]:
     shown = states[0] if states else "empty"
     if found.runs and found.is_sweep:
         shown = ", ".join(f"{count} {state}" for state, count in Counter(states).items())
+    about = _about(found)
     return (
         str(found.path),
         found.path.parent.name,
         shown,
         "–".join(dict.fromkeys(str(epoch) for epoch in (*epochs[:1], *epochs[-1:]))),
         f"{sum(accuracies) / len(accuracies):.2%}" if accuracies else "",
+        *(in_words(about) if about else ("",) * 5),
     )
+
+
+def _about(found: Found) -> About | None:
+    """What else there is to say, None where it can't be read."""
+    try:
+        infos = [run.info for run in found.runs]
+        if found.is_sweep:
+            sweep = read_sweep(found.path)
+            return about_sweep(found.path, list(sweep.jobs.values()), sweep.keys, infos)
+        return about_run(found.path, infos[0]) if infos else None
+    except (IbRunError, OSError):
+        return None
 
 
 def _progress(run: Run) -> tuple[int | None, float | None]:

@@ -1,10 +1,13 @@
 """``ib-run measure``: from checkpoints to tables."""
 
-from ib_runner.stages.cost import Cost, duration_text, size_text
+from ib_runner.stages.cost import LONG_SECONDS, Cost
 from ib_runner.stages.stage import Stage
+from ib_runner.wording import duration_text, size_text
 
-#: rough cost of a point (one epoch of one layer): seconds in one process, and bytes of tables
-SECONDS_A_POINT, BYTES_A_POINT = 1.0, 60e3
+#: bytes of all tables, an epoch, and seconds until worker processes have begun
+BYTES_AN_EPOCH, SECONDS_A_START = 3e5, 4.0
+#: seconds that an input takes at most in a layer, for each of its units and ten more
+MOST_A_UNIT = 5e-5
 
 
 class Measure(Stage):
@@ -34,32 +37,84 @@ class Measure(Stage):
         sweep.collect_tables()
         measure_sweep(sweep)
 
-    def cost(self, config, run, builder):
-        from ib_runner.networks import channels
+    def may_take_long(self, config, run, builder):
+        from ib_runner.stages.measure_processes import compiled_before
+
+        if config.measure.scheduler is not None or not compiled_before():
+            return False  # elsewhere, at another pace; or the kernels are compiled first
+        from ib_runner.measurements.layers import channel_rows
         from ib_runner.stages.asked_epochs import epochs_to_measure
-        from ib_runner.stages.measure_processes import n_workers
-        from ib_runner.stages.timing import time_pass
 
-        dataset, network = builder().tried
+        built = builder()
+        dataset = run.dataset() if run is not None else built.dataset()
+        network = built.network(dataset).eval()
+        inputs = getattr(dataset, config.measure.inputs)
         last, every = config.trainer.epochs, config.trainer.checkpoint_every
-        checkpointed = run.epochs if run is not None else [*range(0, last, every), last]
+        epochs = epochs_to_measure(config, [*range(0, last, every), last])
+        units = sum(10 + row["dim"] for row in channel_rows(network, inputs.x[:2]))
+        return len(epochs) * len(inputs) * units * MOST_A_UNIT > LONG_SECONDS
+
+    def cost(self, config, run, builder):
+        from ib_runner.stages.asked_epochs import epochs_to_measure
+        from ib_runner.stages.forecast import forecast
+        from ib_runner.stages.measure_processes import n_workers
+
+        if run is not None and run.epochs and _is_measured(config, run):
+            return Cost("all is there with these settings, nothing is left to do")
+        inputs, checkpointed, weights = _to_measure(config, run, builder)
         epochs = epochs_to_measure(config, checkpointed)
-        points = len(epochs) * len(channels(network.eval(), dataset.all.x[:2]))
-        n_inputs = len(getattr(dataset, config.measure.inputs))
-        passes = len(epochs) * n_inputs * time_pass(builder())
+        timed = forecast(builder(), epochs, inputs, weights)
         workers = n_workers(config.measure.n_jobs, len(epochs))
-        seconds = (passes + points * SECONDS_A_POINT) / workers
-        size = points * BYTES_A_POINT
-        return Cost(
-            f"{', '.join(config.measure.measurements) or 'nothing'} at {len(epochs)} epochs, "
-            f"{points} points; about {duration_text(seconds)} (at {SECONDS_A_POINT:g} s a point "
-            f"and process, passes through the network {duration_text(passes)}), "
-            f"{size_text(size)} of tables{_tables_of(run)}",
-            seconds,
-            size,
-        )
+        seconds = sum(one.seconds for one in timed) / workers
+        seconds += SECONDS_A_START if workers > 1 else 0.0
+        size = len(epochs) * BYTES_AN_EPOCH
+        many = f" by {workers} processes" if workers > 1 else ""
+        lines = [
+            f"{len(epochs)} epochs{many}; about {duration_text(seconds)}, "
+            f"{size_text(size)} of tables",
+            *(f"    {_line(one, workers)}" for one in timed),
+        ]
+        return Cost("\n".join(lines), seconds, size, _why_long(timed, workers, config))
 
 
-def _tables_of(run):
-    names = sorted(path.stem for path in run.path.glob("measurements/*.parquet")) if run else []
-    return f"; there are {', '.join(names)}" if names else ""
+def _is_measured(config, run):
+    from ib_runner.stages.measure_run import MeasuredRun
+
+    return MeasuredRun(config, run).is_there
+
+
+def _to_measure(config, run, builder):
+    """The inputs, the checkpointed epochs, and weights that stand for them."""
+    from ib_runner.stages.asked_epochs import epochs_to_measure
+    from ib_runner.stages.timing import time_training
+
+    if run is None or not run.epochs:
+        dataset, _ = builder().tried
+        last, every = config.trainer.epochs, config.trainer.checkpoint_every
+        weights = time_training(builder()).weights
+        return getattr(dataset, config.measure.inputs), [*range(0, last, every), last], weights
+    epochs = epochs_to_measure(config, run.epochs)
+    some = sorted({epochs[len(epochs) // 3], epochs[-1 - len(epochs) // 6]})
+    inputs = getattr(run.dataset(), config.measure.inputs)
+    return inputs, run.epochs, [run.weights(epoch) for epoch in some]
+
+
+def _line(one, workers):
+    seconds = duration_text(one.seconds / workers)
+    layers = ", ".join(
+        f"layer {layer} {duration_text(part / workers)}" for layer, part in one.layers.items()
+    )
+    return f"{one.name}, {one.epochs} epochs: {seconds}{f' ({layers})' if layers else ''}"
+
+
+def _why_long(timed, workers, config):
+    if not timed:
+        return ""
+    most = max(timed, key=lambda one: one.seconds)
+    method = most.name.rpartition(" by ")[2] if " by " in most.name else None
+    ways = {
+        "coupled": f"a larger measure.target_width (it is {config.measure.target_width:g} nats)",
+        None: "leave it out of measure.measurements",
+    }
+    way = ways.get(method, f"leave {method} out of measure.methods")
+    return f"most of it {_line(most, workers)}; {way}, or fewer measure.epochs=[…], make it shorter"

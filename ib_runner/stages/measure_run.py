@@ -18,6 +18,12 @@ from ib_runner.runs.log import log_to, logger
 from ib_runner.runs.parts import Parts
 from ib_runner.stages.asked_epochs import epochs_to_measure
 from ib_runner.stages.measure_epoch import EpochTask, Failure, Measured, chosen
+from ib_runner.stages.measured import (
+    is_measured,
+    measured_fingerprint,
+    note_measured,
+    row_settings,
+)
 from ib_runner.stages.run_context import record_layers, tables_of
 from ib_runner.tables.files import replace_rows, write_table
 from ib_runner.tables.schema import Table
@@ -48,15 +54,19 @@ class MeasuredRun:
         self._failures: list[Failure] = []
         self._came: set[int] = set()
         self._held = ExitStack()
-        settings = _settings_hash(config, self._names, self.epochs)
+        self._written: set[str] = set()
+        self._measured = measured_fingerprint(config, self._names, self.epochs)
+        #: all of it is in the tables already
+        self.is_there = is_measured(run, config, self._measured)
         self._tables = {one.table: table_of(one) for one in self._measurements.values()}
-        self._parts = Parts(run.path / "measurements" / f".parts-{settings}", self._tables)
+        self._parts = Parts(run.path / "measurements" / f".parts-{self._measured}", self._tables)
 
     def __enter__(self) -> "MeasuredRun":
         with ExitStack() as held, log_to(self._log):
             held.enter_context(self.run.held())
             self.run.check_data(self.run.dataset())
-            _remark(self.config, self.run, [self._measurements[name] for name in self._names])
+            if not self.is_there:
+                _remark(self.config, self.run, [self._measurements[name] for name in self._names])
             self.run.forget_dataset()  # other runs wait with theirs
             self._held = held.pop_all()
         return self
@@ -76,6 +86,8 @@ class MeasuredRun:
     @cached_property
     def todo(self) -> list[EpochTask]:
         """A task for each epoch that has no whole part yet."""
+        if self.is_there:
+            return []
         settings = OmegaConf.to_yaml(self.config, resolve=True)
         done = self._parts.done
         return [
@@ -106,12 +118,22 @@ class MeasuredRun:
         try:
             if self.error is None:
                 with log_to(self._log):
-                    self._merge()
+                    self._end()
         except IbRunError as error:
             self.error = error
         finally:
             self.run.forget_dataset()
             self._held.close()
+
+    def _end(self) -> None:
+        if self.is_there:
+            logger.info(
+                "measure: %s: all of %d epochs is measured with these settings, nothing to do",
+                self.run.path,
+                len(self.epochs),
+            )
+        else:
+            self._merge()
 
     def _merge(self) -> None:
         record_layers(self.config, self.run)
@@ -127,6 +149,7 @@ class MeasuredRun:
         self._summarise()
         if self._failures:
             raise MeasurementFailedError(self._told())
+        note_measured(self.run, self.config, self._measured, sorted(self._written))
         self._parts.remove()
 
     def _write(
@@ -134,6 +157,7 @@ class MeasuredRun:
     ) -> None:
         metadata = self.run.table_metadata(self.config) | settings_metadata(rows, known)
         write_table(self.run.table_path(table.name), rows, table, metadata)
+        self._written.add(table.name)
 
     @property
     def _fingerprint(self) -> str:
@@ -208,25 +232,3 @@ def _remark(config: DictConfig, run: Run, measurements: Sequence[Any]) -> None:
             network = run.builder(config).network(run.dataset()).eval()
             for remark in one.remarks(network, run.dataset().all.x[:2]):
                 logger.info("%s: %s", one.table, remark)
-
-
-def _settings_hash(config: DictConfig, names: list[str], epochs: list[int]) -> str:
-    """Two calls with one hash make the same rows."""
-    return fingerprint({"settings": measured_with(config), "names": names, "epochs": epochs})
-
-
-def row_settings(config: DictConfig) -> dict[str, Any]:
-    """The settings that decide a row's values, beside the checkpoint and its data."""
-    settings = measured_with(config)
-    for key in ("epochs", "further_epochs", "measurements"):
-        settings["measure"].pop(key, None)
-    return settings
-
-
-def measured_with(config: DictConfig) -> dict[str, Any]:
-    """The settings that decide the rows, without those that say where they are computed."""
-    settings = OmegaConf.to_container(config, resolve=True)
-    relevant = {key: settings[key] for key in ("measure", "measurement", "noise", "seed")}
-    for key in ("n_jobs", "scheduler"):
-        relevant["measure"].pop(key, None)
-    return relevant

@@ -4,11 +4,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 
 from omegaconf import DictConfig
-from tqdm import tqdm
 
 from ib_runner.errors import IbRunError
 from ib_runner.runs.folder import Run
-from ib_runner.runs.log import progress
+from ib_runner.runs.progress import Progress
 from ib_runner.stages.measure_cluster import on_cluster
 from ib_runner.stages.measure_epoch import EpochTask, Measured
 from ib_runner.stages.measure_processes import compiled_before, in_processes, prepare
@@ -47,19 +46,19 @@ def _measure_epochs(runs: Sequence[MeasuredRun]) -> None:
     for one in runs:
         if one.through:
             one.finish()
-    with progress(total, "measure", "epoch", done) as bar:
+    doing = "starting: reading checkpoints, loading the kernels"
+    with Progress(total, "measure", "epoch", done, doing) as bar:
         for result in _results(runs, bar):
             one = by_name[result.run]
             one.add(result)
-            bar.set_postfix_str(one.run.path.name, refresh=False)
-            bar.update()
+            bar.update(one.run.path.name if len(runs) > 1 else f"epoch {result.epoch}")
             if one.through:
                 one.finish()
             if all(one.through for one in runs):
                 return  # only runs with refused settings are left
 
 
-def _results(runs: Sequence[MeasuredRun], bar: tqdm) -> Iterator[Measured]:
+def _results(runs: Sequence[MeasuredRun], bar: Progress) -> Iterator[Measured]:
     """Results of all tasks as they come: of those that ``measure`` sends to one place together."""
     places: dict[tuple[str | None, int], list[EpochTask]] = {}
     for one in runs:
@@ -68,9 +67,8 @@ def _results(runs: Sequence[MeasuredRun], bar: tqdm) -> Iterator[Measured]:
     for (scheduler, n_jobs), tasks in places.items():
         if scheduler is None:
             if not compiled_before():
-                bar.set_postfix_str("compiling kernels, once on this machine")
+                bar.doing("compiling kernels, once on this machine")
                 prepare(tasks, n_jobs)
-                bar.unpause()  # the time that an epoch takes is told from here on
             yield from in_processes(tasks, n_jobs)
         else:
             yield from on_cluster(tasks, scheduler)

@@ -1,16 +1,21 @@
 """Draw a run's tables: every figure of ``plot.figures`` in every format."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache, partial
+from pathlib import Path
 from typing import Protocol, runtime_checkable
 
+import pandas as pd
+from matplotlib.figure import Figure
 from omegaconf import DictConfig
 
-from ib_runner.config.builder import for_runs
+from ib_runner.config.builder import for_runs, for_sweeps
 from ib_runner.errors import UsageError
-from ib_runner.figures.style import encode
+from ib_runner.figures.style import Look, encode, looking
 from ib_runner.files.atomic import make_folder, write_bytes
 from ib_runner.runs.folder import Run
-from ib_runner.runs.log import log_to, logger, progress
+from ib_runner.runs.log import log_to, logger
+from ib_runner.runs.progress import Progress
 from ib_runner.selections.context import Context, Tables
 from ib_runner.stages.run_context import context_of, tables_of
 
@@ -27,7 +32,7 @@ def plot(config: DictConfig, run: Run) -> None:
     if not figures:
         logger.info("plot: plot.figures names no figure of a single run")
         return
-    context, tables = context_of(config, run), tables_of(config, run)
+    context, tables = context_of(config, run), shown(config, tables_of(config, run))
     missing = {name: _missing(run, one) for name, one in figures.items()}
     complete = {name: one for name, one in figures.items() if not missing[name]}
     _warn(config, run, missing)
@@ -38,18 +43,59 @@ def plot(config: DictConfig, run: Run) -> None:
     if any("layers" in getattr(figure, "tables_needed", ()) for figure in drawable.values()):
         tables("layers")  # where it must be written first, the run is held for that alone
     folder = run.path / "figures"
-    bar = progress(len(drawable), "plot", "figure")
+    bar = Progress(len(drawable), "plot", "figure", doing=next(iter(drawable)))
     with run.held(), log_to(run.path / "plot.log"), bar:
         make_folder(folder)
         for name, figure in drawable.items():
-            try:
-                drawn = figure(tables, context)
-            except ValueError as error:
-                raise UsageError(f"{name}: {error}") from error
-            for kind in config.plot.formats:
-                write_bytes(folder / f"{name}.{kind}", encode(drawn, kind))
-            bar.update()
+            write_figure(folder, name, config, partial(figure, tables, context))
+            bar.update(name)
         logger.info("%s: %s", folder, ", ".join(drawable))
+
+
+def write_figure(folder: Path, name: str, config: DictConfig, draw: Callable[[], Figure]) -> None:
+    """Write what ``draw`` gives as ``NAME.FORMAT``, as ``config.plot`` wants it to look.
+
+    Raises ``UsageError`` where it cannot be drawn of these tables, or in this style.
+    """
+    asked = config.plot
+    look = Look(asked.size, asked.font, asked.style, (asked.titles or {}).get(name))
+    try:
+        with looking(look):
+            drawn = draw()
+            for kind in asked.formats:
+                write_bytes(folder / f"{name}.{kind}", encode(drawn, kind))
+    except ValueError as error:
+        raise UsageError(f"{name}: {error}") from error
+
+
+def shown(config: DictConfig, tables: Tables) -> Tables:
+    """Of the tables, the rows of ``plot.layers`` and of the epochs in ``plot.epoch_range``."""
+    layers, epochs = config.plot.layers, config.plot.epoch_range
+    if layers is None and epochs is None:
+        return tables
+
+    @cache
+    def table(name: str) -> pd.DataFrame:
+        rows = tables(name)
+        if name == "layers":  # facts, of the inputs too
+            return rows
+        if layers is not None and "layer" in rows:
+            rows = rows[rows["layer"].isin([0, *layers])]
+        if epochs is not None and "epoch" in rows:
+            rows = rows[rows["epoch"].between(*epochs)]
+        return rows.reset_index(drop=True)
+
+    return table
+
+
+def wants_each_run(config: DictConfig, run: Run) -> bool:
+    """Whether the figures of a sweep's ``run`` alone are asked for: by ``plot.each_run``, by other
+    ``plot.figures`` than the run's own, or by figures that are all of single runs.
+    """
+    figures = run.builder(config).figures()
+    if config.plot.each_run or not for_sweeps(figures):
+        return True
+    return list(config.plot.figures) != list(run.config.plot.figures)
 
 
 def applies(figure: object, tables: Tables, context: Context) -> bool:

@@ -49,6 +49,8 @@ class Stage:
     needs_run: ClassVar[bool] = False
     #: all its keys are in ``conf/NAME.yaml``: no experiment, and none of the run's configuration
     own_keys: ClassVar[bool] = False
+    #: of its own keys, those that take a list: ``format=latex,csv`` is ``format=[latex,csv]``
+    lists: ClassVar[tuple[str, ...]] = ()
     #: keys and nodes in which the configuration may differ from the one saved with the run
     may_change: ClassVar[tuple[str, ...]] = ()
     #: the folder's path is the last line on standard output
@@ -88,12 +90,16 @@ class Stage:
         """Treat one run with ``config``."""
         raise NotImplementedError
 
+    def work_in_sweep(self, config: "DictConfig", run: "Run") -> None:
+        """Treat a run as one of its sweep's: without what ``over_runs`` does better."""
+        self.work(config, run)
+
     def work_on_all(self, configs: Mapping["Run", "DictConfig"]) -> dict["Run", IbRunError]:
-        """Treat all runs; those that failed. One failure does not stop the others."""
+        """Treat all runs of a sweep; those that failed. One failure does not stop the others."""
         failed = {}
         for run, config in configs.items():
             try:
-                self.work(config, run)
+                self.work_in_sweep(config, run)
             except IbRunError as error:
                 failed[run] = error
         return failed
@@ -112,6 +118,12 @@ class Stage:
         ``builder()`` makes the builder for ``config``: a stage that needs no data does without.
         """
         raise NotImplementedError
+
+    def may_take_long(
+        self, config: "DictConfig", run: "Run | None", builder: "Callable[[], Builder]"
+    ) -> bool:
+        """Whether ``cost`` is worth its time before ``work`` begins: it may be over a minute."""
+        return False
 
 
 _REGISTERED: dict[str, type[Stage]] = {}

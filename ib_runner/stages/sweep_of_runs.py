@@ -20,7 +20,7 @@ from ib_runner.selections.context import Runs, Tables
 from ib_runner.stages.run_context import complete_layers, context_of
 from ib_runner.tables.collect import SweptRun, collect_table, collect_tables, sweep_table_path
 from ib_runner.tables.files import read_table
-from ib_runner.tables.settings import made_with, settings_of
+from ib_runner.tables.settings import latest_inputs
 
 
 @dataclass(frozen=True)
@@ -76,16 +76,7 @@ class SweepOfRuns:
         rows = read_table(path)
         if name == "layers":
             return rows[rows["inputs"] == rows["run"].map(self._inputs)]
-        if "settings" not in rows or rows.empty:
-            return rows
-        known = settings_of(rows)
-        return pd.concat(
-            [
-                made_with(one, known, "measure", "inputs", self._inputs.get(run))
-                for run, one in rows.groupby("run", sort=False)
-            ],
-            ignore_index=True,
-        )
+        return latest_inputs(rows, self._inputs)
 
     @cached_property
     def _inputs(self) -> dict[str, str]:

@@ -1,9 +1,9 @@
 """``ib-run thin``: checkpoints that nobody needs any more are removed."""
 
 from ib_runner.errors import UsageError
-from ib_runner.stages.cost import Cost, size_text
+from ib_runner.stages.cost import Cost
 from ib_runner.stages.stage import Stage
-from ib_runner.wording import show
+from ib_runner.wording import show, size_text
 
 
 class Thin(Stage):

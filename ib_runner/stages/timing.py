@@ -1,94 +1,127 @@
-"""What training and measuring cost, timed just now on a small part of it."""
+"""What training takes, timed just now on a small part of it, by the trainer that will do it."""
 
-import copy
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import lru_cache
 from typing import NamedTuple
 
 import torch
 from omegaconf import OmegaConf
-from torch import nn
+from torch import Tensor
 
 from ib_runner.config.builder import Builder
-from ib_runner.datasets import Dataset
-from ib_runner.measurements.snapshot import Snapshot
 from ib_runner.training.determinism import reproducible
-from ib_runner.training.plain import PlainTrainer
-from ib_runner.training.problem import Part, problem_of
+from ib_runner.training.fused import FusedTrainer
+from ib_runner.training.loop import trainer_of
+from ib_runner.training.plain import PlainTrainer, block_size
+from ib_runner.training.problem import Part, Problem, problem_of
 
-#: of each kind, the fastest of which counts: others may be slowed down by something else
-TIMED_STEPS, TIMED_SCORES, TIMED_PASSES = 20, 5, 2
-SCORED_INPUTS, PASSED_INPUTS = 256, 64
+#: an epoch is timed whole where it takes less, and by some of its steps where it takes longer
+WHOLE_SECONDS = 0.25
+#: steps, and blocks of inputs to score, of which the fastest counts
+TIMED_STEPS, TIMED_BLOCKS = 20, 3
+#: seconds for which short epochs are trained, so that what is measured is not the initial network
+TRIED_SECONDS = 1.0
+#: a checkpoint's share of the disk's time, seconds a byte, and of an epoch's bookkeeping, seconds
+SECONDS_A_BYTE, SECONDS_AN_EPOCH = 2e-9, 1e-4
 #: what decides how long training takes
 NODES = ("dataset", "network", "noise", "regularizer", "optimizer", "trainer", "device", "seed")
 
 
 class Times(NamedTuple):
-    """Seconds of one training step, and of scoring one input after an epoch."""
+    """Seconds of an epoch, scoring and keeping it included, and ``how`` it is trained, in words.
 
-    step: float
-    score: float
+    ``weights``: of the first network, and of one that was trained for a moment, where there was
+    time for that.
+    """
+
+    epoch: float
+    how: str
+    weights: tuple[dict[str, Tensor], ...]
 
 
 def time_training(builder: Builder) -> Times:
-    """Times of the plain trainer for its configuration, under the conditions of training."""
-    return _training(*_without_seed(builder))
+    """Times of training with the builder's configuration."""
+    return _training(*without_seed(builder, NODES))
 
 
-def time_pass(builder: Builder) -> float:
-    """Seconds that one input takes through the network to be measured, in float64."""
-    return _pass(*_without_seed(builder))
-
-
-def _without_seed(builder: Builder) -> tuple[str, tuple[str, ...]]:
-    """What decides the times, as YAML: configurations that differ in their seed are timed once."""
-    nodes = OmegaConf.create({key: builder.config[key] for key in NODES} | {"seed": 0})
-    return OmegaConf.to_yaml(nodes, resolve=True), builder.allow_targets
+def without_seed(builder: Builder, nodes: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
+    """``nodes`` as YAML: configurations that differ in their seed are timed once."""
+    whole = OmegaConf.to_container(builder.config, resolve=True)
+    found = {key: whole[key] for key in nodes} | {"seed": 0}
+    return OmegaConf.to_yaml(OmegaConf.create(found)), builder.allow_targets
 
 
 @lru_cache
 def _training(text: str, allow_targets: tuple[str, ...]) -> Times:
-    builder, dataset, network = _built(text, allow_targets)
+    builder = Builder(OmegaConf.create(text), allow_targets)
+    dataset = builder.dataset()
+    network = builder.network(dataset)
     settings = builder.training()
     for name in ("epochs", "checkpoint_every"):
         settings.pop(name)
     problem = problem_of(network, dataset, **settings)
-    trainer, generator = PlainTrainer(problem), torch.Generator()
-    batch = torch.arange(problem.batch_size, device=settings["device"])
-    few = Part(*(rows[:SCORED_INPUTS] for rows in problem.test))
-    before = copy.deepcopy(network.state_dict())
-    network.train()
+    trainer = trainer_of(problem)
+    first = dict(trainer.weights())
+    kept = sum(tensor.nbytes for tensor in first.values()) * SECONDS_A_BYTE + SECONDS_AN_EPOCH
     with reproducible(network, settings["device"]):
-        step = _fastest(lambda: trainer.step(batch, generator), TIMED_STEPS)
-        network.load_state_dict(before)
-        score = _fastest(lambda: trainer.score(few), TIMED_SCORES)
-    return Times(step, score / len(few.x))
+        if isinstance(trainer, PlainTrainer):
+            seconds = _of_steps(trainer)
+            if seconds > WHOLE_SECONDS:
+                return Times(seconds + kept, _how(trainer, problem), (first,))
+        seconds = _of_epochs(trainer)
+    return Times(seconds + kept, _how(trainer, problem), (first, dict(trainer.weights())))
 
 
-@lru_cache
-def _pass(text: str, allow_targets: tuple[str, ...]) -> float:
-    _, dataset, network = _built(text, allow_targets)
-    few = dataset.test[torch.arange(min(PASSED_INPUTS, len(dataset.test)))]
-    snapshot = Snapshot(0, network.eval(), few, 0)
-    return _fastest(lambda: snapshot.represent(few.x, torch.float64), TIMED_PASSES) / len(few)
+def _how(trainer: PlainTrainer | FusedTrainer, problem: Problem) -> str:
+    if isinstance(trainer, FusedTrainer):
+        return "by compiled kernels"
+    where = problem.train.x.device.type
+    made = "passes by compiled kernels" if trainer.is_compiled else "step by step by PyTorch"
+    return f"{made}, on {where}"
 
 
-def _built(text: str, allow_targets: Sequence[str]) -> tuple[Builder, Dataset, nn.Module]:
-    builder = Builder(OmegaConf.create(text), allow_targets)
-    dataset = builder.dataset()
-    return builder, dataset, builder.network(dataset)
+def _of_steps(trainer: PlainTrainer) -> float:
+    """Seconds of an epoch, from some steps and blocks of inputs."""
+    problem, generator = trainer.problem, torch.Generator()
+    n, size = len(problem.train.x), block_size(problem.train.x)
+    batch = torch.arange(problem.batch_size, device=problem.train.x.device)
+    block = Part(*(rows[:size] for rows in problem.test))
+    trainer.network.train()
+    step = _fastest(lambda: trainer.step(batch, generator), TIMED_STEPS)
+    score = _fastest(lambda: trainer.score(block), TIMED_BLOCKS) / len(block.x)
+    return -(-n // problem.batch_size) * step + (n + len(problem.test.x)) * score
+
+
+def _of_epochs(trainer: PlainTrainer | FusedTrainer) -> float:
+    """Seconds of an epoch, the mean of those of ``TRIED_SECONDS`` behind the first."""
+
+    def epoch(number: int) -> float:
+        return _seconds(lambda: _epoch(trainer, number))
+
+    epoch(1)  # which may compile
+    spent, count = 0.0, 0
+    while spent < TRIED_SECONDS:
+        spent, count = spent + epoch(count + 2), count + 1
+    return spent / count
+
+
+def _epoch(trainer: PlainTrainer | FusedTrainer, number: int) -> None:
+    trainer.run_epoch(number)
+    for part in (trainer.problem.train, trainer.problem.test):
+        trainer.score(part)
+    trainer.weights(), trainer.optimizer_state()
 
 
 def _fastest(action: Callable[[], object], times: int) -> float:
-    """Seconds of the fastest of some calls, the first, which may compile, left out.
+    """Seconds of the fastest of some calls, the first, which may compile, left out."""
+    return min([_seconds(action) for _ in range(times + 1)][1:])
 
-    Where other programs share the processors, what counts is the processor time, which is at most
-    that of all threads together.
+
+def _seconds(action: Callable[[], object]) -> float:
+    """Seconds of a call: where other programs share the processors, processor time counts, which
+    is at most that of all threads together.
     """
-    seconds = []
-    for _ in range(times + 1):
-        wall, processor = time.perf_counter(), time.process_time()
-        action()
-        seconds.append(min(time.perf_counter() - wall, time.process_time() - processor))
-    return min(seconds[1:])
+    wall, processor = time.perf_counter(), time.process_time()
+    action()
+    return min(time.perf_counter() - wall, time.process_time() - processor)

@@ -1,10 +1,15 @@
 """``ib-run train``: one network, from its configuration to checkpoints and losses."""
 
-from ib_runner.stages.cost import Cost, duration_text, size_text
+from ib_runner.stages.cost import LONG_SECONDS, Cost
 from ib_runner.stages.stage import Stage
+from ib_runner.wording import duration_text, size_text
 
 #: bytes of a new run's configuration, state, table of losses and last state of its optimizer
 BYTES_A_RUN = 40e3
+#: seconds beside the epochs: opening the run, the first and the last checkpoint
+SECONDS_A_RUN = 0.5
+#: seconds that a step of a network of 1e5 weights, and an input that is scored, take at most
+MOST_A_STEP, MOST_AN_INPUT = 3e-3, 2e-5
 
 
 class Train(Stage):
@@ -32,6 +37,15 @@ class Train(Stage):
     def over_runs(self, sweep):
         sweep.collect_tables()
 
+    def may_take_long(self, config, run, builder):
+        built = builder()
+        dataset = built.dataset()
+        weights = sum(one.numel() for one in built.network(dataset).parameters())
+        n = len(dataset.train)
+        steps = -(-n // (config.trainer.batch_size or n))
+        epoch = steps * MOST_A_STEP * (1 + weights / 1e5) + n * MOST_AN_INPUT
+        return config.trainer.epochs * epoch > LONG_SECONDS
+
     def cost(self, config, run, builder):
         from ib_runner.stages.timing import time_training
 
@@ -39,21 +53,19 @@ class Train(Stage):
         left = config.trainer.epochs - done
         if left <= 0:
             return Cost(f"{done} epochs are done, nothing is left to do")
-        dataset, network = builder().tried
-        batch = config.trainer.batch_size or len(dataset.train)
-        steps = -(-len(dataset.train) // batch)
+        _, network = builder().tried
         times = time_training(builder())
-        scoring = (len(dataset.train) + len(dataset.test)) * times.score
-        seconds = left * (steps * times.step + scoring)
+        seconds = left * times.epoch + SECONDS_A_RUN
         tensors = network.state_dict().values()
         size = sum(one.numel() * one.element_size() for one in tensors)
         size *= left // config.trainer.checkpoint_every + 1
         size += BYTES_A_RUN if run is None else 0.0
+        behind = f", {done} are done" if done else ""
         return Cost(
-            f"{left} epochs of {steps} steps to do, {done} are done; at most about "
-            f"{duration_text(seconds)} (timed just now: a step of the plain trainer takes "
-            f"{times.step * 1e3:.2g} ms, scoring an epoch {duration_text(scoring)}), "
-            f"{size_text(size)} on disk",
+            f"{left} epochs{behind}; about {duration_text(seconds)}, {times.how} "
+            f"({duration_text(times.epoch)} an epoch), {size_text(size)} on disk",
             seconds,
             size,
+            f"{left} epochs {times.how} ({duration_text(times.epoch)} each); fewer with "
+            "trainer.epochs=…, and a larger trainer.batch_size makes each shorter",
         )

@@ -1,51 +1,71 @@
-"""Findings as text: of a run in blocks, of a sweep in tables that are Markdown as well."""
+"""Findings as text, for a terminal: of a run, and of a sweep."""
 
 import textwrap
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 
-import pandas as pd
-
-from ib_runner.findings.finding import NOTHING
 from ib_runner.tables.collect import ALL_RUNS
 
 Row = Mapping[str, object]
 
-HEADINGS = ("finding", "expected in the paper", "measured", "holds")
+WIDTH = 100  # columns of a terminal
+UNDECIDED = "undecided"
 
 
 def in_blocks(rows: Sequence[Row]) -> str:
     """As wide as a terminal: a block for each finding, its verdict first."""
     blocks = []
     for row in rows:
-        blocks.append(f"{row['holds']:<9} {row['finding']}: {row['measured']}")
+        blocks.append(_filled(f"{row['holds']:<10}{row['finding']}: {row['measured']}", 0))
         for label, key in (("paper", "expected"), ("why", "why")):
             if row[key]:
-                blocks.append(
-                    textwrap.fill(
-                        f"{label}: {row[key]}",
-                        width=110,
-                        initial_indent=" " * 10,
-                        subsequent_indent=" " * 12,
-                    )
-                )
-    counts = pd.Series([row["holds"] for row in rows]).value_counts()
-    summary = ", ".join(f"{counts.get(word, 0)} {word}" for word in ("yes", "no", "undecided"))
-    return "\n".join([*blocks, f"{len(rows)} findings: {summary}"])
+                blocks.append(_filled(f"{label}: {row[key]}", 10))
+    return "\n".join([*blocks, _counts(rows)])
 
 
-def in_tables(rows: Sequence[Row], experiment: str | None = None) -> str:
-    """A table for all rows with the same ``run`` (all of one noise level, say), under its name.
+def of_sweep(rows: Sequence[Row], experiment: str | None = None) -> str:
+    """A block for each finding, under the ``run`` of its rows (all of one noise level, say).
 
-    ``experiment``: the one that all runs are of, named in place of "all". The columns are aligned,
-    and no cell has a line break or a bar: Markdown reads it too.
+    What is undecided is one paragraph, with the reasons. ``experiment``: the one that all runs are
+    of, named in place of "all".
     """
     parts = []
     for runs, group in groupby(rows, key=lambda row: row["run"]):
-        lines = [HEADINGS, *(_cells(row) for row in group)]
-        table = _table([[_clean(cell) for cell in line] for line in lines])
-        parts.append(f"{_heading(str(runs), experiment)}\n\n{table}")
-    return "\n\n".join(parts)
+        some = list(group)
+        lines = [_heading(str(runs), experiment)]
+        for row in some:
+            if row["holds"] != UNDECIDED:
+                said = f"{row['finding']}: {_clean(row['measured'])}"
+                lines += [_filled(f"{row['holds']:<10}{said}", 0)]
+                lines += (
+                    [_filled(f"paper: {_clean(row['expected'])}", 10)] if row["expected"] else []
+                )
+        reasons: dict[str, list[str]] = {}
+        for row in some:
+            if row["holds"] == UNDECIDED:
+                reasons.setdefault(_clean(row["why"]), []).append(str(row["finding"]))
+        open_ones = "; ".join(f"{', '.join(names)} ({why})" for why, names in reasons.items())
+        lines += [_filled(f"{UNDECIDED}: {open_ones}", 0)] if open_ones else []
+        parts.append("\n".join(lines))
+    return "\n\n".join([*parts, _counts(rows)])
+
+
+def _filled(text: str, indent: int) -> str:
+    return textwrap.fill(
+        text,
+        width=WIDTH,
+        initial_indent=" " * indent,
+        subsequent_indent=" " * 12,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def _counts(rows: Sequence[Row]) -> str:
+    counts = Counter(row["holds"] for row in rows)
+    summary = ", ".join(f"{counts[word]} {word}" for word in ("yes", "no", UNDECIDED))
+    return f"{len(rows)} findings: {summary}"
 
 
 def _heading(runs: str, experiment: str | None) -> str:
@@ -54,21 +74,5 @@ def _heading(runs: str, experiment: str | None) -> str:
     return f"{experiment}{space}{values}" if experiment and word == ALL_RUNS else runs
 
 
-def _cells(row: Row) -> list[object]:
-    """Where the runs don't tell, the reason stands in for what was measured."""
-    measured = row["why"] if row["measured"] == NOTHING else row["measured"]
-    return [row["finding"], row["expected"], measured, row["holds"]]
-
-
-def _table(cells: Sequence[Sequence[str]]) -> str:
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    lines = [
-        "| " + " | ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)) + " |"
-        for line in cells
-    ]
-    rule = "|" + "|".join("-" * (width + 2) for width in widths) + "|"
-    return "\n".join([lines[0], rule, *lines[1:]])
-
-
 def _clean(cell: object) -> str:
-    return " ".join(str(cell).split()).replace("|", "\\|")
+    return " ".join(str(cell).split())

@@ -94,6 +94,17 @@ def _of_runs(runs: Sequence[SweptRun], table: str) -> tuple[dict[str, Column], l
     return columns, frames
 
 
+def together(runs: Sequence[SweptRun], name: str) -> pd.DataFrame | None:
+    """Table ``name`` of all ``runs`` that have it, as the sweep's table is; None if none has."""
+    _, frames = _of_runs(runs, name)
+    if not frames:
+        return None
+    rows = pd.concat(frames, ignore_index=True)
+    known = {key: one for frame in frames for key, one in settings_of(frame).items()}
+    rows.attrs = settings_metadata(rows, known)
+    return rows
+
+
 def _write(
     folder: Path,
     name: str,

@@ -58,3 +58,17 @@ def made_with(
         one for one, settings in known.items() if settings.get(node, {}).get(key, value) != value
     }
     return frame[~frame["settings"].isin(others)] if others else frame
+
+
+def latest_inputs(frame: pd.DataFrame, inputs: Mapping[str, str]) -> pd.DataFrame:
+    """Of a sweep's table, the rows of each run about its ``inputs``, by the run's name."""
+    if "settings" not in frame or frame.empty:
+        return frame
+    known = settings_of(frame)
+    return pd.concat(
+        [
+            made_with(rows, known, "measure", "inputs", inputs.get(run))
+            for run, rows in frame.groupby("run", sort=False)
+        ],
+        ignore_index=True,
+    )

@@ -15,7 +15,7 @@ from torch.optim import Optimizer
 from ib_runner.datasets import Dataset
 from ib_runner.errors import Interrupted, TrainingFailedError
 from ib_runner.runs.checkpoints import Checkpoints
-from ib_runner.runs.log import progress
+from ib_runner.runs.progress import Progress
 from ib_runner.training.determinism import reproducible
 from ib_runner.training.fused import FusedTrainer, is_fusible
 from ib_runner.training.history import History
@@ -43,19 +43,19 @@ class Training:
         ``KeyboardInterrupt`` or ``Interrupted``, each with the last whole epoch committed.
         """
         problem, trainer, record, epochs = self.problem, self.trainer, self.record, self.epochs
-        bar = progress(epochs, "train", "epoch", max(self.done, 0))
+        bar = Progress(epochs, "train", "epoch", max(self.done, 0), doing="loading the kernels")
         with bar, reproducible(problem.network, problem.train.x.device):
             try:
                 for epoch in range(self.done + 1, epochs + 1):
                     if epoch > 0:
                         trainer.run_epoch(epoch)
-                        bar.update()
                     scores = {
                         "train": trainer.score(problem.train),
                         "test": trainer.score(problem.test),
                     }
                     record.note(epoch, scores, last=epoch == epochs)
-                    bar.set_postfix_str(f"test loss {scores['test'].loss:.4f}", refresh=False)
+                    if epoch > 0:
+                        bar.update(f"test loss {scores['test'].loss:.4f}")
                     if epoch == 0:
                         record.commit_first()
                     elif record.is_due(epoch):
@@ -112,7 +112,12 @@ def prepare(
         seed=seed,
         device=torch.device(device),
     )
-    fused = is_fusible(problem) and problem.augment is None
-    trainer = FusedTrainer(problem) if fused else PlainTrainer(problem)
+    trainer = trainer_of(problem)
     record = Record(trainer, checkpoints, History(dataset), checkpoint_every, on_commit)
     return Training(problem, trainer, record, epochs, record.resume(history, epochs))
+
+
+def trainer_of(problem: Problem) -> PlainTrainer | FusedTrainer:
+    """What trains ``problem``: compiled kernels where they know all of it, or PyTorch."""
+    fused = is_fusible(problem) and problem.augment is None
+    return FusedTrainer(problem) if fused else PlainTrainer(problem)

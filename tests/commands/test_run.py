@@ -28,7 +28,7 @@ def test_a_dry_run_describes_the_plan_and_makes_nothing(capsys, tmp_path):
     words = ["dataset=points4", "trainer.loss=mse", "trainer.epochs=3", "network.widths=[2]"]
     assert asked("train", "--dry-run", "measure.measurements=[]", *words) == 0
     out = capsys.readouterr().out
-    assert "a new run of szt_tanh" in out
+    assert "a new run of points4" in out
     assert "3 epochs" in out
     assert list(tmp_path.iterdir()) == []
 

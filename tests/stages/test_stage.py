@@ -47,7 +47,19 @@ TINY = ["network.widths=[3,2]", "trainer.epochs=2", "measure.measurements=[]"]
 
 def test_a_stage_of_ones_own(counted, ib_run):
     assert list(stages()) == [
-        *("train", "measure", "plot", "check", "count", "report", "export", "all", "list", "thin"),
+        *(
+            "train",
+            "measure",
+            "plot",
+            "check",
+            "count",
+            "report",
+            "export",
+            "table",
+            "all",
+            "list",
+            "thin",
+        ),
     ]
     assert "  count    count the epochs" in ib_run("--help")[1]
     assert "count the epochs" in "\n".join(ib_run("count", counted, "--help")[1])

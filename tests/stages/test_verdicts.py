@@ -1,6 +1,6 @@
 """Findings as text."""
 
-from ib_runner.stages.verdicts import in_blocks, in_tables
+from ib_runner.stages.verdicts import in_blocks, of_sweep
 
 
 def row(run, name, holds, measured="1 | 2"):
@@ -16,24 +16,24 @@ def test_a_run_in_blocks():
     assert lines[-1] == "2 findings: 1 yes, 1 no, 0 undecided"
 
 
-def test_a_sweep_in_tables_that_markdown_reads():
+def test_a_sweep_fits_a_terminal_and_what_is_undecided_is_one_paragraph():
+    long = "a quantity of many words " * 12
     rows = [
-        row("all exp=a", "rise", "yes"),
+        row("all exp=a", "rise", "yes", long),
         row("all exp=a", "x", "undecided", "nothing"),
+        row("all exp=a", "y", "undecided", "nothing"),
         row("b", "rise", "no"),
     ]
-    lines = in_tables(rows).splitlines()
-    assert [line for line in lines if line and line[0] != "|"] == ["all exp=a", "b"]
-    tables = [line for line in lines if line.startswith("|")]
-    assert len(tables) == 3 + 1 + 2 + 1
-    assert tables[0] == "| finding | expected in the paper | measured | holds     |"
-    assert set(tables[1]) == {"|", "-"}
-    assert tables[2] == "| rise    | it rises              | 1 \\| 2   | yes       |"
-    assert tables[3].split("|")[3].strip() == "it must"
-    assert len({len(line) for line in tables[:4]}) == 1
+    lines = of_sweep(rows).splitlines()
+    assert max(map(len, lines)) <= 100
+    assert lines[0] == "all exp=a"
+    assert lines[1].startswith("yes       rise: a quantity")
+    assert lines.count("undecided: x, y (it must)") == 1
+    assert lines[lines.index("b") + 1] == "no        rise: 1 | 2"
+    assert lines[-1] == "4 findings: 1 yes, 1 no, 2 undecided"
 
 
-def test_the_table_of_a_sweep_of_one_experiment_has_its_name():
+def test_the_verdicts_on_a_sweep_of_one_experiment_have_its_name():
     rows = [row("all", "rise", "yes"), row("all noise.beta=0.1", "x", "no")]
-    headings = [line for line in in_tables(rows, "szt").splitlines() if line and line[0] != "|"]
-    assert headings == ["szt", "szt noise.beta=0.1"]
+    lines = of_sweep(rows, "szt").splitlines()
+    assert [line for line in lines if line.startswith("szt")] == ["szt", "szt noise.beta=0.1"]

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from torch import Tensor
 
 from ib_runner.errors import IbRunError, Interrupted
-from ib_runner.runs.log import progress
+from ib_runner.runs.progress import Progress
 from ib_runner.training.determinism import reproducible
 from ib_runner.training.loop import Training
 from ib_runner.training.plain import PlainTrainer
@@ -26,7 +26,7 @@ def train_together(trainings: Sequence[Training]) -> dict[int, IbRunError]:
     last = max(training.epochs for training in trainings)
     device = trainings[0].problem.train.x.device
     group = _group(trainings)
-    bar = progress(last, f"train {len(trainings)} jobs", "epoch", max(first - 1, 0))
+    bar = Progress(last, f"train {len(trainings)} jobs", "epoch", max(first - 1, 0))
     with bar, ExitStack() as stack:
         stack.enter_context(reproducible(trainings[0].problem.network, device))
         try:

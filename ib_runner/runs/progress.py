@@ -1,0 +1,119 @@
+"""How far the work is: a bar on a terminal, and whole lines, now and then, anywhere else."""
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+from tqdm import tqdm
+
+from ib_runner.wording import duration_text
+
+#: seconds between two lines where there is no terminal
+LINE_SECONDS = 30.0
+#: seconds of work, behind the first unit, from which on the rest is estimated
+KNOWN_SECONDS = 2.0
+_shown: ContextVar[bool] = ContextVar("progress", default=True)
+
+
+@contextmanager
+def showing(shown: bool) -> Iterator[None]:
+    """Show progress, or none at all, for the length of the block."""
+    before = _shown.set(shown)
+    try:
+        yield
+    finally:
+        _shown.reset(before)
+
+
+class Pace:
+    """How long the rest will take, from the time behind the first unit, which may compile."""
+
+    def __init__(self, total: int, done: int):
+        self.total = total
+        self.n = done
+        self._begun: tuple[float, int] | None = None
+
+    def update(self, now: float) -> None:
+        """One unit more is done, at ``now``, seconds of any clock."""
+        self.n += 1
+        if self._begun is None:
+            self._begun = now, self.n
+
+    def left(self, now: float) -> float | None:
+        """Seconds left; None where it isn't known yet."""
+        if self._begun is None:
+            return None
+        since, first = self._begun
+        if self.n in (first, self.total) or now - since < KNOWN_SECONDS:
+            return None
+        return (self.total - self.n) * (now - since) / (self.n - first)
+
+
+class _Bar(tqdm):
+    """tqdm's bar with our estimate of what is left, which isn't shown before it is known."""
+
+    pace: Pace
+
+    @property
+    def format_dict(self) -> dict[str, Any]:
+        left = self.pace.left(time.monotonic()) if hasattr(self, "pace") else None
+        text = "" if left is None else f", {duration_text(left)} left"
+        return {**super().format_dict, "left": text}
+
+
+class Progress:
+    """``what`` is done ``total`` times, of which ``done`` are there; a ``unit`` is called so.
+
+    A context manager. ``doing``: what goes on until the first unit is through.
+    """
+
+    def __init__(self, total: int, what: str, unit: str, done: int = 0, doing: str = ""):
+        self._what, self._unit = what, unit
+        self._pace = Pace(total, done)
+        self._said = time.monotonic()
+        self._bar: _Bar | None = None
+        self._silent = not _shown.get()
+        if sys.stderr.isatty() and not self._silent:
+            self._bar = _Bar(
+                total=total,
+                initial=done,
+                desc=what,
+                unit=unit,
+                file=sys.stderr,
+                dynamic_ncols=True,
+                bar_format="{desc} |{bar}| {n_fmt} of {total_fmt} {unit}s{left}{postfix}",
+            )
+            self._bar.pace = self._pace
+            self.doing(doing)
+
+    def doing(self, what: str) -> None:
+        """Say what goes on where nothing moves."""
+        if self._bar is not None and what:
+            self._bar.set_postfix_str(what)
+
+    def update(self, note: str = "") -> None:
+        """One unit more is done; ``note`` is a word on it."""
+        now = time.monotonic()
+        self._pace.update(now)
+        if self._bar is not None:
+            self._bar.set_postfix_str(note, refresh=False)
+            self._bar.update()
+        elif not self._silent and now - self._said > LINE_SECONDS:
+            self._said = now
+            print(self._line(now, note), file=sys.stderr, flush=True)
+
+    def _line(self, now: float, note: str) -> str:
+        left = self._pace.left(now)
+        parts = [f"{self._what}: {self._pace.n} of {self._pace.total} {self._unit}s"]
+        parts += [f"{duration_text(left)} left"] if left is not None else []
+        return ", ".join([*parts, note] if note else parts)
+
+    def __enter__(self) -> "Progress":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar is not None:
+            self._bar.close()

@@ -1,0 +1,175 @@
+"""What measuring takes: each method and layer, timed just now on some inputs of two checkpoints.
+
+A part of the inputs tells how the time grows with their number, as they have neighbours of each
+other: it is measured on an eighth and a quarter of them and extrapolated, unless all take no longer
+than a moment. The paper's estimator has a fixed number of draws, and is timed with fewer.
+"""
+
+import math
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ib_runner.config.builder import Builder, for_runs
+from ib_runner.datasets import Split
+from ib_runner.errors import UsageError, raise_interruption_behind
+from ib_runner.information.methods.paper import N_X
+from ib_runner.measurements.measurement import OfSeveralMethods, Summary
+from ib_runner.measurements.mutual_information import MutualInformation
+from ib_runner.measurements.snapshot import Snapshot
+from ib_runner.stages.measure_epoch import chosen
+from ib_runner.stages.timing import without_seed
+
+#: inputs that are always timed together, and seconds that all of them may take
+FEW, MOMENT = 512, 0.5
+#: inputs of the first call, whose time doesn't count
+WARMING = 32
+#: the paper's estimator is timed with so many times fewer draws of each input
+FEWER_DRAWS = 16
+#: how the time may grow: with a power of the number of inputs
+LEAST_POWER, MOST_POWER = 0.0, 2.0
+#: what decides how long measuring takes
+NODES = ("dataset", "network", "noise", "measure", "measurement")
+_known: dict[object, list["Timed"]] = {}
+
+
+@dataclass(frozen=True)
+class Timed:
+    """Something measured at ``epochs`` epochs, ``seconds`` for all of them in one process.
+
+    ``layers``: the seconds of each layer, where they are known.
+    """
+
+    name: str
+    epochs: int
+    seconds: float
+    layers: Mapping[int, float]
+
+
+def forecast(
+    builder: Builder,
+    epochs: Sequence[int],
+    inputs: Split,
+    weights: Iterable[Mapping[str, Tensor]],
+) -> list[Timed]:
+    """The seconds of each method, and of each other measurement, at ``epochs``.
+
+    ``weights`` are those of networks that stand for what will be measured. Configurations that
+    differ in their seed are timed once.
+    """
+    key = (*without_seed(builder, NODES), tuple(epochs), len(inputs))
+    if key not in _known:
+        _known[key] = _forecast(builder, epochs, inputs, weights)
+    return _known[key]
+
+
+def _forecast(
+    builder: Builder,
+    epochs: Sequence[int],
+    inputs: Split,
+    weights: Iterable[Mapping[str, Tensor]],
+) -> list[Timed]:
+    measurements = {
+        name: one
+        for name, one in for_runs(builder.measurements()).items()
+        if not isinstance(one, Summary)
+    }
+    counts: dict[tuple[str, str | None], int] = defaultdict(int)
+    for made in chosen(measurements, epochs).values():
+        for one in made:
+            for method in one.methods or (None,):
+                counts[one.name, method] += 1
+    samples = [_snapshot(builder, one, inputs) for one in weights]
+    found = []
+    for (name, method), count in counts.items():
+        one = measurements[name]
+        if method is not None and isinstance(one, OfSeveralMethods):
+            one = one.by((method,))
+        timed = [_of_all(one, snapshot, method) for snapshot in samples]
+        layers = {
+            layer: count * _mean(each[1].get(layer, 0.0) for each in timed)
+            for layer in sorted({layer for _, of_layers in timed for layer in of_layers})
+        }
+        seconds = count * _mean(each[0] for each in timed)
+        found.append(Timed(_named(name, method), count, seconds, layers))
+    return found
+
+
+def _named(name: str, method: str | None) -> str:
+    return name if method is None else f"{name} by {method}"
+
+
+def _snapshot(builder: Builder, weights: Mapping[str, Tensor], inputs: Split) -> Snapshot:
+    network = builder.network(builder.dataset())
+    network.load_state_dict(dict(weights))
+    return Snapshot(0, network.eval(), inputs, builder.config.seed)
+
+
+def _of_all(one: Any, snapshot: Snapshot, method: str | None) -> tuple[float, dict[int, float]]:
+    """Seconds for all inputs of ``snapshot``, and those of each layer; none where it fails."""
+    try:
+        return _timed(one, snapshot, method)
+    except UsageError:
+        raise
+    except Exception as error:  # measuring will say what is wrong, for each epoch
+        raise_interruption_behind(error)
+        return 0.0, {}
+
+
+def _timed(one: Any, snapshot: Snapshot, method: str | None) -> tuple[float, dict[int, float]]:
+    times = 1.0
+    if method == "paper" and isinstance(one, MutualInformation):
+        one, times = _with_fewer_draws(one)
+    n = len(snapshot.inputs)
+    one(_some(snapshot, min(n, WARMING)))  # which loads kernels, or compiles them
+    if n <= FEW:
+        return _scaled(_time(one, snapshot), times)
+    quarter, eighth = n // 4, n // 8
+    small = _time(one, _some(snapshot, eighth))
+    large = _time(one, _some(snapshot, quarter))
+    if large[0] * times < MOMENT / 4:
+        return _scaled(_time(one, snapshot), times)
+    power = math.log(max(large[0], 1e-9) / max(small[0], 1e-9)) / math.log(quarter / eighth)
+    power = min(max(power, LEAST_POWER), MOST_POWER)
+    return _scaled(large, times * (n / quarter) ** power)
+
+
+def _with_fewer_draws(one: MutualInformation) -> tuple[MutualInformation, float]:
+    """The paper's estimator with fewer draws, and by how much longer the whole takes."""
+    n_x = int(one.sizes.get("n_x", N_X))
+    few = max(2, n_x // FEWER_DRAWS)
+    fewer = one.by(one.methods)
+    fewer.sizes = {**one.sizes, "n_x": few}
+    return fewer, n_x / few
+
+
+def _time(one: Any, snapshot: Snapshot) -> tuple[float, dict[int, float]]:
+    wall, processor = time.perf_counter(), time.process_time()
+    rows = one(snapshot)
+    # where other programs share the processors, processor time counts
+    seconds = min(time.perf_counter() - wall, time.process_time() - processor)
+    if "seconds" not in rows or not rows["seconds"].sum():
+        return seconds, {}
+    shares = rows.groupby("layer")["seconds"].sum() / rows["seconds"].sum()
+    return seconds, {int(layer): seconds * share for layer, share in shares.items()}
+
+
+def _some(snapshot: Snapshot, count: int) -> Snapshot:
+    """``count`` of the inputs, from all over."""
+    n = len(snapshot.inputs)
+    rows = torch.linspace(0, n - 1, count).round().long()
+    return Snapshot(snapshot.epoch, snapshot.network, snapshot.inputs[rows], snapshot.seed)
+
+
+def _scaled(timed: tuple[float, dict[int, float]], times: float) -> tuple[float, dict[int, float]]:
+    return timed[0] * times, {layer: seconds * times for layer, seconds in timed[1].items()}
+
+
+def _mean(values: Iterable[float]) -> float:
+    values = list(values)
+    return sum(values) / len(values)

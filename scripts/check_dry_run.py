@@ -1,0 +1,177 @@
+"""Hold what `--dry-run` announces against what the stages then take.
+
+    python scripts/check_dry_run.py [results/dry_run.json] [CASE …]
+
+Short versions of the experiments, and digits (scikit-learn's, where it is installed; as many
+made-up inputs of the same kind where it isn't) by a network of 64 units a layer. Each stage is
+announced, then done, in this process; where other programs share the processors its processor time
+counts, as it does for the announcement. The exit status is 1 where a stage that takes longer than
+``MOMENT`` seconds is off by more than a factor of 2.
+"""
+
+import contextlib
+import io
+import json
+import os
+import platform
+import sys
+import tempfile
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+#: no announcement is held to less, seconds; and how far it may be off
+MOMENT, FACTOR = 2.0, 2.0
+ONE = ["measure.n_jobs=1", "plot.formats=[png,pdf]"]
+FEW = ["measure.epochs=[0,1,2,4,8,16,32,60]", "trainer.epochs=60"]
+CASES = {
+    "szt_tanh": ["+exp=szt_tanh", *FEW],
+    "szt_tanh with paper": ["+exp=szt_tanh", *FEW, "measure.methods=[coupled,paper]"],
+    "szt_relu": ["+exp=szt_relu", *FEW],
+    "szt_linear": ["+exp=szt_linear", *FEW],
+    "szt_deterministic": ["+exp=szt_deterministic", *FEW],
+    "spiral_tanh": ["+exp=spiral_tanh", *FEW],
+    "neuron_tanh": ["+exp=neuron_tanh", "trainer.epochs=20000",
+                    "measure.epochs=[0,250,2500,20000]"],
+    "digits": ["network=fcn", "network.widths=[64,64]", "dataset=digits", "noise.beta=0.1",
+               "trainer.epochs=30", "measure.epochs=[0,10,30]"],
+}  # fmt: skip
+DIGITS = """
+import torch
+from ib_runner.datasets.dataset import Dataset, Split, random_split
+
+def digits(seed: int) -> Dataset:
+    try:
+        from sklearn.datasets import load_digits
+        found = load_digits()
+        x, y = torch.tensor(found.data / 16).float(), torch.tensor(found.target).long()
+    except ImportError:
+        generator = torch.Generator().manual_seed(0)
+        y = torch.arange(1797) % 10
+        middles = torch.rand(10, 64, generator=generator)
+        x = (middles[y] + 0.2 * torch.randn(1797, 64, generator=generator)).clamp(0, 1)
+    every = Split(x, y)
+    train, test = random_split(every, 0.8, seed)
+    return Dataset(train, test, every, 10)
+"""
+
+
+def announced(words):
+    """What each stage is said to take, seconds, and each method and layer of measuring."""
+    from functools import cache
+
+    from ib_runner.commands.arguments import parse_command
+    from ib_runner.commands.plan import make_plan
+    from ib_runner.config.compose import open_hydra
+    from ib_runner.stages import forecast
+    from ib_runner.stages.stage import stages
+
+    command = parse_command(stages()["all"], words)
+    (job,) = make_plan(open_hydra(command.flags.config_dir), command).jobs
+    builder = cache(job.builder)
+    forecast._known.clear()
+    costs = {
+        step.name: step.cost(job.config, None, builder).seconds for step in command.stage.steps
+    }
+    (timed,) = forecast._known.values()
+    return costs, {
+        f"{one.name}, layer {layer}": seconds
+        for one in timed
+        for layer, seconds in one.layers.items()
+    }
+
+
+def taken(words, root):
+    """The run, and what each stage took, seconds."""
+    from ib_runner import cli
+
+    seconds, path = {}, None
+    for stage in ("train", "measure", "plot"):
+        run = [f"run={path}"] if path else words
+        dirs = [one for one in words if one.startswith("--config-dir")]
+        out = io.StringIO()
+        wall, processor = time.perf_counter(), time.process_time()
+        with contextlib.redirect_stdout(out):
+            assert cli.main([stage, *(run if not path else [*dirs, *run])]) == 0
+        seconds[stage] = min(time.perf_counter() - wall, time.process_time() - processor)
+        path = out.getvalue().splitlines()[-1]
+    return path, seconds
+
+
+def of_layers(path, measuring):
+    """What each method and layer took; ``measuring`` is the time of all of it, seconds."""
+    import ib_runner
+
+    rows = ib_runner.open_run(path).table("mutual_information")
+    rows = rows[rows["seconds"] > 0]
+    sums = rows.groupby(["method", "layer"])["seconds"].sum()
+    # wall times in the table: their sum is at most the time of measuring
+    times = min(1.0, measuring / sums.sum()) if len(sums) else 1.0
+    return {f"{method}, layer {layer}": value * times for (method, layer), value in sums.items()}
+
+
+def compared(said, found):
+    ratio = said / found if found else None
+    return {
+        "announced": round(said, 2),
+        "measured": round(found, 2),
+        "ratio": ratio and round(ratio, 2),
+    }
+
+
+def one_case(words):
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "conf" / "dataset").mkdir(parents=True)
+        (Path(folder) / "conf" / "dataset" / "digits.yaml").write_text(
+            "_target_: digits_here.digits\n"
+        )
+        (Path(folder) / "digits_here.py").write_text(DIGITS)
+        sys.path.insert(0, folder)
+        os.chdir(folder)
+        words = [*words, *ONE, f"--config-dir={folder}/conf"]
+        if "dataset=digits" in words:
+            words.append("allow_targets=[digits_here]")
+        costs, layers = announced(words)
+        path, seconds = taken(words, folder)
+        there = of_layers(path, seconds["measure"])
+        stages = {name: compared(costs[name], one) for name, one in seconds.items()}
+        methods = {
+            name: compared(layers[key], there[name])
+            for key in layers
+            for name in [key.rpartition(" by ")[2]]
+            if name in there
+        }
+        os.chdir("/")
+    return {"stages": stages, "methods and layers": methods}
+
+
+def main(words):
+    target = Path(words[0]).resolve() if words and words[0].endswith(".json") else None
+    names = words[1 if target else 0 :] or list(CASES)
+    made = {
+        "made by": "scripts/check_dry_run.py",
+        "machine": f"{platform.machine()}, {os.cpu_count()} processors",
+        "date": datetime.now(UTC).date().isoformat(),
+    }
+    cases, off = {}, []
+    for name in names:
+        cases[name] = one_case(CASES[name])
+        for part, rows in cases[name].items():
+            for what, row in rows.items():
+                times = f"{row['announced']:>8} {row['measured']:>8} {row['ratio']}"
+                print(f"{name:<20} {what:<32} {times}", flush=True)
+                short = max(row["announced"], row["measured"]) < MOMENT
+                if not short and not 1 / FACTOR <= row["ratio"] <= FACTOR:
+                    off.append(f"{name}: {part}: {what}")
+        if target:
+            known = json.loads(target.read_text()) if target.exists() else {}
+            content = {**made, "cases": {**known.get("cases", {}), **cases}}
+            target.write_text(json.dumps(content, indent=1) + "\n")
+    print(f"off by more than {FACTOR:g}: {', '.join(off) or 'none'}")
+    return int(bool(off))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

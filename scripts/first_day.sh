@@ -1,0 +1,46 @@
+#!/usr/bin/env bash
+# A new user's first day, with what each step was announced to take and what it took: the demo with
+# another seed and β, a sweep of 2 × 2, a table in LaTeX, and a network of one's own.
+#     scripts/first_day.sh [FOLDER]        EPOCHS=60 for a shorter day
+set -euo pipefail
+IB_RUN=${IB_RUN:-$(cd "$(dirname "$0")/.." && pwd)/.venv/bin/ib-run}
+folder=${1:-$(mktemp -d)}
+epochs=(${EPOCHS:+"trainer.epochs=$EPOCHS"})
+mkdir -p "$folder" && cd "$folder"
+
+# step NAME WORDS…: announces it, does it, and says both times; the last line of output is in $last
+step() {
+  local name=$1 said began=$SECONDS
+  shift
+  said=$("$IB_RUN" "$@" --dry-run | tail -n 1)
+  local asked=$((SECONDS - began))
+  began=$SECONDS
+  last=$("$IB_RUN" "$@" | tee "$name.out" | tail -n 1)
+  printf '%-22s announced: %s (said within %d s); took %d s\n' "$name" "$said" "$asked" $((SECONDS - began))
+}
+
+step demo all +exp=szt_tanh seed=3 noise.beta=0.02 "${epochs[@]}"
+step again measure "run=$last"
+step sweep all -m +exp=szt_tanh noise.beta=0.01,0.05 seed=0,1 "trainer.epochs=${EPOCHS:-300}" \
+  'measure.epochs=[0,8,40]' 'measure.measurements=[mutual_information]'
+sweep=$last
+"$IB_RUN" table "run=$sweep" layer=5 epoch=last by=noise.beta format=latex | tee table.tex
+"$IB_RUN" check "run=$sweep" | awk 'length > 100 { print "too wide: " $0; exit 1 }'
+
+mkdir -p conf/network
+cat > mine.py <<'PYTHON'
+from collections.abc import Callable
+
+from torch import nn
+
+
+class Mine(nn.Sequential):
+    def __init__(self, n_inputs: int, n_outputs: int, width: int, noise: Callable[[], nn.Module]):
+        super().__init__(
+            *(nn.Linear(n_inputs, width), nn.SiLU(), noise()),
+            *(nn.Linear(width, 3), nn.SiLU(), noise(), nn.Linear(3, n_outputs)),
+        )
+PYTHON
+printf '_target_: mine.Mine\nwidth: 6\n' > conf/network/mine.yaml
+step own all --config-dir conf network=mine noise.beta=0.1 trainer.epochs=40 'measure.epochs=[0,10,40]'
+"$IB_RUN" list
