@@ -25,6 +25,8 @@ EPOCH_MAP = LinearSegmentedColormap.from_list(
 )
 FIRST = {"marker": "o", "markerfacecolor": "white", "markersize": 4.5}
 LAST = {"marker": "s", "markersize": 4}
+#: the share of an axis within which layers that lie next to each other are one point
+STILL = 0.03
 
 
 class InformationPlane:
@@ -50,18 +52,20 @@ class InformationPlane:
         rows = about_both(table, measured)
         columns = [c for c in rows.columns if c not in ("layer", "epoch")]
         rows = rows.assign(**{c: convert(rows[c], context.unit) for c in columns})
-        layers = np.unique(rows["layer"])
-        n_rows, n_columns = layout(len(layers), 3)
+        groups = _panels(rows)
+        n_rows, n_columns = layout(len(groups), 3)
         figure = new_figure(COLUMN if n_columns == 1 else PAGE, 0.4 + 1.9 * n_rows)
         panels = figure.subplots(n_rows, n_columns, squeeze=False, sharex=True, sharey=True).ravel()
         last = int(rows["epoch"].max())
         norm = SymLogNorm(1, 0.6, vmin=0, vmax=max(1, last))
-        for axes, layer in zip(panels, layers, strict=False):
-            _draw_path(axes, rows[rows["layer"] == layer].sort_values("epoch"), norm)
-            axes.set_title(layer_name(layer), pad=3)
-        for axes in panels[len(layers) :]:
+        for axes, layers in zip(panels, groups, strict=False):
+            for layer in layers:
+                _draw_path(axes, rows[rows["layer"] == layer].sort_values("epoch"), norm)
+            several = f"layers {layers[0]} to {layers[-1]}"
+            axes.set_title(several if len(layers) > 1 else layer_name(layers[0]), pad=3)
+        for axes in panels[len(groups) :]:
             axes.remove()
-        for axes in panels[max(0, len(layers) - n_columns) : len(layers)]:
+        for axes in panels[max(0, len(groups) - n_columns) : len(groups)]:
             axes.tick_params(labelbottom=True)  # nothing is below
         representation, bins = r"T_\ell", ""
         if not measured.gaussian:
@@ -71,7 +75,7 @@ class InformationPlane:
         figure.supxlabel(f"$I(X;{representation})$ [{context.unit}]{bins}", fontsize=8)
         figure.supylabel(f"$I(Y;{representation})$ [{context.unit}]", fontsize=8)
         bar = figure.colorbar(
-            ScalarMappable(norm, EPOCH_MAP), ax=list(panels[: len(layers)]), pad=0.01, aspect=30
+            ScalarMappable(norm, EPOCH_MAP), ax=list(panels[: len(groups)]), pad=0.01, aspect=30
         )
         bar.set_label("epoch")
         ticks = epoch_ticks(last)
@@ -84,6 +88,21 @@ class InformationPlane:
         figure.legend(handles=ends, loc="outside upper center", ncols=2, handletextpad=0.2)
         bar.outline.set_linewidth(0.6)
         return figure
+
+
+def _panels(rows: pd.DataFrame) -> list[list[int]]:
+    """The layers of each panel: one each, but those together that stay in the same place."""
+    ends = rows[["mi_x", "mi_y"]]
+    spread = (ends.max() - ends.min()).replace(0, 1)
+    groups: list[list[int]] = []
+    for layer in np.unique(rows["layer"]):
+        known = [*groups[-1], layer] if groups else [layer]
+        points = ends[rows["layer"].isin(known)]
+        if groups and ((points.max() - points.min()) / spread < STILL).all():
+            groups[-1].append(int(layer))
+        else:
+            groups.append([int(layer)])
+    return groups
 
 
 def _draw_path(axes: Axes, rows: pd.DataFrame, norm: SymLogNorm) -> None:

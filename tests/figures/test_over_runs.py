@@ -173,7 +173,9 @@ def test_bin_widths_are_lines_of_each_layer(drawn):
 
 
 def test_the_information_plane_joins_both_targets(drawn):
-    axes = drawn["plane"].axes[4]
+    panels = {one.get_title(): one for one in drawn["plane"].axes}
+    assert next(iter(panels)).startswith("layers 1 to ")  # which stay where they are
+    axes = panels["layer 5"]
     points = axes.collections[2].get_offsets()
     np.testing.assert_allclose(points[:, 1], points[:, 0] / 8)
     boxes = axes.collections[0].get_paths()
