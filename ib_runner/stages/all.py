@@ -24,21 +24,19 @@ class All(Stage):
             step.validate(config, new)
 
     def work(self, config, run):
-        from ib_runner.stages.measure_processes import prepared_meanwhile
-
-        train, *others = self.steps
-        with prepared_meanwhile(config, run.allow_targets):
-            train.work(config, run)
-        for step in others:
-            step.work(config, run)
-        self._note(config, run)
+        self._go_through([step.work for step in self.steps], config, run)
 
     def work_in_sweep(self, config, run):
-        for step in self.steps:
-            step.work_in_sweep(config, run)
-        self._note(config, run)
+        self._go_through([step.work_in_sweep for step in self.steps], config, run)
 
-    def _note(self, config, run):
+    def _go_through(self, works, config, run):
+        from ib_runner.stages.measure_processes import prepared_meanwhile
+
+        train, *others = works
+        with prepared_meanwhile(config, run.allow_targets):
+            train(config, run)
+        for work in others:
+            work(config, run)
         with run.held():
             run.update(through=_settings_hash(config))
 
