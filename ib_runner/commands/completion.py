@@ -30,7 +30,8 @@ def complete(words: Sequence[str], stages: Sequence[str]) -> int:
 
     if any(word.startswith("query=") for word in words):
         line = os.environ.get("COMP_LINE", "")
-        print(" ".join(_answers(line, words, stages)))
+        if answers := " ".join(_answers(line, words, stages)):
+            print(answers)
         return 0
     asked = [word for word in words if word.startswith(("install=", "uninstall="))]
     if not asked:

@@ -43,7 +43,7 @@ def test_a_new_run(opened, worked, capsys):
     path = Path(capsys.readouterr().out.splitlines()[-1])
     assert worked == [(path.name, 4, 1)]
     assert Run(path).state == "complete"
-    assert path.parent == Path("outputs/szt_tanh")
+    assert path.parent == Path("outputs/points4")
 
 
 def test_a_run_that_fails_says_why(opened, worked, capsys):
