@@ -201,6 +201,7 @@ def test_a_summary_waits_for_the_points_that_failed(run, capsys, monkeypatch):
     assert run.table_path("guarantee").exists()
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_killed_is_replaced(run, capsys, tmp_path):
     status, err = measure(run, capsys, *deadly(tmp_path, times=1))
     assert status == 0
