@@ -98,20 +98,22 @@ class Case:
         return f"{self.network!r} on {self.x!r} by {self.method}, seed {self.seed}"
 
 
-def _linear(draw, n_in: int, n_out: int, dtype: torch.dtype) -> nn.Linear:
+def _linear(draw, n_in: int, n_out: int, dtype: torch.dtype, calm: bool) -> nn.Linear:
     linear = nn.Linear(n_in, n_out, bias=draw(st.booleans()), dtype=dtype)
     generator = torch.Generator().manual_seed(draw(st.integers(0, 10**6)))
-    scale = 10.0 ** draw(st.sampled_from([0, 0, 0, -3, 3, 5, -20, 20]))
+    scale = 1.0 if calm else 10.0 ** draw(st.sampled_from([0, 0, 0, -3, 3, 5, -20, 20]))
     with torch.no_grad():
         linear.weight.normal_(generator=generator).mul_(scale)
         if linear.bias is not None:
             linear.bias.normal_(generator=generator)
-            linear.bias.mul_(10.0 ** draw(st.sampled_from([0, 0, 3, 5])))
+            linear.bias.mul_(1.0 if calm else 10.0 ** draw(st.sampled_from([0, 0, 3, 5])))
     return linear
 
 
-def _beta(draw) -> float:
+def _beta(draw, calm: bool) -> float:
     moderate = st.floats(-1.5, 1.0)
+    if calm:
+        return 10.0 ** draw(moderate)
     return 10.0 ** draw(st.one_of(moderate, moderate, moderate, st.floats(-30, 30)))
 
 
@@ -122,7 +124,8 @@ def _channel(draw, beta: float) -> nn.Module:
 
 @st.composite
 def cases(draw) -> Case:
-    """A case of few inputs and units."""
+    """A case of few inputs and units; a third of them calm, which float64 knows the truth of."""
+    calm = draw(st.integers(0, 2)) == 0
     dtype = draw(st.sampled_from([torch.float32, torch.float32, torch.float64]))
     n, d = (draw(st.integers(1, most)) for most in (6, 3))
     # 18 units are more than clouds are for
@@ -130,7 +133,7 @@ def cases(draw) -> Case:
     few = st.integers(-3, 3)
     wide = st.floats(-1e3, 1e3, width=32)
     extreme = st.sampled_from([0.0, 1e-30, 1e-8, 1e8, 1e20, -1e20, 1e30, 1.0000001, 0.1])
-    values = draw(st.sampled_from([few, few, wide, extreme]))
+    values = few if calm else draw(st.sampled_from([few, few, wide, extreme]))
     pool = draw(st.lists(st.lists(values, min_size=d, max_size=d), min_size=1, max_size=n))
     rows = [draw(st.sampled_from(pool)) for _ in range(n - len(pool))] + pool
     x = torch.tensor(rows, dtype=torch.float64)
@@ -154,11 +157,11 @@ def cases(draw) -> Case:
         modules += [Apply(name) for name in names]
         d_now = d
     else:
-        modules += [_linear(draw, d, width, dtype), draw(st.sampled_from(ACTIVATIONS))()]
+        modules += [_linear(draw, d, width, dtype, calm), draw(st.sampled_from(ACTIVATIONS))()]
         modules += [Apply(name) for name in names]
         d_now = width
-    modules.append(_channel(draw, _beta(draw)))
-    behind = draw(st.integers(0, 3))
+    modules.append(_channel(draw, _beta(draw, calm)))
+    behind = 1 if calm else draw(st.integers(0, 3))
     if behind:
         if draw(st.booleans()):
             modules.append(Apply(draw(st.sampled_from(IN_PLACE))))
@@ -166,8 +169,8 @@ def cases(draw) -> Case:
             modules.append(draw(st.sampled_from(ACTIVATIONS))())
         modules += [Apply("flatten")]
         if "one more axis" not in names or names.count("one more axis") == 1:
-            modules.append(_linear(draw, d_now, width, dtype))
-        modules += [draw(st.sampled_from(ACTIVATIONS))(), _channel(draw, _beta(draw))]
+            modules.append(_linear(draw, d_now, width, dtype, calm))
+        modules += [draw(st.sampled_from(ACTIVATIONS))(), _channel(draw, _beta(draw, calm))]
     methods = ["coupled"] * 3 + ["quadrature", "pairwise_lower", "pairwise_upper", "paper"]
     return Case(
         nn.Sequential(*modules),

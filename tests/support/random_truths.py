@@ -88,7 +88,11 @@ def truth_behind(
             return None
         if 4 * np.abs(native - centres).max() * math.sqrt(centres.shape[1]) > 5e-3 * beta:
             return None
-        value = _of_mixtures(centres.reshape(len(s), len(weights), -1) / beta, weights)
+        # about one of them: far from the origin their distances would be rounded
+        apart = (centres - centres[0]) / beta
+        if not np.isfinite(apart).all():
+            return None
+        value = _of_mixtures(apart.reshape(len(s), len(weights), -1), weights)
         if value is None:
             return None
         found.append(value)
