@@ -59,7 +59,9 @@ def digits(seed: int) -> Dataset:
 
 
 def announced(words):
-    """What each stage is said to take, seconds, and each method and layer of measuring."""
+    """What each stage is said to take, seconds, and each method and layer of measuring, and what
+    share of measuring the methods are.
+    """
     from functools import cache
 
     from ib_runner.commands.arguments import parse_command
@@ -76,11 +78,18 @@ def announced(words):
         step.name: step.cost(job.config, None, builder).seconds for step in command.stage.steps
     }
     (timed,) = forecast._known.values()
-    return costs, {
-        f"{one.name}, layer {layer}": seconds
-        for one in timed
-        for layer, seconds in one.layers.items()
-    }
+    share = sum(one.seconds for one in timed if " by " in one.name) / sum(
+        one.seconds for one in timed
+    )
+    return (
+        costs,
+        share,
+        {
+            f"{one.name}, layer {layer}": seconds
+            for one in timed
+            for layer, seconds in one.layers.items()
+        },
+    )
 
 
 def taken(words, root):
@@ -101,7 +110,7 @@ def taken(words, root):
 
 
 def of_layers(path, measuring):
-    """What each method and layer took; ``measuring`` is the time of all of it, seconds."""
+    """What each method and layer took; ``measuring`` is the time of all methods, seconds."""
     import ib_runner
 
     rows = ib_runner.open_run(path).table("mutual_information")
@@ -133,9 +142,9 @@ def one_case(words):
         words = [*words, *ONE, f"--config-dir={folder}/conf"]
         if "dataset=digits" in words:
             words.append("allow_targets=[digits_here]")
-        costs, layers = announced(words)
+        costs, share, layers = announced(words)
         path, seconds = taken(words, folder)
-        there = of_layers(path, seconds["measure"])
+        there = of_layers(path, share * seconds["measure"])
         stages = {name: compared(costs[name], one) for name, one in seconds.items()}
         methods = {
             name: compared(layers[key], there[name])

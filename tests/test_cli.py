@@ -399,7 +399,9 @@ def test_dry_run_makes_nothing(words, asked, capsys, tmp_path):
 
 def test_dry_run_times_configurations_that_differ_in_their_seed_once(asked, capsys, monkeypatch):
     timed = []
-    monkeypatch.setattr("ib_runner.stages.timing._of_epochs", lambda *a: timed.append(a) or 0.5)
+    monkeypatch.setattr(
+        "ib_runner.stages.timing._of_epochs", lambda *a: timed.append(a) or (0.5, ())
+    )
     words = ["train", "-m", "seed=0,1", "trainer.epochs=2", "--dry-run"]
     status, out, _ = run_cli(capsys, *words, "network.widths=[7],[6]")
     assert status == 0

@@ -22,6 +22,8 @@ WHOLE_SECONDS = 0.25
 TIMED_STEPS, TIMED_BLOCKS = 20, 3
 #: seconds for which short epochs are trained, so that what is measured is not the initial network
 TRIED_SECONDS = 1.0
+#: an epoch whose weights are measured to tell what measuring takes
+EARLY = 16
 #: a checkpoint's share of the disk's time, seconds a byte, and of an epoch's bookkeeping, seconds
 SECONDS_A_BYTE, SECONDS_AN_EPOCH = 2e-9, 1e-4
 #: what decides how long training takes
@@ -31,8 +33,8 @@ NODES = ("dataset", "network", "noise", "regularizer", "optimizer", "trainer", "
 class Times(NamedTuple):
     """Seconds of an epoch, scoring and keeping it included, and ``how`` it is trained, in words.
 
-    ``weights``: of the first network, and of one that was trained for a moment, where there was
-    time for that.
+    ``weights``: of the first network, and of two later ones of a training that lasts a moment,
+    where there was time for that.
     """
 
     epoch: float
@@ -69,8 +71,8 @@ def _training(text: str, allow_targets: tuple[str, ...]) -> Times:
             seconds = _of_steps(trainer)
             if seconds > WHOLE_SECONDS:
                 return Times(seconds + kept, _how(trainer, problem), (first,))
-        seconds = _of_epochs(trainer)
-    return Times(seconds + kept, _how(trainer, problem), (first, dict(trainer.weights())))
+        seconds, later = _of_epochs(trainer, builder.config.trainer.epochs)
+    return Times(seconds + kept, _how(trainer, problem), (first, *later))
 
 
 def _how(trainer: PlainTrainer | FusedTrainer, problem: Problem) -> str:
@@ -93,17 +95,24 @@ def _of_steps(trainer: PlainTrainer) -> float:
     return -(-n // problem.batch_size) * step + (n + len(problem.test.x)) * score
 
 
-def _of_epochs(trainer: PlainTrainer | FusedTrainer) -> float:
-    """Seconds of an epoch, the mean of those of ``TRIED_SECONDS`` behind the first."""
+def _of_epochs(
+    trainer: PlainTrainer | FusedTrainer, epochs: int
+) -> tuple[float, tuple[dict[str, Tensor], ...]]:
+    """Seconds of an epoch, the mean of those of ``TRIED_SECONDS`` behind the first, and weights.
+
+    These are of an epoch early on, when representations spread, and of the last that was trained.
+    """
 
     def epoch(number: int) -> float:
         return _seconds(lambda: _epoch(trainer, number))
 
     epoch(1)  # which may compile
-    spent, count = 0.0, 0
-    while spent < TRIED_SECONDS:
+    spent, count, early = 0.0, 0, dict(trainer.weights())
+    while count == 0 or (spent < TRIED_SECONDS and count + 1 < epochs):
         spent, count = spent + epoch(count + 2), count + 1
-    return spent / count
+        if count + 1 == EARLY:
+            early = dict(trainer.weights())
+    return spent / count, (early, dict(trainer.weights()))
 
 
 def _epoch(trainer: PlainTrainer | FusedTrainer, number: int) -> None:

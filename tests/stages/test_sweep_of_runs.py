@@ -62,9 +62,9 @@ def test_a_finding_over_runs(sweep):
 def test_the_shares_have_the_quantity_and_the_rule(sweep, capsys):
     assert cli.main(["check", f"run={sweep}", "allow_targets=[runs_together]"]) == 0
     shown = capsys.readouterr().out
-    assert shown.startswith("szt_tanh\n\n| finding")
+    assert shown.startswith("szt_tanh\nyes       accuracy: ")
     rule = "the test accuracy must be at least 0.01"
-    assert f"holds in 2 of 2 runs that can tell; {rule}; median " in shown
+    assert f"holds in 2 of 2 runs that can tell; {rule}; median " in " ".join(shown.split())
     over = table(sweep, "findings").set_index("run").loc["all"].set_index("finding")
     assert over.why["accuracy"].startswith(f"{rule}; over the runs it is between ")
     assert 0 < over.low["accuracy"] <= over.high["accuracy"] <= 1
