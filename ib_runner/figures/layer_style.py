@@ -1,6 +1,7 @@
 """How layers are told apart, the same in every panel."""
 
 from matplotlib.axes import Axes
+from matplotlib.transforms import blended_transform_factory
 
 from ib_runner.figures.style import PALETTE, colour, entries_a_row
 
@@ -29,7 +30,9 @@ def layer_legend(axes: Axes) -> None:
         handles,
         labels,
         loc="lower left",
-        bbox_to_anchor=(0.0, 1.0),
+        # from the left edge of the figure, beyond the axis' labels: five entries fit a column
+        bbox_to_anchor=(0.01, 1.0),
+        bbox_transform=blended_transform_factory(axes.figure.transSubfigure, axes.transAxes),
         ncols=min(len(labels), entries_a_row(axes.figure, ENTRY)),
         borderaxespad=0.2,
         handlelength=1.0,

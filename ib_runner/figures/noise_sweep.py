@@ -86,7 +86,7 @@ class CompressionByNoise:
         _beta_axis(axes, betas)
         axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]))
         axes.set_xlabel(rf"noise $\beta$ (bars: {', '.join(sorted(bars))})")
-        axes.set_ylabel(f"fall of $I(X;T_\\ell)$, peak to end [{context.unit}]")
+        axes.set_ylabel(f"fall of $I(X;T_\\ell)$ [{context.unit}]")
         layer_legend(axes)
         return figure
 

@@ -1,0 +1,66 @@
+"""The documentation's page of all figures, drawn from runs and sweeps: docs/gallery.
+
+    python scripts/gallery.py RUN_OR_SWEEP …
+
+Draws what each has with its own settings, at the size of print and few dots an inch, and writes the
+page anew; pictures of figures that none of the runs has stay. Short runs will do, such as
+`ib-run all +exp=szt_tanh trainer.epochs=60`, and one of each experiment of conf/exp.
+"""
+
+import sys
+from importlib import import_module
+from pathlib import Path
+
+from ib_runner import cli
+from ib_runner.figures import style
+
+ROOT = Path(__file__).resolve().parents[1]
+FOLDER = ROOT / "docs" / "gallery"
+DOTS = 110  # an inch
+HEAD = """# All figures
+
+Each at the size at which it is printed. `scripts/gallery.py` draws them anew, from short runs.
+`ib-run plot 'plot.figures=[…]'` draws those that are named; `plot.size`, `plot.font`,
+`plot.titles`, `plot.layers`, `plot.epoch_range`, `plot.unit`, `plot.formats` and `plot.style`
+change how they look.
+"""
+
+
+def main(paths):
+    style.STYLE["savefig.dpi"] = DOTS
+    FOLDER.mkdir(exist_ok=True)
+    for path in paths:
+        draw(Path(path))
+    pictures = sorted(FOLDER.glob("*.png"))
+    parts = [f"## `{one.stem}`\n\n{said(one.stem)}![{one.stem}]({one.name})" for one in pictures]
+    (FOLDER / "index.md").write_text("\n\n".join([HEAD.rstrip(), *parts]) + "\n", encoding="utf-8")
+
+
+def draw(path):
+    """The figures of one run or sweep, drawn in its own folder and taken from there."""
+    before = {one: one.read_bytes() for one in path.glob("figures/*.png")}
+    assert cli.main(["plot", f"run={path}", "plot.formats=[png]"]) == 0
+    for one in sorted(path.glob("figures/*.png")):
+        (FOLDER / one.name).write_bytes(one.read_bytes())
+    for one, content in before.items():
+        one.write_bytes(content)
+
+
+def said(name):
+    """The first sentence of the figure's module."""
+    from ib_runner.config.compose import compose, open_hydra
+
+    for experiment in ("szt_tanh", "mnist"):
+        figures = compose(open_hydra(), "plot", [f"+exp={experiment}"]).figure
+        if name in figures:
+            module = figures[name]._target_.rpartition(".")[0]
+            doc = import_module(module).__doc__ or ""
+            first = " ".join(doc.split("\n\n")[0].split())
+            return f"{first}\n\n" if first else ""
+    return ""
+
+
+if __name__ == "__main__":
+    if len(sys.argv) < 2:
+        sys.exit(__doc__)
+    main(sys.argv[1:])
