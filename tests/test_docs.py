@@ -97,6 +97,35 @@ def test_one_version_everywhere():
     assert re.fullmatch(r"\d{4}-\d\d-\d\d", date)
 
 
+NOTEBOOKS = sorted((ROOT / "docs" / "notebooks").glob("*.ipynb"))
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_notebooks_were_run_from_first_to_last(path):
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    code = [cell for cell in cells if cell["cell_type"] == "code"]
+    assert [cell["execution_count"] for cell in code] == list(range(1, len(code) + 1))
+    outputs = [one for cell in code for one in cell["outputs"]]
+    assert len(outputs) >= len(code) - 2
+    assert not [one for one in outputs if one["output_type"] == "error" or "/tmp/" in str(one)]
+    page = path.with_suffix(".md").read_text(encoding="utf-8")
+    assert f"<!-- made: notebook {path.stem} -->" in page
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_notebooks_run_again(path):
+    pytest.importorskip("nbclient", reason="pip install 'ib-run[docs]'")
+    script = ROOT / "scripts" / "run_notebooks.py"
+    done = subprocess.run(
+        [sys.executable, str(script), "--dry-run", path.stem],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
 @pytest.mark.slow
 def test_the_site_builds_strictly(tmp_path):
     pytest.importorskip("material", reason="pip install 'ib-run[docs]'")
