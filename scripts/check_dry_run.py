@@ -98,12 +98,12 @@ def taken(words, root):
 
     seconds, path = {}, None
     for stage in ("train", "measure", "plot"):
-        run = [f"run={path}"] if path else words
-        dirs = [one for one in words if one.startswith("--config-dir")]
+        also = [one for one in words if one.startswith(("--config-dir", "allow_targets"))]
+        asked = [*also, f"run={path}"] if path else words
         out = io.StringIO()
         wall, processor = time.perf_counter(), time.process_time()
         with contextlib.redirect_stdout(out):
-            assert cli.main([stage, *(run if not path else [*dirs, *run])]) == 0
+            assert cli.main([stage, *asked]) == 0
         seconds[stage] = min(time.perf_counter() - wall, time.process_time() - processor)
         path = out.getvalue().splitlines()[-1]
     return path, seconds
