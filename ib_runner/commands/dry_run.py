@@ -12,7 +12,9 @@ from ib_runner.wording import duration_text, size_text
 
 def describe(plan: Plan) -> str:
     """``plan`` for people: what is to do, once for jobs that have the same, and all together."""
-    costs, lines, alike = [], [], Counter()
+    costs: list[Cost] = []
+    lines: list[str] = []
+    alike: Counter[str] = Counter()
     for job in plan.jobs:
         if job.done:
             continue

@@ -87,10 +87,10 @@ def _forecast(
     samples = [_snapshot(builder, one, inputs) for one in weights]
     found = []
     for (name, method), count in counts.items():
-        one = measurements[name]
-        if method is not None and isinstance(one, OfSeveralMethods):
-            one = one.by((method,))
-        timed = [_of_all(one, snapshot, method) for snapshot in samples]
+        entry: Any = measurements[name]
+        if method is not None and isinstance(entry, OfSeveralMethods):
+            entry = entry.by((method,))
+        timed = [_of_all(entry, snapshot, method) for snapshot in samples]
         layers = {
             layer: count * _mean(each[1].get(layer, 0.0) for each in timed)
             for layer in sorted({layer for _, of_layers in timed for layer in of_layers})
