@@ -57,6 +57,8 @@ BAD = [
     (["train", "epochs=3"], "epochs=3", "Did you mean"),
     (["train", "noise.alpha=3"], "noise.alpha", "beta"),
     (["train", "regularizer.alpha=1"], "regularizer.alpha", "regularizer=parseval"),
+    (["train", "optimizer._target_=torch.optim.AdamW", "+optimizer.eps=inf"], "eps=inf", "finite"),
+    (["train", "optimizer._target_=torch.optim.AdamW", "+optimizer.eps=nan"], "eps=nan", "finite"),
     (["train", "+trainer.momentum=1"], "trainer.momentum", "no such key"),
     (["train", "+colour=red"], "colour", "no such key"),
     (["train", "+network.depth=3"], "network.depth", "no such key"),

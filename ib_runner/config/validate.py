@@ -1,5 +1,6 @@
 """Every check of a configuration, before any work is done or any folder made."""
 
+import math
 import os
 from collections.abc import Collection, Mapping
 from importlib.util import find_spec
@@ -53,6 +54,21 @@ def validate(config: DictConfig) -> None:
     _check_schedule(tree["trainer"])
     _check_epochs(tree)
     _check_device(tree["device"])
+    _check_finite(tree, "")
+
+
+def _check_finite(node: Any, key: str) -> None:
+    """A run is told from another by its settings, and what is no number differs from itself."""
+    if isinstance(node, Mapping):
+        for name, value in node.items():
+            _check_finite(value, f"{key}.{name}" if key else str(name))
+    elif isinstance(node, list):
+        for place, value in enumerate(node):
+            _check_finite(value, f"{key}[{place}]")
+    elif isinstance(node, float) and not math.isfinite(node):
+        raise UsageError(
+            f"{key}={node}: a finite number is needed (the word is written '\"{node}\"')."
+        )
 
 
 def check_new_run(config: DictConfig) -> None:
