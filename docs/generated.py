@@ -86,6 +86,21 @@ def result(name):
     return f"{_table(head, rows)}\n\n*{facts}* (`results/{name}.csv`)"
 
 
+def fuzz():
+    """What random networks showed, from ``results/fuzz.json``."""
+    found = json.loads((ROOT / "results" / "fuzz.json").read_text(encoding="utf-8"))
+    revision, first = found["revision"]["revision"], next(iter(found["pieces"].values()))
+    return (
+        f"{found['examples']:,} networks: {found['estimated']:,} layers estimated, "
+        f"{found['refused']:,} refused; {found['compared']:,} intervals of first layers and "
+        f"{found['compared_behind']:,} of second ones held against a truth. "
+        f"{found['looked_at_again']} missed it at first, and with other seeds no more often than "
+        f"95 % allows; {found['faults']} faults.\n\n"
+        f"*{first['command'].rpartition(' ')[0]} SEED, {len(found['pieces'])} times; revision "
+        f"{revision[:7]}, {found['machine']}, {first['date']}* (`results/fuzz.json`)"
+    )
+
+
 def notebook(name):
     """``notebooks/NAME.ipynb`` as it was executed: texts, code, and what the code gave."""
     path = ROOT / "docs" / "notebooks" / f"{name}.ipynb"
@@ -128,5 +143,5 @@ def _cell(text):
 
 PARTS = {
     one.__name__: one
-    for one in (stages, group, keys, yaml, experiments, tables, statuses, result, notebook)
+    for one in (stages, group, keys, yaml, experiments, tables, statuses, result, fuzz, notebook)
 }
