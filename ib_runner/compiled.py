@@ -57,7 +57,8 @@ def inner(**options: Any) -> Callable[[Callable], Any]:
     Compiled into each of them, it has no cached file and no entry from Python, where a call would
     crash: to make these takes as long as the code itself.
     """
-    return numba.njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **options)
+    options |= {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}  # numba's types lack them
+    return numba.njit(**options)
 
 
 def parallel_range(**options: Any) -> Callable[[Callable], "ParallelRange"]:
@@ -86,7 +87,7 @@ class ParallelRange:
     numba's own ``parallel=True`` compiles a kernel twice, which takes twice as long.
     """
 
-    def __init__(self, kernel: Callable):
+    def __init__(self, kernel: Any):  # what numba makes of a function
         self.kernel = kernel
 
     def __call__(self, n: int, *arguments: Any) -> None:
