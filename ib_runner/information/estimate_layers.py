@@ -118,6 +118,17 @@ def _task(
     return Task(sampler, noisy, Labels(sampler.x), labels, asked), chosen
 
 
+def coupled_task(
+    network: nn.Module,
+    x: Tensor,
+    layers: Sequence[int] | None,
+    seed: int,
+    settings: dict[str, Any],
+) -> Task:
+    """What the method ``coupled`` has to do for I(X;T) of those ``layers`` with Gaussian noise."""
+    return _task(network, x, None, layers, "coupled", seed, settings)[0]
+
+
 def layers_left_out(network: nn.Module, x: Tensor, method: str) -> list[int]:
     """Numbers of the layers with Gaussian noise that ``method`` does not cover."""
     sampler = Sampler(network, x, seed=0)

@@ -23,14 +23,13 @@ classifier's cross-entropy, from below: both use the same sums again.
 
 *Sampling error.* The points of one input are made of different draws of cloud A. To first order
 the clouds' own randomness moves neither term (∫ p·δp/p = ∫ δp = 0), so the sampling error is the
-spread of the terms over the points; the strata are the inputs, each with n_mc ≥ 2 points. Near
-saturation I falls short of H(X) by rare points alone, and a sample without a rare point has spread
-0: an event that none of M points shows has a probability of at most 3.7/M (97.5 %). Where inputs
-begin to be confused, the log-likelihood ratio of two inputs has tails like exp(−a/2), so a rare
-point costs some 3 nats on average: the lower end is put 3.7·3/M lower.
+spread of the terms over the points; the strata are the inputs, each with n_mc ≥ 2 points. What is
+rare may not be among them, and leaves no trace in the spread: ``unseen_above``, ``unseen_below``.
 """
 
-from dataclasses import dataclass
+import math
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import stats
@@ -39,8 +38,34 @@ from ib_runner.information.interval.mixtures import LN2, PRUNED, MixtureSums
 
 #: the most that rounding to float32 may change a mean of logarithms, nats
 ROUNDING = 1e-5
-#: with M points, rare points that were not drawn lower the mean by at most RARE/M nats
-RARE = 11.0
+#: the probability that an end is on the wrong side, and the part of it that the other target's end
+#: takes where that is nearer (``of_both``)
+MISS, SHARED = 0.025, 0.001
+#: nats that a point costs on average where inputs begin to be confused: the log-likelihood ratio of
+#: two of them has tails like exp(−a/2)
+_CONFUSED = 3.0
+
+
+def unseen(miss: float) -> float:
+    """What none of M points shows has a probability of at most ``unseen(miss)``/M: 3.7/M."""
+    return -math.log(miss)
+
+
+def unseen_above(upper: float, most: float, points: int, miss: float = MISS) -> float:
+    """By how much rare points that were not drawn may raise I over ``upper``, a mean of ``points``.
+
+    ``most`` is the largest ln p(t|x)/p(t) that there can be: ln N, or ln 1/p(y) of a label.
+    """
+    return unseen(miss) * max(most - upper, 0.0) / points
+
+
+def unseen_below(lower: float, points: int, miss: float = MISS) -> float:
+    """By how much they may put I below ``lower``: all of it may be lost where they are.
+
+    If T is in a region with the probability a, I(X;T) ≥ (1 − a) I(X;T | not there), and what the
+    points show is at most I(X;T | not there) − ln(1 − a), X being no longer uniform.
+    """
+    return unseen(miss) * max(lower + 1.0, _CONFUSED) / points
 
 
 @dataclass(frozen=True)
@@ -98,17 +123,36 @@ class Interval:
     upper: float
 
 
-def interval(bound: Bound, highest: float) -> Interval:
-    """The interval of two bounds, each side at 97.5 %, within [0, ``highest``].
+def interval(bound: Bound, highest: float, most: float, miss: float = MISS) -> Interval:
+    """The interval of two bounds within [0, ``highest``], each side wrong with ``miss`` at most.
 
-    ``mi`` is the middle of the two estimates: its bias is at most half their distance.
+    ``most``: the largest term that the upper bound can have. ``mi`` is the middle of the two
+    estimates: its bias is at most half their distance.
     """
     n, m = bound.upper.shape
-    quantile = stats.t.ppf(0.975, n * (m - 1))
+    quantile = stats.t.ppf(1.0 - miss, n * (m - 1))
     upper = bound.upper.mean() + quantile * stratified_stderr(bound.upper)
-    lower = bound.lower.mean() - quantile * stratified_stderr(bound.lower) - RARE / (n * m)
+    lower = bound.lower.mean() - quantile * stratified_stderr(bound.lower)
+    upper += unseen_above(bound.upper.mean(), most, n * m, miss)
+    lower -= unseen_below(bound.lower.mean(), n * m, miss)
     lower = float(np.clip(lower - ROUNDING, 0.0, highest))
     upper = float(np.clip(upper + ROUNDING, lower, highest))
     middle = (np.minimum(bound.upper.mean(), highest) + bound.lower.mean()) / 2
     stderr = stratified_stderr((bound.upper + bound.lower) / 2)
     return Interval(float(np.clip(middle, lower, upper)), stderr, lower, upper)
+
+
+def of_both(make: Callable[[str, float], Interval], targets: Collection[str]) -> dict:
+    """Intervals by target; ``make`` gives that of a target whose ends are wrong with a probability.
+
+    Y is a function of the number of the input, so that I(Y;T) ≤ I(X;T): the lower end of X is at
+    least that of Y, and the upper end of Y at most that of X. An end that is taken from the other
+    target is wrong with ``SHARED`` at most, and every end with ``MISS`` in all.
+    """
+    if "y" not in targets:
+        return {target: make(target, MISS) for target in targets}
+    x, y = make("x", MISS - SHARED), make("y", MISS - SHARED)
+    lower = max(x.lower, make("y", SHARED).lower)
+    upper = max(min(y.upper, make("x", SHARED).upper), y.lower)
+    x = replace(x, lower=lower, upper=max(x.upper, lower), mi=max(x.mi, lower))
+    return {"x": x, "y": replace(y, upper=upper, mi=min(y.mi, upper))}

@@ -14,7 +14,14 @@ import numpy as np
 
 from ib_runner.information.estimate import Status, Values
 from ib_runner.information.interval import pilot
-from ib_runner.information.interval.bounds import Interval, Points, bound_x, bound_y, interval
+from ib_runner.information.interval.bounds import (
+    Interval,
+    Points,
+    bound_x,
+    bound_y,
+    interval,
+    of_both,
+)
 from ib_runner.information.interval.clouds import (
     Densities,
     evaluation_points,
@@ -54,6 +61,24 @@ class Prepared:
 
 def prepare(task: Task) -> Prepared:
     """Choose sizes for the layers of ``task`` and draw clouds and points for all of them."""
+    sampler, planned = task.sampler, plan(task)
+    sizes, densities = planned.sizes, dict(planned.densities)
+    possible = [layer for layer in task.layers if sizes[layer.number] is not None]
+    _refit(sampler, possible, densities, sizes)
+    points = {}
+    if possible:
+        points = evaluation_points(
+            sampler,
+            possible,
+            densities,
+            {k.number: sizes[k.number].n_x for k in possible},
+            {k.number: sizes[k.number].n_mc for k in possible},
+        )
+    return replace(planned, densities=densities, points=points)
+
+
+def plan(task: Task) -> Prepared:
+    """Sizes for the layers of ``task``, and densities of the pilot's; no points yet."""
     sampler = task.sampler
     layers = [layer for layer in task.layers if layer.dim <= CLOUD_UNITS]
     densities = fit_densities(
@@ -74,18 +99,7 @@ def prepare(task: Task) -> Prepared:
         if clouds is None or (found is not None and found.plan.width < _NARROWER * width):
             paths[layer.number] = found
             sizes[layer.number] = None
-    possible = [layer for layer in layers if sizes[layer.number] is not None]
-    _refit(sampler, possible, densities, sizes)
-    points = {}
-    if possible:
-        points = evaluation_points(
-            sampler,
-            possible,
-            densities,
-            {k.number: sizes[k.number].n_x for k in possible},
-            {k.number: sizes[k.number].n_mc for k in possible},
-        )
-    return Prepared(sizes, densities, points, left, paths)
+    return Prepared(sizes, densities, {}, left, paths)
 
 
 def values(task: Task, layer: Layer, prepared: Prepared) -> dict[str, Values]:
@@ -196,9 +210,15 @@ def _of_layer(
     if labels is not None:
         bounds["y"] = bound_y(points, sums, labels.sizes, sizes.delta)
     h_t_given_x = _conditional_entropy(layer, points, sums)
-    found = {}
+    found, entropies = {}, {target: of.entropy for target, of in task.targets}
+    most = {target: float(np.log(n / of.sizes.min())) for target, of in task.targets}
+
+    def make(target: str, miss: float) -> Interval:
+        return interval(bounds[target], entropies[target], most[target], miss)
+
+    intervals = of_both(make, entropies)
     for target, of in task.targets:
-        certified = interval(bounds[target], of.entropy)
+        certified = intervals[target]
         found[target] = Values(
             mi=certified.mi,
             stderr=certified.stderr,

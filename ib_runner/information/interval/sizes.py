@@ -15,7 +15,7 @@ from itertools import product
 
 import numpy as np
 
-from ib_runner.information.interval.bounds import RARE
+from ib_runner.information.interval.bounds import unseen_above, unseen_below
 
 #: kernel evaluations for one layer, pilot included, unless a budget is given
 BUDGET = 10**9
@@ -41,7 +41,7 @@ class Sizes:
     """``n_x``, ``n_o``: draws per input in clouds A and B; ``n_mc``: points per input.
 
     ``components``: Gaussians for each cloud B, at most; ``delta``: the δ of the lower bound;
-    ``width``: the forecast width of the interval, nats.
+    ``width``: the forecast width of the interval, nats; ``cost``: the forecast kernel evaluations.
     """
 
     n_x: int
@@ -50,6 +50,7 @@ class Sizes:
     n_mc: int
     delta: float
     width: float = field(default=float("nan"), compare=False)
+    cost: float = field(default=float("nan"), compare=False)
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,10 @@ class Pilot:
     def components_at(self, components: int) -> float:
         """Components evaluated at a point if each input has up to ``components`` Gaussians."""
         return self.near * np.sqrt(components / self.base[1][1])
+
+    def unseen(self, highest: float) -> float:
+        """What rare points may do to both ends, nats, times the number of points."""
+        return unseen_above(self.upper, highest, 1) + unseen_below(self.upper, 1)
 
     def gap(self, n_x: int, n_o: int, components: int, delta: float, highest: float) -> float:
         """The distance of the bounds, each cut off at ``highest`` = H(X); nats."""
@@ -175,24 +180,25 @@ def choose(pilot: Pilot, request: Request) -> Sizes | None:
 
 def _forecasts(pilot: Pilot, request: Request) -> Iterator[tuple[float, float, Sizes]]:
     """(width, cost, sizes) of every combination, with the n_mc it needs."""
-    goal = _CAUTION * request.target_width
+    goal, rare = _CAUTION * request.target_width, pilot.unseen(request.highest)
     for n_x, n_o, components, delta in product(
         request.sizes_x(), request.sizes_o(), pilot.components, DELTAS
     ):
         gap = pilot.gap(n_x, n_o, components, delta, request.highest)
         near = pilot.components_at(components)
         room = max(goal - gap, _LEAST_NOISE * request.target_width)
-        n_mc = request.points(_points(pilot.spread[delta], room) / request.n, n_x, near)
+        wanted = _points(pilot.spread[delta], rare, room)
+        n_mc = request.points(wanted / request.n, n_x, near)
         if n_mc < 2:
             continue
         points = request.n * n_mc
-        width = gap + _QUANTILE * pilot.spread[delta] / np.sqrt(points) + RARE / points
+        width = gap + _QUANTILE * pilot.spread[delta] / np.sqrt(points) + rare / points
         cost = points * (n_x + _COMPONENT * near) + request.n * _DRAW * (n_x + n_o)
         cost += request.n * _FIT * n_o * np.sqrt(components)
-        yield width, cost, Sizes(n_x, n_o, components, n_mc, delta, width)
+        yield width, cost, Sizes(n_x, n_o, components, n_mc, delta, width, cost)
 
 
-def _points(spread: float, room: float) -> float:
-    """The number M of points for which 1.96·spread/√M + RARE/M is ``room``."""
-    root = _QUANTILE * spread / 2 + np.sqrt((_QUANTILE * spread / 2) ** 2 + RARE * room)
+def _points(spread: float, rare: float, room: float) -> float:
+    """The number M of points for which 1.96·``spread``/√M + ``rare``/M is ``room``."""
+    root = _QUANTILE * spread / 2 + np.sqrt((_QUANTILE * spread / 2) ** 2 + rare * room)
     return float((root / room) ** 2)

@@ -1,9 +1,10 @@
 """The interval of one layer of any width: a pilot, sizes, new points, and both bounds' means.
 
-Upper and lower bound are E b, over many points, plus what paths change, over few (``terms``). The
-pilot's points tell the spreads, the bounds' distance and its part that more paths take away, and
-are thrown away. Then the cheapest sizes that promise the width asked for are taken, or those that
-promise the narrowest interval for the budget; without paths H stands for the upper bound.
+Upper and lower bound are E b, over many points, plus what paths change, at few of them (``terms``,
+``choice``). The pilot's points tell the spreads, the bounds' distance and its part that more paths
+take away, and are thrown away. Then the cheapest sizes that promise the width asked for are taken,
+or those that promise the narrowest interval for the budget; without paths H stands for the upper
+bound.
 
 Proofs, and what is approximate: docs/concepts/certified-interval.md.
 """
@@ -15,17 +16,29 @@ import numpy as np
 from scipy import stats
 
 from ib_runner.information.estimate import Status, Values
-from ib_runner.information.interval.bounds import RARE, ROUNDING, Interval
+from ib_runner.information.interval.bounds import (
+    MISS,
+    ROUNDING,
+    Interval,
+    of_both,
+    unseen,
+    unseen_above,
+    unseen_below,
+)
+from ib_runner.information.paths.choice import EVEN, NO_CHANGE, Choice, Line
 from ib_runner.information.paths.guess import fit
 from ib_runner.information.paths.pre_activations import PreActivations, pre_activations
 from ib_runner.information.paths.sources import GuessedSource, Source, exact_source
-from ib_runner.information.paths.terms import Classes, Reach, Terms, path_terms
+from ib_runner.information.paths.terms import Classes, Reach, Terms, joined, path_terms
+from ib_runner.information.paths.weights import Points
 from ib_runner.information.sampling.sampler import Layer, Sampler
 from ib_runner.information.sampling.streams import Stream, generator
 from ib_runner.information.task import Task
 
-#: points of the pilot for b, per input and in all, and for paths
-_PILOT_EACH, _PILOT_INPUTS, _PILOT_PATHS = 2, 512, 48
+#: the pilot: inputs at most, points of each at least, points in all where there are few inputs
+_PILOT_INPUTS, _PILOT_EACH, _PILOT_POINTS = 512, 2, 1024
+#: its points with paths: so many, and more where that costs no more than this share of the budget
+_PILOT_PATHS, _MORE_PATHS, _MORE_SHARE = 48, 160, 0.05
 #: inputs at whose points the guess's sharpness is chosen
 _SHARPENED = 128
 #: how many times the fewest points for b are worth their price without paths
@@ -46,8 +59,11 @@ _FEWEST_IN_ALL = 2**14
 #: the width aimed at, relative to the one asked for, and the budget's share that is planned with
 _CAUTION, _PLANNED = 0.85, 0.9
 _QUANTILE = 1.96
-#: what none of M inputs shows has a probability of at most so much / M (97.5 %)
-_UNSEEN = 3.7
+#: nats that paths take from a point where the guess was sure, on average, if they take anything;
+#: and the most that this can be of the mean room
+_SURE, _OF_ROOM = 3.0, 0.25
+#: chosen points of the pilot that say something
+_FEWEST_CHOSEN = 8
 #: multiplications that a unit's tables are worth for one pair
 _TABLES = 4000.0
 
@@ -74,13 +90,16 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Plan:
-    """``points`` for b and ``path_points`` with ``reach``, and the ``width`` that they promise."""
+    """``points`` for b, ``path_points`` of them with ``reach``, and the ``width`` they promise."""
 
     points: int
     path_points: int
     reach: Reach
     width: float
     cost: float
+    choice: Choice
+    above: Line
+    below: Line
 
 
 @dataclass(frozen=True)
@@ -96,17 +115,20 @@ class Prepared:
 class _Pilot:
     """What the pilot found, nats.
 
-    ``spread`` of b within inputs, ``change``: that of what paths change, ``whole``: that of the
-    bounds themselves; ``gap``: the bounds' distance at ``reach``; ``per_path``: what a path more or
-    less adds to it, times their number; ``lower``: E b; ``pairs``: inputs with paths at a point;
-    ``base_cost``: of a point for b.
+    ``spread`` of b within inputs; ``lower``: E b; ``choice`` of points that get paths; what paths
+    change there as far as b tells: ``above`` and ``below``, of the upper and the lower bound;
+    ``change``: the spread of the rest; ``gap``: the bounds' distance at ``reach``; ``per_path``:
+    what a path more or less adds to it, times their number; ``pairs``: inputs with paths at a
+    point; ``base_cost``: of a point for b.
     """
 
     spread: float
     lower: float
+    choice: Choice
+    above: Line = NO_CHANGE
+    below: Line = NO_CHANGE
     reach: Reach = _PILOT_REACH
     change: float = 0.0
-    whole: float = 0.0
     gap: float = 0.0
     per_path: float = 0.0
     pairs: float = 0.0
@@ -128,7 +150,7 @@ def _pair_cost(units: PreActivations, n_paths: float) -> float:
     rank = min(dim, noise)
     once = (4.0 if units.affine else 8.0) * dim * (rank * noise + dim**2) / 2
     once += (1.0 if units.affine else 2.0) * _TABLES * dim
-    return (once + n_paths * (_TABLES * dim / 4 + noise * (dim + 16.0))) / 16
+    return (once + n_paths * (_TABLES * rank / 4 + noise * (dim + 16.0))) / 16
 
 
 def _enumerated(units: PreActivations) -> int:
@@ -164,10 +186,12 @@ def prepare(task: Task, layer: Layer, budget: float) -> Prepared | None:
     if payable < min(n, _FEWEST_INPUTS):
         return None
     inputs = _some(sampler, int(min(n, _PILOT_INPUTS, payable)), Stream.PATHS_PILOT_INPUTS)
-    spent = len(inputs) * _PILOT_EACH * source.cost
+    points = min(_PILOT_POINTS, int(_PILOT_SHARE * budget / source.cost))
+    each = max(_PILOT_EACH, points // len(inputs))
+    spent = len(inputs) * each * source.cost
     if isinstance(source, GuessedSource):
         source = source.sharpened(inputs[:: -(-len(inputs) // _SHARPENED)])
-    pilots, path_cost = _run_pilots(sampler, source, units, inputs, wanted)
+    pilots, path_cost = _run_pilots(sampler, source, units, inputs, each, wanted)
     left = _PLANNED * (budget - spent - path_cost)
     plans = [
         plan
@@ -189,47 +213,69 @@ def _run_pilots(
     source: Source,
     units: PreActivations | None,
     inputs: np.ndarray,
+    each: int,
     wanted: Wanted,
 ) -> tuple[list[_Pilot], float]:
     """What the pilot found, by how its inputs are chosen, and what its paths cost."""
-    base = source.terms(np.repeat(inputs, _PILOT_EACH), Stream.PATHS_PILOT, None)["x"]
-    base = base.reshape(len(inputs), _PILOT_EACH)
-    within = float(np.sqrt(base.var(1, ddof=1).mean()))
-    lower = float(base.mean())
-    alone = _Pilot(within, lower, base_cost=source.cost)
-    if source.exact or units is None:
+    repeated, points = np.repeat(inputs, each), None
+    if isinstance(source, GuessedSource):
+        blocks = list(source.blocks(repeated, Stream.PATHS_PILOT, None))
+        base, points = joined([terms for _, terms in blocks])["x"], [part for part, _ in blocks]
+    else:
+        base = source.terms(repeated, Stream.PATHS_PILOT, None)["x"]
+    within = float(np.sqrt(base.reshape(-1, each).var(1, ddof=1).mean()))
+    choice = Choice.of(base, len(sampler), 0.0)
+    alone = _Pilot(within, float(base.mean()), choice, base_cost=source.cost)
+    if points is None or units is None:
         return [alone], 0.0
     n_paths, n_others = wanted.paths[min(1, len(wanted.paths) - 1)]
-    count = _PILOT_PATHS
     reach = Reach(_enumerated(units), _PILOT_REACH.sampled, n_paths, n_others)
-    while (
-        count * _point_cost(units, min(reach.enumerated, len(sampler)), reach) > 0.2 * wanted.budget
-    ):
+    while True:
+        cost = _point_cost(units, min(reach.enumerated, len(sampler)), reach)
+        if _PILOT_PATHS * cost <= _PILOT_SHARE * wanted.budget:
+            break
         if reach.enumerated <= 4:
             return [alone], 0.0
         reach = replace(reach, enumerated=reach.enumerated // 2)
+    count = min(_MORE_PATHS, max(_PILOT_PATHS, int(_MORE_SHARE * wanted.budget / cost)))
+    choice = replace(choice, share=min(1.0, count / len(base)))
     rng = generator(sampler.seed, Stream.PATHS_PILOT, units.layer.number)
-    some = rng.permutation(np.resize(inputs, max(len(inputs), count)))[:count]
+    rows = np.flatnonzero(rng.random(len(base)) < choice.chances(base))
+    if len(rows) < _FEWEST_CHOSEN:
+        return [alone], 0.0
+    some, there = Points.joined(points)[rows], base[rows]
     pilots, cost = [], 0.0
     for temper in _TEMPERS:
         reach = replace(reach, temper=temper)
         found = path_terms(units, source.guess, some, reach, None, rng)
-        pilots.append(_with_change(alone, reach, found))
-        cost += count * _point_cost(units, pilots[-1].pairs, reach)
+        pilots.append(_with_change(alone, reach, found, there))
+        cost += len(rows) * _point_cost(units, pilots[-1].pairs, reach)
     return pilots, cost
 
 
-def _with_change(alone: _Pilot, reach: Reach, found: Terms) -> _Pilot:
-    upper, lower, base = found.upper["x"], found.lower["x"], found.base["x"]
-    up, down = upper - base, lower - base
+def _with_change(alone: _Pilot, reach: Reach, found: Terms, base: np.ndarray) -> _Pilot:
+    room, density = alone.choice.room_at(base), alone.choice.density(base)
+    up, down = found.upper["x"] - base, found.lower["x"] - base
+    above, below = Line.fit(room, up, density).raised(), Line.fit(room, down, density)
+
+    def mean(values: np.ndarray) -> float:
+        return float(np.average(values, weights=1.0 / density))
+
+    # of squares that count 1/chance times
+    left = [
+        np.sqrt(mean(np.square(change - line.at(room)) / density))
+        for change, line in ((up, above), (down, below))
+    ]
     return replace(
         alone,
+        spread=alone.spread * abs(1.0 - (above.slope + below.slope) / 2),
+        above=above,
+        below=below,
         reach=reach,
-        change=float(up.std(ddof=1) + down.std(ddof=1)) / 2,
-        whole=float(upper.std(ddof=1) + lower.std(ddof=1)) / 2,
-        gap=max(float((up - down).mean()), 0.0),
-        per_path=max(float(found.own_gap.mean()), 0.0) * reach.n_paths,
-        pairs=float(found.pairs.mean()),
+        change=float(sum(left)) / 2,
+        gap=max(mean(up - down), 0.0),
+        per_path=max(mean(found.own_gap), 0.0) * reach.n_paths,
+        pairs=mean(found.pairs),
     )
 
 
@@ -252,39 +298,58 @@ def _plans(
         cost = points * source.cost
         if points < 2 or cost > budget:
             continue
-        noise, rare = pilot.spread / np.sqrt(points), RARE / points
+        noise = _QUANTILE * pilot.spread / np.sqrt(points)
+        below = unseen_below(pilot.lower, points)
         if source.exact:
-            yield Plan(points, 0, pilot.reach, 2 * _QUANTILE * noise + rare, cost)
+            width = 2 * noise + below + unseen_above(pilot.lower, wanted.highest, points)
+            yield _plan(pilot, points, 0, pilot.reach, width, cost)
             continue
-        width = wanted.highest - pilot.lower + _QUANTILE * noise + rare
+        width = wanted.highest - pilot.lower + noise + below
         # H as the upper end is not made narrow by points without number
         if points <= many[0] * _ALONE or width <= _CAUTION * wanted.target_width:
-            yield Plan(points, 0, pilot.reach, width, cost)
+            yield _plan(pilot, points, 0, pilot.reach, width, cost)
         yield from _with_paths(pilot, units, wanted, budget, points)
-    if not source.exact:
-        yield from _with_paths(pilot, units, wanted, budget, 0)
+
+
+def _plan(
+    pilot: _Pilot, points: int, path_points: int, reach: Reach, width: float, cost: float
+) -> Plan:
+    choice = replace(pilot.choice, share=path_points / points)
+    return Plan(points, path_points, reach, width, cost, choice, pilot.above, pilot.below)
 
 
 def _with_paths(
     pilot: _Pilot, units: PreActivations | None, wanted: Wanted, budget: float, points: int
 ) -> Iterator[Plan]:
-    """Plans with paths, after ``points`` for b, or without b where that is 0."""
+    """Plans with paths at some of ``points`` points."""
     if units is None or pilot.pairs == 0.0:
         return
-    cost = points * pilot.base_cost
-    noise = pilot.spread / np.sqrt(points) if points else 0.0
-    rare = RARE / points if points else 0.0
-    change = pilot.change if points else pilot.whole
+    cost, noise = points * pilot.base_cost, pilot.spread / np.sqrt(points)
     for n_paths, n_others in wanted.paths:
         reach = replace(pilot.reach, n_paths=n_paths, n_others=n_others)
         each = _point_cost(units, pilot.pairs, reach)
-        affordable = int(min((budget - cost) / each, _MOST_POINTS))
+        affordable = int(min((budget - cost) / each, _MOST_POINTS, points))
         for count in sorted({*(2**k for k in range(8, 15)), affordable}):
             if not _FEWEST_POINTS <= count <= affordable:
                 continue
-            width = pilot.gap_at(reach) + rare + 2 * RARE / count
-            width += 2 * _QUANTILE * float(np.hypot(noise, change / np.sqrt(count)))
-            yield Plan(points, count, reach, width, cost + count * each)
+            width = pilot.gap_at(reach) + sum(_unseen_changes(pilot.choice, count))
+            width += unseen_above(pilot.lower, wanted.highest, points)
+            width += unseen_below(pilot.lower, points)
+            width += 2 * _QUANTILE * float(np.hypot(noise, pilot.change / np.sqrt(count)))
+            yield _plan(pilot, points, count, reach, width, cost + count * each)
+
+
+def _unseen_changes(choice: Choice, count: int, miss: float = MISS) -> tuple[float, float]:
+    """By how much changes that none of ``count`` points shows may move the upper and lower bound.
+
+    Upwards none is more than the room, in proportion to which points are chosen: divided by its
+    chance, a change is at most 1/(1 − ``EVEN``) of the mean room. Downwards it is where b is large
+    that few are chosen: where the guess is sure of the input that made t, and paths are not. Of
+    such points most are made by the others, which the guess is sure not to be.
+    """
+    above = unseen(miss) * choice.room / ((1.0 - EVEN) * count)
+    below = min(unseen(miss) * _SURE / (EVEN * count), _OF_ROOM * choice.room)
+    return above, below
 
 
 def _best(plans: Sequence[Plan], target_width: float) -> Plan:
@@ -297,19 +362,11 @@ def _best(plans: Sequence[Plan], target_width: float) -> Plan:
 
 @dataclass(frozen=True)
 class _Mean:
-    """A mean with its standard error and the number of independent points behind it.
-
-    ``rare``: what points too rare to be among them may do to it.
-    """
+    """A mean with its standard error and the number of independent points, or inputs, behind it."""
 
     value: float
     stderr: float
     count: int
-    rare: float
-
-
-#: the mean of what is always 0
-_NOTHING = _Mean(0.0, 0.0, 2**40, 0.0)
 
 
 def _mean(terms: np.ndarray, n: int, per_input: int) -> _Mean:
@@ -317,12 +374,10 @@ def _mean(terms: np.ndarray, n: int, per_input: int) -> _Mean:
     rows = terms.reshape(-1, per_input)
     if len(rows) == n and per_input > 1:
         stderr = float(np.sqrt(rows.var(1, ddof=1).mean() / terms.size))
-        return _Mean(float(rows.mean()), stderr, terms.size, RARE / terms.size)
+        return _Mean(float(rows.mean()), stderr, terms.size)
     means = rows.mean(1)
-    stderr = float(means.std(ddof=1) / np.sqrt(len(means)))
-    # inputs, not points, are what may be rare, and a rare one may be told from all others
-    rare = max(RARE, _UNSEEN * float(np.log(n))) / len(means)
-    return _Mean(float(means.mean()), stderr, len(means), rare)
+    # inputs, not points, are what may be rare
+    return _Mean(float(means.mean()), float(means.std(ddof=1) / np.sqrt(len(means))), len(means))
 
 
 def _inputs_of(sampler: Sampler, count: int, purpose: Stream) -> tuple[np.ndarray, int]:
@@ -336,31 +391,75 @@ def _inputs_of(sampler: Sampler, count: int, purpose: Stream) -> tuple[np.ndarra
 
 def values(task: Task, layer: Layer, prepared: Prepared) -> dict[str, Values]:
     """The intervals of ``layer`` by target, from new points."""
-    sampler, plan, units, source = task.sampler, prepared.plan, prepared.units, prepared.source
+    sampler, plan, source = task.sampler, prepared.plan, prepared.source
     n, labels = len(sampler), task.labels
     classes = None if labels is None else Classes(labels.classes, labels.sizes.astype(float))
     rounding = max(ROUNDING, source.rounding)
-    entropies = {target: of.entropy for target, of in task.targets}
-    base, per_input = {}, 0
-    if plan.points:
-        inputs, per_input = _inputs_of(sampler, plan.points, Stream.PATHS_BASE_INPUTS)
-        terms = source.terms(inputs, Stream.PATHS_BASE, classes)
-        base = {target: _mean(terms[target], n, per_input) for target in entropies}
-    if not plan.path_points or units is None:
-        ends = _exact_interval if source.exact else _interval_from_below
-        found = {target: ends(base[target], rounding, h) for target, h in entropies.items()}
-        return _rows(task, prepared, found, per_input, source.conditional_entropy)
-    some, each = _inputs_of(sampler, plan.path_points, Stream.PATHS_INPUTS)
+    inputs, per_input = _inputs_of(sampler, plan.points, Stream.PATHS_BASE_INPUTS)
+    targets = dict(task.targets)
+    most = {target: float(np.log(n / of.sizes.min())) for target, of in targets.items()}
+    # points per input are whole numbers, so that there may be fewer than were planned
+    path_points, log_own = int(plan.choice.share * len(inputs)), None
+    if path_points:
+        upper, lower, log_own = _both(sampler, layer, prepared, inputs, classes)
+    else:
+        upper = lower = source.terms(inputs, Stream.PATHS_BASE, classes)
+    means = {
+        target: [
+            _mean(terms, n, per_input)
+            for terms in (upper[target], lower[target], (upper[target] + lower[target]) / 2)
+        ]
+        for target in targets
+    }
+
+    def make(target: str, miss: float) -> Interval:
+        highest = targets[target].entropy
+        found = _interval(
+            means[target], rounding, highest, most[target], plan.choice, path_points, miss
+        )
+        known = source.exact or path_points
+        return found if known else replace(found, upper=highest)
+
+    found = of_both(make, targets)
+    h_t_given_x = source.conditional_entropy if log_own is None else -log_own
+    return _rows(task, prepared, found, per_input, h_t_given_x)
+
+
+def _both(
+    sampler: Sampler,
+    layer: Layer,
+    prepared: Prepared,
+    inputs: np.ndarray,
+    classes: Classes | None,
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray], float]:
+    """Terms of the upper and the lower bound at a point of each of ``inputs``; E ln p(t|x).
+
+    Everywhere b and what paths change as far as b tells; at the chosen points the rest of it.
+    """
+    plan, units, source = prepared.plan, prepared.units, prepared.source
+    rng = generator(sampler.seed, Stream.PATHS_INPUTS, layer.number)
+    chosen, chances, parts, bases = [], [], [], []
+    done = 0
+    for points, base in source.blocks(inputs, Stream.PATHS_BASE, classes):
+        chance = plan.choice.chances(base["x"])
+        rows = np.flatnonzero(rng.random(len(points)) < chance)
+        chosen.append(done + rows)
+        chances.append(chance[rows])
+        parts.append(points[rows])
+        bases.append(base)
+        done += len(points)
+    base, rows = joined(bases), np.concatenate(chosen)
+    each = 1.0 / np.concatenate(chances)
     rng = generator(sampler.seed, Stream.PATHS, layer.number)
-    changes = path_terms(units, source.guess, some, plan.reach, classes, rng)
-    found = {}
-    for target, highest in entropies.items():
-        upper, lower = changes.upper[target], changes.lower[target]
-        if base:
-            upper, lower = upper - changes.base[target], lower - changes.base[target]
-        parts = [_mean(one, n, each) for one in (upper, lower, (upper + lower) / 2)]
-        found[target] = _interval(base.get(target, _NOTHING), *parts, rounding, highest)
-    return _rows(task, prepared, found, per_input or each, -float(changes.log_own.mean()))
+    found = path_terms(units, source.guess, Points.joined(parts), plan.reach, classes, rng)
+    room = plan.choice.room_at(base["x"])
+    ends = []
+    for line, terms in ((plan.above, found.upper), (plan.below, found.lower)):
+        expected = {target: base[target] + line.at(room) for target in base}
+        for target, values in expected.items():
+            values[rows] += each * (terms[target] - values[rows])
+        ends.append(expected)
+    return *ends, float(np.average(found.log_own, weights=each))
 
 
 def _rows(
@@ -396,27 +495,31 @@ def _rows(
     return rows
 
 
-def _end(b: _Mean, change: _Mean) -> tuple[float, float]:
-    """Estimate, and how far its 97.5 % bound is away, with what no point showed allowed for."""
-    error = np.hypot(b.stderr, change.stderr)
-    quantile = stats.t.ppf(0.975, max(min(b.count, change.count) // 2, 1))
-    return b.value + change.value, float(quantile * error) + b.rare + change.rare
-
-
 def _interval(
-    b: _Mean, up: _Mean, down: _Mean, middle: _Mean, rounding: float, highest: float
+    means: Sequence[_Mean],
+    rounding: float,
+    highest: float,
+    most: float,
+    choice: Choice,
+    path_points: int,
+    miss: float,
 ) -> Interval:
-    (upper, above), (lower, below) = _end(b, up), _end(b, down)
-    low = float(np.clip(lower - below - rounding, 0.0, highest))
-    high = float(np.clip(upper + above + rounding, low, highest))
-    mi = float(np.clip((min(upper, highest) + lower) / 2, low, high))
-    return Interval(mi, float(np.hypot(b.stderr, middle.stderr)), low, high)
+    """From the means of the upper and the lower bound's terms, and of those half way.
 
-
-def _exact_interval(b: _Mean, rounding: float, highest: float) -> Interval:
-    return _interval(b, _NOTHING, _NOTHING, _NOTHING, rounding, highest)
-
-
-def _interval_from_below(b: _Mean, rounding: float, highest: float) -> Interval:
-    found = _exact_interval(b, rounding, highest)
-    return Interval(found.mi, found.stderr, found.lower, highest)
+    ``highest``: H; ``most``: the largest term; ``miss``: with what probability each end may be
+    wrong. ``path_points`` of the points have paths.
+    """
+    upper, lower, middle = means
+    rare_above, rare_below = rounding, rounding
+    count = upper.count
+    if path_points:
+        count = min(count, path_points)
+        changes = _unseen_changes(choice, path_points, miss)
+        rare_above, rare_below = rare_above + changes[0], rare_below + changes[1]
+    rare_above += unseen_above(upper.value, most, upper.count, miss)
+    rare_below += unseen_below(lower.value, lower.count, miss)
+    quantile = float(stats.t.ppf(1.0 - miss, max(count // 2, 1)))
+    low = float(np.clip(lower.value - quantile * lower.stderr - rare_below, 0.0, highest))
+    high = float(np.clip(upper.value + quantile * upper.stderr + rare_above, low, highest))
+    mi = float(np.clip((min(upper.value, highest) + lower.value) / 2, low, high))
+    return Interval(mi, middle.stderr, low, high)

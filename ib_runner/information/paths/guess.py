@@ -7,7 +7,7 @@ the inputs that are most likely then, again with them. What comes out is a posit
 (x, t) that knows nothing of the input that made t, which is all the bounds ask.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -85,6 +85,17 @@ class Guess:
             near = np.argpartition(found, found.shape[1] - n_near, axis=1)[:, -n_near:]
             _correlated(len(t), t, near, self.means, self.whitening, self.log_norms, found)
         return self.sharpness * found
+
+    def simpler(self) -> list["Guess"]:
+        """Guesses with fewer parameters: variances common to all inputs, or to all units as well.
+
+        Where few draws stand behind the variances, those tell more about the draws than about x.
+        """
+        n, dim = self.variances.shape
+        common = np.broadcast_to(self.variances.mean(0), (n, dim))
+        one = np.broadcast_to(self.variances.mean(), (n, dim))
+        alike = replace(self, log_norms_alone=np.zeros(n), whitening=None, log_norms=None)
+        return [replace(alike, variances=common), replace(alike, variances=one)]
 
 
 def fit(sampler: Sampler, layer: Layer) -> Guess:

@@ -6,6 +6,7 @@ one. In coordinates where the noise is I, directions in which the inputs' means 
 out of both logarithms: the means are turned into the space that they span.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -18,8 +19,8 @@ from ib_runner.information.exact.gaussian_layers import MOST_UNITS, gaussians
 from ib_runner.information.exact.linear_network import whitened
 from ib_runner.information.paths.guess import Guess
 from ib_runner.information.paths.pre_activations import PreActivations, pre_activations
-from ib_runner.information.paths.terms import Classes, base_terms, sharpened
-from ib_runner.information.paths.weights import points
+from ib_runner.information.paths.terms import Classes, base_terms, joined, sharpened
+from ib_runner.information.paths.weights import Points, points
 from ib_runner.information.sampling.sampler import Layer, Sampler
 from ib_runner.information.sampling.streams import Stream, generator
 
@@ -178,32 +179,36 @@ class GuessedSource:
     def terms(
         self, inputs: np.ndarray, name: Stream, classes: Classes | None
     ) -> dict[str, np.ndarray]:
-        parts: dict[str, list[np.ndarray]] = {}
+        return joined([terms for _, terms in self.blocks(inputs, name, classes)])
+
+    def blocks(
+        self, inputs: np.ndarray, name: Stream, classes: Classes | None
+    ) -> Iterator[tuple[Points, dict[str, np.ndarray]]]:
+        """Points of each of ``inputs`` [m] in their order, some at a time, and b there."""
         rng = generator(self.sampler.seed, name, self.layer.number)
         below = self.layer.dim if self.units is None else self.units.n_noise
         step = max(16, _BLOCK_VALUES // (below + self.layer.dim))
         # all points of an input in one block
         step = -(-step // (each := np.count_nonzero(inputs == inputs[0]))) * each
         for block, first in enumerate(range(0, len(inputs), step)):
-            owners = inputs[first : first + step]
-            t = self._points(owners, (int(name) << 48) | (block << 24) | self.layer.number, rng)
-            for target, found in base_terms(self.guess, t, owners, classes).items():
-                parts.setdefault(target, []).append(found)
-        return {target: np.concatenate(found) for target, found in parts.items()}
+            purpose = (int(name) << 48) | (block << 24) | self.layer.number
+            found = self._points(inputs[first : first + step], purpose, rng)
+            yield found, base_terms(self.guess, found.t.numpy(), found.inputs, classes)
 
     def sharpened(self, inputs: np.ndarray) -> "GuessedSource":
         """With the sharpness of the guess that is best at points of ``inputs``."""
         rng = generator(self.sampler.seed, Stream.GUESS, self.layer.number)
-        t = self._points(inputs, (int(Stream.GUESS) << 48) | self.layer.number, rng)
-        return replace(self, guess=sharpened(self.guess, t, inputs))
+        found = self._points(inputs, (int(Stream.GUESS) << 48) | self.layer.number, rng)
+        return replace(self, guess=sharpened(self.guess, found.t.numpy(), inputs))
 
-    def _points(self, inputs: np.ndarray, purpose: int, rng: np.random.Generator) -> np.ndarray:
+    def _points(self, inputs: np.ndarray, purpose: int, rng: np.random.Generator) -> Points:
         if self.units is not None:
-            return points(self.units, torch.from_numpy(inputs), rng)[0].numpy()
+            return points(self.units, inputs, rng)
         k, dim = self.layer.number, self.layer.dim
         some, counts = np.unique(inputs, return_counts=True)
         if np.any(counts != counts[0]):
             some, counts = inputs, np.ones(1, int)
         s = self.sampler.draw_some(some, int(counts[0]), purpose, {k: np.arange(dim)})[k]
         s = s.transpose(0, 2, 1).reshape(-1, dim)
-        return s + self.layer.beta * rng.standard_normal(s.shape)
+        t = torch.from_numpy(s + self.layer.beta * rng.standard_normal(s.shape))
+        return Points(inputs, t, torch.empty(len(inputs), 0))

@@ -18,6 +18,7 @@ spread is a fraction of b's.
 Proofs: docs/concepts/certified-interval.md.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -26,7 +27,7 @@ from scipy.special import logsumexp
 
 from ib_runner.information.paths.guess import Guess
 from ib_runner.information.paths.pre_activations import PreActivations
-from ib_runner.information.paths.weights import path_means, points
+from ib_runner.information.paths.weights import Points, path_means
 
 #: share of the uniform distribution in the guessed posterior
 DELTA = 1e-3
@@ -71,7 +72,6 @@ class Reach:
 class Terms:
     """Of I(X;T) and, with labels, of I(Y;T): {"x" or "y": [m]}."""
 
-    base: dict[str, np.ndarray]
     upper: dict[str, np.ndarray]
     lower: dict[str, np.ndarray]
     #: how far ln p(t|x) from above and below are apart, [m]
@@ -107,44 +107,47 @@ def base_terms(
     guess: Guess, t: np.ndarray, owners: np.ndarray, classes: Classes | None
 ) -> dict[str, np.ndarray]:
     """b of points ``t`` [m, d] made of the inputs ``owners`` [m]."""
-    parts = [
-        _posterior_terms(guess.log_densities(t[part]), owners[part], classes)
-        for part in _parts(guess, len(t))
-    ]
+    return joined(
+        [
+            _posterior_terms(guess.log_densities(t[part]), owners[part], classes)
+            for part in _parts(guess, len(t))
+        ]
+    )
+
+
+def joined(parts: Sequence[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """Terms of points in blocks, put together."""
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
 def sharpened(guess: Guess, t: np.ndarray, owners: np.ndarray) -> Guess:
-    """``guess`` with the sharpness that is best at points of the pilot, ``t`` [m, d]."""
-    found = np.zeros(len(_SHARPNESS))
-    for part in _parts(guess, len(t)):
-        log_g = guess.log_densities(t[part])
-        found += [_posterior_terms(c * log_g, owners[part], None)["x"].sum() for c in _SHARPNESS]
-    return replace(guess, sharpness=_SHARPNESS[int(np.argmax(found))])
+    """``guess``, or a simpler one, as sharp as is best at points of the pilot, ``t`` [m, d]."""
+    best, most = guess, -np.inf
+    for one in (guess, *guess.simpler()):
+        found = np.zeros(len(_SHARPNESS))
+        for part in _parts(one, len(t)):
+            log_g = one.log_densities(t[part])
+            found += [
+                _posterior_terms(c * log_g, owners[part], None)["x"].sum() for c in _SHARPNESS
+            ]
+        if found.max() > most:
+            best, most = replace(one, sharpness=_SHARPNESS[int(np.argmax(found))]), found.max()
+    return best
 
 
 def path_terms(
     units: PreActivations,
     guess: Guess,
-    inputs: np.ndarray,
+    at: Points,
     reach: Reach,
     classes: Classes | None,
     rng: np.random.Generator,
 ) -> Terms:
-    """All terms at a new point of each of ``inputs`` [m]."""
-    parts = [
-        _block(units, guess, inputs[part], reach, classes, rng)
-        for part in _parts(guess, len(inputs))
-    ]
-    joined = [
-        {
-            name: np.concatenate([getattr(part, kind)[name] for part in parts])
-            for name in parts[0].base
-        }
-        for kind in ("base", "upper", "lower")
-    ]
+    """The terms at each of the points ``at``."""
+    parts = [_block(units, guess, at[part], reach, classes, rng) for part in _parts(guess, len(at))]
     return Terms(
-        *joined,
+        joined([part.upper for part in parts]),
+        joined([part.lower for part in parts]),
         own_gap=np.concatenate([part.own_gap for part in parts]),
         log_own=np.concatenate([part.log_own for part in parts]),
         pairs=np.concatenate([part.pairs for part in parts]),
@@ -154,16 +157,14 @@ def path_terms(
 def _block(
     units: PreActivations,
     guess: Guess,
-    inputs: np.ndarray,
+    at: Points,
     reach: Reach,
     classes: Classes | None,
     rng: np.random.Generator,
 ) -> Terms:
-    owners = torch.from_numpy(inputs)
-    t, made_by = points(units, owners, rng)
+    inputs, t = at.inputs, at.t
     log_g = guess.log_densities(t.numpy())
-    base = _posterior_terms(log_g, inputs, classes)
-    own = path_means(units, owners, t, reach.n_paths, rng, made_by)
+    own = path_means(units, torch.from_numpy(inputs), t, reach.n_paths, rng, at.made_by)
     above = own.above
     counts, chances = _chosen(log_g, reach, rng)
     rows, columns = np.nonzero(counts)
@@ -189,7 +190,7 @@ def _block(
         conditional = np.log((1.0 - DELTA) * within + DELTA / sizes) + np.log(sizes)
         upper["y"] = upper["x"] - conditional
     middle = (above + own.below) / 2
-    return Terms(base, upper, lower, above - own.below, middle, np.count_nonzero(seen, axis=1))
+    return Terms(upper, lower, above - own.below, middle, np.count_nonzero(seen, axis=1))
 
 
 def _chosen(

@@ -9,6 +9,7 @@ E[p(t|x) / mean of w] = 1. Proofs: docs/concepts/certified-interval.md.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,13 +33,37 @@ class PathMeans:
     above: np.ndarray | None
 
 
-def points(
-    units: PreActivations, inputs: Tensor, rng: np.random.Generator
-) -> tuple[Tensor, Tensor]:
-    """Points t [n, d] of ``inputs`` [n] and the paths ζ [n, D] that made them."""
+@dataclass(frozen=True)
+class Points:
+    """Points ``t`` [n, d] of ``inputs`` [n] and the paths that made them, ``made_by`` [n, D]."""
+
+    inputs: np.ndarray
+    t: Tensor
+    made_by: Tensor
+
+    def __len__(self) -> int:
+        return len(self.inputs)
+
+    def __getitem__(self, rows: np.ndarray | slice) -> "Points":
+        index = rows if isinstance(rows, slice) else torch.from_numpy(rows)
+        return Points(self.inputs[rows], self.t[index], self.made_by[index])
+
+    @staticmethod
+    def joined(parts: Sequence["Points"]) -> "Points":
+        """All points of ``parts``, in their order."""
+        return Points(
+            np.concatenate([part.inputs for part in parts]),
+            torch.cat([part.t for part in parts]),
+            torch.cat([part.made_by for part in parts]),
+        )
+
+
+def points(units: PreActivations, inputs: np.ndarray, rng: np.random.Generator) -> Points:
+    """A fresh point of each of ``inputs`` [n]."""
     zeta = torch.from_numpy(rng.standard_normal((len(inputs), units.n_noise)))
     noise = torch.from_numpy(rng.standard_normal((len(inputs), units.layer.dim)))
-    return units.activation(units.of(inputs, zeta)) + units.layer.beta * noise, zeta
+    s = units.activation(units.of(torch.from_numpy(inputs), zeta))
+    return Points(inputs, s + units.layer.beta * noise, zeta)
 
 
 def path_means(

@@ -8,7 +8,7 @@ from scipy.special import logsumexp
 from scipy.stats import norm, t
 
 from ib_runner.information.interval.bounds import (
-    RARE,
+    MISS,
     ROUNDING,
     Bound,
     Points,
@@ -16,6 +16,7 @@ from ib_runner.information.interval.bounds import (
     bound_y,
     interval,
     stratified_stderr,
+    unseen_below,
 )
 from ib_runner.information.interval.mixtures import LN2, PRUNED, MixtureSums
 
@@ -86,24 +87,29 @@ def test_the_standard_error_of_strata_by_hand():
 
 def test_terms_without_spread_leave_room_for_rare_points():
     terms = np.full((10, 5), 1.25)
-    found = interval(Bound(terms, terms), highest=3.0)
-    assert found.upper == pytest.approx(1.25 + ROUNDING, abs=1e-12)
-    assert found.lower == pytest.approx(1.25 - RARE / 50 - ROUNDING, abs=1e-12)
+    found = interval(Bound(terms, terms), highest=3.0, most=3.0)
+    # 50 points all miss what has a probability of ln(1/0.025)/50 in 2.5 % of all cases; it may have
+    # all of the 3 nats, or cost 3 nats where inputs begin to be confused
+    share = math.log(1 / MISS) / 50
+    assert found.upper == pytest.approx(1.25 + 1.75 * share + ROUNDING, abs=1e-12)
+    assert found.lower == pytest.approx(1.25 - 3.0 * share - ROUNDING, abs=1e-12)
     assert (found.mi, found.stderr) == (1.25, 0.0)
 
 
 def test_each_side_is_at_97_5_percent():
     terms = np.array([[0.9, 1.1], [0.8, 1.2]])
-    found = interval(Bound(terms + 0.5, terms), highest=9.0)
+    found = interval(Bound(terms + 0.5, terms), highest=9.0, most=1.5)
     error = t.ppf(0.975, 2) * stratified_stderr(terms)
     assert found.upper == pytest.approx(1.5 + error + ROUNDING, abs=1e-12)
+    rare = unseen_below(1.0, 4)
+    assert found.lower == pytest.approx(max(1.0 - error - rare - ROUNDING, 0.0), abs=1e-12)
     assert found.mi == pytest.approx(1.25)
 
 
 @pytest.mark.parametrize(("value", "expected"), [(5.0, (2.0, 2.0)), (-3.0, (0.0, 0.0))])
 def test_an_interval_lies_between_0_and_the_entropy(value, expected):
     terms = np.full((100, 100), value)
-    found = interval(Bound(terms, terms), highest=2.0)
+    found = interval(Bound(terms, terms), highest=2.0, most=2.0)
     assert (found.lower, found.upper) == expected
     assert found.lower <= found.mi <= found.upper
 

@@ -34,7 +34,8 @@ def made(net, x, layer, count, seed=0):
     sampler = Sampler(net, x, 0)
     units = pre_activations(sampler, sampler.layers[layer - 1])
     owners = torch.arange(count) % len(x)
-    return units, owners, *points(units, owners, np.random.default_rng(seed))
+    found = points(units, owners.numpy(), np.random.default_rng(seed))
+    return units, owners, found.t, found.made_by
 
 
 @pytest.mark.parametrize("widths", [(3, 4), (5, 2), (4, 3, 6)])

@@ -1,0 +1,55 @@
+"""What the certified interval of a layer will take, before it is measured: the pilot alone."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from ib_runner.information.estimate_layers import coupled_task
+from ib_runner.information.interval import coupled
+from ib_runner.information.sampling.sampler import Layer
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """``width``: of the interval of I(X;T_layer), nats; ``evaluations``: kernel evaluations.
+
+    ``densities``: "exact" (p(t|x) is known), "clouds" (of draws as they come), "paths" (aimed ones)
+    or "none": what the interval will be made of. ``width`` is H(X) where that is "none".
+    """
+
+    layer: int
+    dim: int
+    width: float
+    evaluations: float
+    densities: str
+
+
+def forecasts(
+    network: nn.Module,
+    x: Tensor,
+    *,
+    layers: Sequence[int] | None = None,
+    seed: int = 0,
+    **settings,
+) -> list[Forecast]:
+    """Width and cost of the intervals of several ``layers`` (None: all that have Gaussian noise).
+
+    Arguments are those of ``estimate_layers``, whose sizes are these. The pilot runs, which may
+    take a second for each layer.
+    """
+    task = coupled_task(network, x, layers, seed, settings)
+    planned = coupled.plan(task)
+    return [_of_layer(layer, planned, task.inputs.entropy) for layer in task.layers]
+
+
+def _of_layer(layer: Layer, planned: coupled.Prepared, highest: float) -> Forecast:
+    sizes, paths = planned.sizes.get(layer.number), planned.paths.get(layer.number)
+    if paths is not None:
+        found, exact = paths.plan, paths.source.exact
+        densities = "exact" if exact else "paths" if found.path_points else "none"
+    elif sizes is not None:
+        found, densities = sizes, "exact" if layer.exact else "clouds"
+    else:
+        return Forecast(layer.number, layer.dim, highest, 0.0, "none")
+    return Forecast(layer.number, layer.dim, min(found.width, highest), found.cost, densities)
