@@ -1,12 +1,14 @@
 """The demonstration by an older checkout and by this one, in turn: ratios of processor time.
 
     python scripts/benchmark_demo.py OLD [--epochs 0 10 300 10000] [--only PART …] [--repeats 2]
+        [--output results/demo.json]
 
 OLD is a checkout of this repository with its own ``.venv``. What counts is processor time, of all
 processes and threads; each part is run by both, one after the other, as often as asked for, and the
 least time counts. PART:
 
-- first_use: what compiling costs, a first estimate with an empty cache less one with a full cache;
+- first_use: what compiling costs, a first measurement of two epochs on all processors with an empty
+  cache less one with a full cache; seconds of processor time, and seconds by the clock;
 - points: the certified intervals of all layers and both targets, one thread; and their mean width;
 - train, measure, plot: the stages of ``ib-run``. A network is trained once, by OLD, for as many
   epochs as the last of ``--epochs``, and measured at these.
@@ -21,7 +23,11 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
+from typing import Any
+
+from ib_runner.files.atomic import write_text
 
 NEW = Path(__file__).resolve().parents[1]
 PARTS = ("first_use", "points", "train", "measure", "plot")
@@ -31,15 +37,14 @@ from ib_runner.information import estimate_layers
 torch.set_num_threads(1)
 run = ib_runner.open_run(sys.argv[1])
 data, epochs = run.dataset().all, json.loads(sys.argv[2])
-started = time.process_time()
 estimate_layers(run.network(epochs[-1]), data.x[:256], y=data.y[:256])
-first, seconds, widths = time.process_time() - started, 0.0, []
-for epoch in epochs if len(sys.argv) > 3 else []:
+seconds, widths = 0.0, []
+for epoch in epochs:
     started = time.process_time()
     found = estimate_layers(run.network(epoch), data.x, y=data.y, seed=epoch)
     seconds += time.process_time() - started
     widths += [e.upper - e.lower for e in found]
-print(json.dumps([first, seconds, sum(widths) / max(len(widths), 1)]))
+print(json.dumps([seconds, sum(widths) / len(widths)]))
 """
 
 
@@ -74,10 +79,14 @@ class Checkout:
         seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
         return done.stdout, seconds
 
-    def estimate(self, run: Path, epochs: list[int], *, all_inputs: bool) -> list[float]:
-        """Seconds of a first estimate, of those at ``epochs``, and their mean width, nats."""
-        words = ["-c", _ESTIMATE, str(run), json.dumps(epochs), *(["all"] if all_inputs else [])]
-        return json.loads(self.run(*words)[0])
+    def estimates(self, run: Path, epochs: list[int]) -> list[float]:
+        """Seconds of the certified intervals at ``epochs``, and their mean width, nats."""
+        return json.loads(self.run("-c", _ESTIMATE, str(run), json.dumps(epochs))[0])
+
+    def revision(self) -> str:
+        """The checkout's revision, as git names it."""
+        words = ["git", "-C", str(self.root), "describe", "--always", "--dirty"]
+        return subprocess.run(words, capture_output=True, text=True, check=True).stdout.strip()
 
     def stage(self, *words: str) -> tuple[Path, float]:
         """The path that ``ib-run`` names last, and the processor seconds it took."""
@@ -87,12 +96,26 @@ class Checkout:
 
 def first_use(one: Checkout, run: Path, epochs: list[int]) -> dict[str, float]:
     shutil.rmtree(one.work / "numba", ignore_errors=True)
-    cold, warm = (one.estimate(run, epochs, all_inputs=False)[0] for _ in range(2))
-    return {"compiling, s": cold - warm}
+    one.environment["NUMBA_NUM_THREADS"] = str(os.cpu_count())
+    found = []
+    for _ in range(2):
+        copy = copied(run, one.work / "first")
+        started = time.monotonic()
+        _, seconds = one.stage("measure", f"run={copy}", f"measure.epochs=[0,{epochs[-1]}]")
+        found.append((seconds, time.monotonic() - started))
+    one.environment["NUMBA_NUM_THREADS"] = "1"
+    (cold, cold_clock), (warm, warm_clock) = found
+    return {"processor seconds": cold - warm, "seconds by the clock": cold_clock - warm_clock}
+
+
+def copied(run: Path, to: Path) -> Path:
+    """A copy of ``run`` at ``to``, in place of what is there."""
+    shutil.rmtree(to, ignore_errors=True)
+    return Path(shutil.copytree(run, to))
 
 
 def points(one: Checkout, run: Path, epochs: list[int]) -> dict[str, float]:
-    _, seconds, width = one.estimate(run, epochs, all_inputs=True)
+    seconds, width = one.estimates(run, epochs)
     return {"seconds": seconds, "mean width, nats": width}
 
 
@@ -101,9 +124,7 @@ def train(one: Checkout, run: Path, epochs: list[int]) -> dict[str, float]:
 
 
 def measure(one: Checkout, run: Path, epochs: list[int]) -> dict[str, float]:
-    copy = one.work / "measured"
-    shutil.rmtree(copy, ignore_errors=True)
-    shutil.copytree(run, copy)
+    copy = copied(run, one.work / "measured")
     chosen = f"measure.epochs=[{','.join(map(str, epochs))}]"
     return {"seconds": one.stage("measure", f"run={copy}", chosen)[1]}
 
@@ -112,12 +133,33 @@ def plot(one: Checkout, run: Path, epochs: list[int]) -> dict[str, float]:
     return {"seconds": one.stage("plot", f"run={one.work / 'measured'}")[1]}
 
 
-def compare(part: str, both: list[Checkout], run: Path, epochs: list[int], repeats: int) -> None:
-    """A line for each figure of ``part``: the older checkout's, this one's, and their ratio."""
+def compare(
+    part: str, both: list[Checkout], run: Path, epochs: list[int], repeats: int
+) -> dict[str, dict[str, float]]:
+    """Each figure of ``part``, printed: the older checkout's, this one's, and their ratio."""
     found = [[globals()[part](one, run, epochs) for one in both] for _ in range(repeats)]
+    lines = {}
     for name in found[0][0]:
         old, new = (min(pair[k][name] for pair in found) for k in (0, 1))
-        print(f"{part:>10}  {name:<18} {old:>9.3f} {new:>9.3f} {new / old:>7.2f}", flush=True)
+        print(f"{part:>10}  {name:<20} {old:>9.3f} {new:>9.3f} {new / old:>7.2f}", flush=True)
+        lines[name] = {"old": round(old, 3), "new": round(new, 3), "ratio": round(new / old, 3)}
+    return lines
+
+
+def keep(
+    path: Path, part: str, both: list[Checkout], epochs: list[int], lines: dict[str, Any]
+) -> None:
+    """Add the figures of ``part`` to those in ``path``, with what made them."""
+    known = json.loads(path.read_text()) if path.exists() else {}
+    known[part] = {
+        "command": " ".join(["scripts/benchmark_demo.py", *sys.argv[1:]]),
+        "revisions": {one.work.name: one.revision() for one in both},
+        "machine": f"{platform.processor() or platform.machine()}, {os.cpu_count()} processors",
+        "date": time.strftime("%Y-%m-%d"),
+        "epochs": epochs,
+        "figures": lines,
+    }
+    write_text(path, json.dumps(known, indent=1) + "\n")
 
 
 def main() -> None:
@@ -127,6 +169,7 @@ def main() -> None:
     parser.add_argument("--only", choices=PARTS, nargs="+", default=PARTS, metavar="PART")
     parser.add_argument("--repeats", type=int, default=2)
     parser.add_argument("--run", type=Path, help="a finished szt_tanh run instead of training one")
+    parser.add_argument("--output", type=Path, help="a JSON file; parts that are in it stay")
     options = parser.parse_args()
     epochs = sorted(options.epochs)
     with tempfile.TemporaryDirectory() as folder:
@@ -140,7 +183,9 @@ def main() -> None:
         print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} processors, epochs")
         print(f"{epochs}\n{'':>31} {'old':>9} {'new':>9}   ratio", flush=True)
         for part in options.only:
-            compare(part, both, run.resolve(), epochs, options.repeats)
+            lines = compare(part, both, run.resolve(), epochs, options.repeats)
+            if options.output is not None:
+                keep(options.output, part, both, epochs, lines)
 
 
 if __name__ == "__main__":

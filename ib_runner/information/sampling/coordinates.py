@@ -1,6 +1,7 @@
 """Coordinates of S in which the noise can be told apart from rounding."""
 
 import numpy as np
+import torch
 
 from ib_runner.errors import UnresolvedError
 from ib_runner.information.sampling.sampler import Layer
@@ -15,7 +16,9 @@ def about_origin(s: np.ndarray, layer: Layer) -> np.ndarray:
     Raises ``UnresolvedError`` where even float64 does not resolve the noise.
     """
     origin = s[0, 0]
-    far = float(np.abs(s.astype(np.float64) - origin).max())
+    # by torch, as numpy takes twenty times as long
+    ends = torch.from_numpy(s.reshape(-1, s.shape[2])).aminmax(dim=0)
+    far = max(float(np.abs(end.double().numpy() - origin).max()) for end in ends)
     for kind in (s.dtype.type, np.float64):
         if far * np.finfo(kind).eps <= _MOST_ROUNDING * layer.beta:
             return s.astype(kind) - origin.astype(kind)

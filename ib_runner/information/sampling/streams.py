@@ -20,10 +20,9 @@ class Stream(IntEnum):
     PILOT_B = 4
     POINTS = 5
     PILOT_POINTS = 6
-    #: the paper's estimator: clouds, and the noise of the points for h(T) and for h(T|X)
+    #: the paper's estimator: clouds, and the noise of the points
     PAPER_CLOUD = 7
     PAPER_POINTS = 8
-    PAPER_OWN_POINTS = 9
     #: nearest neighbours: S and Z of the samples
     NEIGHBOURS_S = 15
     NEIGHBOURS_Z = 16
