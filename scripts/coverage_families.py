@@ -129,7 +129,7 @@ def _nonlinear(
     x = _inputs(rng, min(most, INPUTS[rng.integers(len(INPUTS))]), n_inputs)
     case = Case(family, network, x, _labels(x), len(widths), tuple(range(below)))
     case, nodes = _resolved(case)
-    n = min(len(x), max(4, int(math.sqrt(_DENSITIES / nodes))))
+    n = min(len(x), max(4, int(math.sqrt(_DENSITIES / 4 / nodes))))
     x = x[torch.from_numpy(rng.permutation(len(x))[:n])]
     return replace(case, x=x, y=_labels(x))
 
