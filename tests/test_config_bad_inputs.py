@@ -174,7 +174,7 @@ BAD = [
     (["train", "+exp=mnist", "+network.widths=[3]"], "network.widths=[3]", "CNN has no such key"),
     (["train", "+exp=mnist", "+dataset.train_fraction=0.5"], "train_fraction=0.5", "no such key"),
     (["train", "+exp=mnist", "trainer.horizon=null"], "trainer.horizon=null", "epochs"),
-    (["train", "network=cnn", "~network.activation"], "CNN", "[2, 12]"),
+    (["train", "network=cnn"], "CNN", "[2, 12]"),
     (["all", "measurement.distance_histogram.bins=0"], "histogram.bins=0", "≥ 1"),
     (["all", "+exp=mnist", "measurement.distance_histogram.epochs=[-1]"], "epochs=[-1]", "≥ 0"),
     (["all", "+exp=mnist", "measurement.unit_entropy.layers=[0]"], "layers=[0]", "layers ≥ 1"),

@@ -6,7 +6,7 @@ import os
 import shutil
 
 import pytest
-from tiny_run import EPOCHS, assert_same_tables, tables_of, train_tiny
+from tiny_run import EPOCHS, assert_same_tables, forget_measured, tables_of, train_tiny
 
 from ib_runner import cli
 from ib_runner.errors import IbRunError
@@ -72,6 +72,7 @@ def refusing(monkeypatch, names, code):
 @pytest.mark.parametrize("stage", ["measure", "plot"])
 def test_a_disk_that_refuses(stage, code, remedy, run, capsys, monkeypatch):
     before = contents(run)
+    forget_measured(run)
     name = {"measure": "binned_entropy.parquet", "plot": "losses.png"}[stage]
     with monkeypatch.context() as patch:
         refusing(patch, name, code)
@@ -131,6 +132,7 @@ def test_a_damaged_checkpoint(harm, run, capsys):
     shard = run.path / "checkpoints" / "epochs-000002-000003.safetensors"
     whole = shard.read_bytes()
     shard.write_bytes(harm(whole))
+    forget_measured(run)
     status, err = ib_run(capsys, "measure", run)
     assert status == 1
     assert str(shard) in err
@@ -191,6 +193,7 @@ def test_checkpoints_of_another_architecture(run, capsys, tmp_path):
     other = train_tiny(tmp_path / "other", "network.widths=[4,2]")
     shutil.rmtree(run.path / "checkpoints")
     shutil.copytree(other.path / "checkpoints", run.path / "checkpoints")
+    forget_measured(run)
     status, err = ib_run(capsys, "measure", run)
     assert status == 1
     assert f"{run.path}: the checkpoint of epoch 0 does not fit the network" in err

@@ -86,14 +86,14 @@ def _sweep_folder(plan: Plan) -> Path:
 
 def _finish(plan: Plan, path: Path, failed: Mapping[str, str]) -> int:
     """What the stage does to the runs together, and what ``failed``, job by job; the status."""
-    problems = dict(failed)
-    problems |= _over_runs(plan, path)
+    over_runs = _over_runs(plan, path)
+    problems = {**failed, **over_runs}
     if plan.stage.says_path:
         _say(path)
     if not problems:
         return 0
     lines = [f"  {name}: {why}" for name, why in problems.items()]
-    head = f"ib-run: {len(problems)} of {len(plan.jobs)} failed:"
+    head = f"ib-run: {len(problems)} of {len(plan.jobs) + len(over_runs)} failed:"
     print("\n".join([head, *lines]), file=sys.stderr)
     return 1
 

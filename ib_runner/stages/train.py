@@ -38,6 +38,8 @@ class Train(Stage):
         sweep.collect_tables()
 
     def may_take_long(self, config, run, builder):
+        if run is not None and self.is_done(config, run):
+            return False
         built = builder()
         dataset = built.dataset()
         weights = sum(one.numel() for one in built.network(dataset).parameters())

@@ -111,7 +111,7 @@ def test_without_a_factory_the_command_line_says_what_it_needs(network, tmp_path
     assert "factory=" in err
     assert ib_run("report", f"run={path}")[0] == 0, "tables need no network"
     status, _, err = ib_run("train", f"run={path}")
-    assert status == 0, "complete"
+    assert status == 0, err
     assert "left as it is" in err
 
 

@@ -8,7 +8,7 @@ import pytest
 from deadly import deadly
 from distributed import LocalCluster
 from omegaconf import OmegaConf
-from tiny_run import EPOCHS, assert_same_tables, tables_of, train_tiny
+from tiny_run import EPOCHS, assert_same_tables, forget_measured, tables_of, train_tiny
 
 from ib_runner import cli
 from ib_runner.errors import RunInUseError, UsageError
@@ -153,6 +153,7 @@ def test_a_layer_that_fails_is_a_row_and_stops_no_other(run, expected, capsys, m
 
 def test_what_fails_leaves_earlier_rows(run, expected, capsys, monkeypatch):
     assert measure(run, capsys)[0] == 0
+    forget_measured(run)
     with monkeypatch.context() as patch:
         patch.setattr(Coupled, "estimates", broken_estimates)
         assert measure(run, capsys)[0] == 1

@@ -48,7 +48,10 @@ def test_a_measurement_of_several_runs(sweep):
 def test_figures_of_the_sweep_and_of_its_runs(sweep):
     assert [path.name for path in sweep.glob("figures/*")] == ["losses_of_all.png"]
     assert not list(sweep.glob("seed-*/figures/*"))  # those of each run are drawn when asked for
-    assert cli.main(["plot", f"run={sweep}", "plot.each_run=true"]) == 0
+    assert (
+        cli.main(["plot", f"run={sweep}", "plot.each_run=true", "allow_targets=[runs_together]"])
+        == 0
+    )
     for run in sweep.glob("seed-*"):
         assert [path.name for path in run.glob("figures/*")] == ["binned_entropy.png"]
 

@@ -36,6 +36,12 @@ def train_tiny(folder: Path, *overrides: str) -> Run:
     return Run(path.parent)
 
 
+def forget_measured(run: Run) -> None:
+    """Let the same ``measure`` have something to do again: nothing is noted as measured."""
+    with run.held():
+        run.update(measured={})
+
+
 def tables_of(run: Run) -> dict[str, pd.DataFrame]:
     """The run's measured tables by name, without what may differ: seconds."""
     paths = sorted(run.path.glob("measurements/*.parquet"))
