@@ -16,6 +16,10 @@ from ib_runner.tables.files import read_table
 PATIENCE = 120
 
 
+#: all charts are drawn with the choices that were made last
+COMPLETE = "document.body.dataset.complete !== undefined"
+
+
 class Opened:
     """A page, drawn, and what it said and asked for meanwhile."""
 
@@ -28,7 +32,7 @@ class Opened:
         self.page.on("pageerror", lambda error: self.said.append(("error", str(error))))
         self.page.on("request", lambda request: self.asked.append(request.url))
         self.page.goto(path.as_uri())
-        self.wait("document.body.dataset.complete !== undefined")
+        self.wait(COMPLETE)
 
     def wait(self, condition):
         self.page.wait_for_function(condition, timeout=PATIENCE * 1000)
@@ -90,7 +94,7 @@ def table(folder, name):
 def go_to(opened, epoch):
     opened.page.evaluate("epoch => goToEpoch(epoch)", epoch)
     opened.wait(f"document.getElementById('now').textContent.startsWith('epoch {epoch} ')")
-    opened.page.wait_for_timeout(400)  # what is out of view follows when nothing moves on
+    opened.wait(f"document.body.dataset.settled === '{epoch}'")  # what is out of view follows
 
 
 def test_it_is_quiet_and_asks_for_nothing_else(opened, opened_sweep, run, sweep):
@@ -217,7 +221,7 @@ def test_another_layer_unit_and_axis(opened, run):
     page.select_option("#choose-layer", label="layer 2")
     page.select_option("#choose-unit", label="bits")
     page.select_option("#choose-axis", label="linear")
-    opened.page.wait_for_timeout(400)
+    opened.wait(COMPLETE)
     bins = table(run, "activation_histogram")
     bins = bins[(bins["epoch"] == 28) & (bins["layer"] == 2)]
     opened.wait(
@@ -273,7 +277,7 @@ def test_a_sweep_has_bands_over_seeds_and_a_selector(opened_sweep, sweep):
     rows = rows[(rows["layer"] == 5) & (rows["target"] == "x") & (rows["method"] == "coupled")]
     for beta in (0.05, 0.005):
         page.select_option("#choose-noise\\.beta", label=str(beta))
-        opened_sweep.page.wait_for_timeout(400)
+        opened_sweep.wait(COMPLETE)
         by_epoch = rows[rows["noise.beta"] == beta].groupby("epoch")["mi"]
         drawn = opened_sweep.curve("information-x", "layer 5")
         assert drawn.keys() == set(by_epoch.groups)
@@ -286,7 +290,7 @@ def test_a_sweep_has_bands_over_seeds_and_a_selector(opened_sweep, sweep):
 
 def test_one_seed_of_a_sweep_has_its_certified_interval(opened_sweep, sweep):
     opened_sweep.page.select_option("#choose-seed", label="2")
-    opened_sweep.page.wait_for_timeout(400)
+    opened_sweep.wait(COMPLETE)
     rows = table(sweep, "mutual_information")
     rows = rows[(rows["layer"] == 5) & (rows["target"] == "x") & (rows["method"] == "coupled")]
     rows = rows[rows["run"] == "noise.beta-0.005_seed-2"]

@@ -39,14 +39,22 @@ let rest = null;
 /** Panels that have yet to be drawn with what is chosen now. */
 const undrawn = new Set();
 
-/** Show the chosen epoch everywhere: what is in view at once, the rest when nothing moves on. */
+/** Show the chosen epoch everywhere: what is in view at once, the rest when nothing moves on.
+ *
+ * The body's `data-settled` is the epoch that all of the page shows.
+ */
 async function moveAll() {
   sayEpoch();
   clearTimeout(rest);
+  const epoch = now();
   const drawn = panels.filter((one) => !undrawn.has(one));
   const later = drawn.filter((one) => !inView(one.chart));
-  rest = setTimeout(() => later.forEach((one) => one.move()), 150);
-  await Promise.all(drawn.filter((one) => !later.includes(one)).map((one) => one.move()));
+  const atOnce = Promise.all(drawn.filter((one) => !later.includes(one)).map((one) => one.move()));
+  rest = setTimeout(async () => {
+    await Promise.all([atOnce, ...later.map((one) => one.move())]);
+    document.body.dataset.settled = epoch;
+  }, 150);
+  await atOnce;
 }
 
 function sayEpoch() {
