@@ -46,6 +46,7 @@ const undrawn = new Set();
 async function moveAll() {
   sayEpoch();
   clearTimeout(rest);
+  delete document.body.dataset.settled;
   const epoch = now();
   const drawn = panels.filter((one) => !undrawn.has(one));
   const later = drawn.filter((one) => !inView(one.chart));
