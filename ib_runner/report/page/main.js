@@ -38,6 +38,7 @@ const failed = (error) => { document.getElementById("now").textContent = `cannot
 let rest = null;
 /** Panels that have yet to be drawn with what is chosen now. */
 const undrawn = new Set();
+const pause = () => new Promise((resolve) => { setTimeout(resolve); });
 
 /** Show the chosen epoch everywhere: what is in view at once, the rest when nothing moves on.
  *
@@ -53,6 +54,7 @@ async function moveAll() {
   const atOnce = Promise.all(drawn.filter((one) => !later.includes(one)).map((one) => one.move()));
   rest = setTimeout(async () => {
     await Promise.all([atOnce, ...later.map((one) => one.move())]);
+    while (undrawn.size) await pause();
     document.body.dataset.settled = epoch;
   }, 150);
   await atOnce;
@@ -78,7 +80,6 @@ function draw(one) {
   one.chart.on("plotly_click", ({ points: [point] }) => { if (Number.isInteger(point.customdata)) goToEpoch(point.customdata); });
 }
 
-const pause = () => new Promise((resolve) => { setTimeout(resolve); });
 const idle = window.requestIdleCallback ?? ((work) => setTimeout(work, 20));
 
 /** Draw what is in view, then, whenever there is nothing else to do, the rest, in the end in 3-D. */
