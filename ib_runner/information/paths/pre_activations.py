@@ -209,7 +209,7 @@ class ModulePreActivations:
 
     def _pass(self, x: Tensor) -> Tensor:
         with suppress(_Reached):
-            self._network(x)
+            self._network(x.clone())  # a network may write over its input
         return self._u.flatten(1)
 
     def of(self, inputs: Tensor, zeta: Tensor) -> Tensor:
@@ -240,7 +240,7 @@ def _in_float64(network: nn.Module, x: Tensor) -> tuple[nn.Module, Tensor] | Non
         double = copy.deepcopy(network).double()
         inputs = x.double() if x.is_floating_point() else x
         with torch.no_grad(), noise_on(double, False):
-            double(inputs[:2])
+            double(inputs[:2].clone())
     except (RuntimeError, TypeError):
         return None
     return double, inputs
