@@ -46,10 +46,10 @@ def compiled_before() -> bool:
 def prepare(tasks: Sequence[EpochTask], n_jobs: int) -> None:
     """Start the workers for ``tasks``, and have them compile the kernels, each its share.
 
-    Does nothing where kernels were compiled before, or for one worker alone, which gains nothing.
+    For a caller that found them not ``compiled_before``. One worker alone would gain nothing.
     """
     workers = n_workers(n_jobs, len(tasks))
-    if workers == 1 or compiled_before():
+    if workers == 1:
         return
     with suppress(UsageError, TerminatedWorkerError):  # ``in_processes`` deals with both
         parts = rehearsals(tasks[0].settings, tasks[0].allow_targets)
