@@ -3,7 +3,8 @@
 The families of cases are those of ``coverage_families``. Prints, for each family and target, how
 often the 95 % interval and each of its sides (97.5 %) hold the truth, and how wide the interval is.
 A truth that is a sampled mean is made more precise until it is clear on which side of the ends it
-lies; what error is left counts against the interval. Every case is appended to ``--cases-file`` as
+lies, and put within [0, H] as every truth is; what error is left counts against the interval. Every
+case is appended to ``--cases-file`` as
 it ends, and is not run again; the summary, with every case that was missed, goes to ``--output``.
 
     python scripts/coverage.py [--cases 1120] [--seconds 300] [--seed 1]
@@ -39,7 +40,7 @@ FIELDS += ("lower", "upper", "mi", "n_x", "status", "truth", "truth_stderr", "se
 _WIDTHS, _BUDGETS = {True: (0.1, 0.2), False: (0.05, 0.1, 0.2)}, {True: (10**8, 3 * 10**8)}
 _BUDGETS[False] = (10**7, 10**8)
 #: how much more a truth may cost, as long as its error matters; it does within so many of it
-_EFFORTS, _CLEAR = (1, 4, 16), 3.5
+_EFFORTS, _CLEAR = (1, 4, 16, 64), 3.5
 #: rounding of intervals and truths, nats
 _ROUNDED = 2e-6
 
@@ -60,10 +61,13 @@ def _rows(case: Case, number: int, seed: int) -> list[dict]:
             seed=number,
         )
     seconds = time.process_time() - started
+    highest = {"x": _entropy(case.x.numpy()), "y": _entropy(case.y.numpy())}
     for effort in _EFFORTS:
         known = truths(case, number, effort)
-        if all(_clear(one.lower, one.upper, *known[one.target]) for one in found):
+        ends = ({one.lower: 0.0, one.upper: highest[one.target]} for one in found)
+        if all(_clear(one, *known[k.target]) for one, k in zip(ends, found, strict=True)):
             break
+    known = {k: (min(max(mean, 0.0), highest[k]), stderr) for k, (mean, stderr) in known.items()}
     return [
         {
             "case": number,
@@ -88,10 +92,20 @@ def _rows(case: Case, number: int, seed: int) -> list[dict]:
     ]
 
 
-def _clear(lower: float, upper: float, truth: float, stderr: float) -> bool:
-    """Whether no end is within the truth's error, or that is a fiftieth of the width."""
-    distance = min(abs(truth - lower), abs(truth - upper))
-    return distance > _CLEAR * stderr or stderr < 0.02 * (upper - lower)
+def _entropy(values: np.ndarray) -> float:
+    """H of a uniform choice of a row, nats."""
+    shares = np.unique(values, axis=0, return_counts=True)[1] / len(values)
+    return -float(shares @ np.log(shares))
+
+
+def _clear(ends: dict[float, float], truth: float, stderr: float) -> bool:
+    """Whether no end is within the truth's error, or that is a fiftieth of the width.
+
+    ``ends``: lower and upper end, each with the value beyond which no truth can be.
+    """
+    at_stake = [abs(truth - end) for end, trivial in ends.items() if abs(end - trivial) > 1e-9]
+    width = max(ends) - min(ends)
+    return min(at_stake, default=np.inf) > _CLEAR * stderr or stderr < 0.02 * width
 
 
 def summary(rows: list[dict]) -> dict[str, dict]:

@@ -25,6 +25,7 @@ import numpy as np
 import torch
 from scipy import stats
 from scipy.special import logsumexp
+from scipy.stats import qmc
 from torch import Tensor, nn
 
 from ib_runner.information.exact.linear_network import gaussian_layer, whitened
@@ -36,8 +37,12 @@ INPUTS = (4, 4, 8, 8, 16, 16, 32, 64, 256, 1024, 2048)
 _NODES = {1: (401, 801, 1601, 3201, 6401), 2: (61, 121, 241)}
 #: how far neighbouring nodes' outputs may be apart, in standard deviations of the layer's noise
 _RESOLVED = 0.7
-#: densities that a truth costs at effort 1
-_DENSITIES = 2 * 10**7
+#: densities that a truth costs at effort 1, and the independent means that tell its error
+_DENSITIES, _REPLICATES = 10**7, 8
+#: standard deviations beyond which a node tells nothing: e^−128, and a point's own have e^−60
+_FAR = 16.0
+#: points that are looked at together
+_AT_ONCE = 256
 
 
 @dataclass(frozen=True)
@@ -129,7 +134,7 @@ def _nonlinear(
     x = _inputs(rng, min(most, INPUTS[rng.integers(len(INPUTS))]), n_inputs)
     case = Case(family, network, x, _labels(x), len(widths), tuple(range(below)))
     case, nodes = _resolved(case)
-    n = min(len(x), max(4, int(math.sqrt(_DENSITIES / 4 / nodes))))
+    n = min(len(x), max(4, int(math.sqrt(2 * 10**7 / 4 / nodes))))
     x = x[torch.from_numpy(rng.permutation(len(x))[:n])]
     return replace(case, x=x, y=_labels(x))
 
@@ -288,7 +293,7 @@ def _resolved(case: Case) -> tuple[Case, int]:
 
 @dataclass(frozen=True)
 class _Sum:
-    """A mean that is made of strata: ``add`` takes terms [rows, points] and each row's weight."""
+    """A mean that is made of strata: ``add`` takes terms [rows, replicates], each row's weight."""
 
     mean: float = 0.0
     variance: float = 0.0
@@ -298,15 +303,46 @@ class _Sum:
         return _Sum(self.mean + float(weights @ terms.mean(1)), self.variance + float(variance))
 
 
+def _uniform(rng: np.random.Generator, rows: int, each: int, dim: int) -> np.ndarray:
+    """Numbers of (0, 1) [rows · replicates · points, dim], ``each`` of a row or a little fewer.
+
+    Every replicate is a Sobol sequence with a random shift of its own: a mean over it is unbiased,
+    and independent of the others, whose spread is the mean's error.
+    """
+    log_points = max(0, int(math.log2(each / _REPLICATES)))
+    points = qmc.Sobol(dim, scramble=False).random_base2(log_points)
+    shifts = rng.random((rows, _REPLICATES, 1, dim))
+    return ((points + shifts) % 1.0).reshape(-1, dim).clip(1e-15, 1.0 - 1e-15)
+
+
+def _of_replicates(terms: np.ndarray, rows: int) -> np.ndarray:
+    """Means [rows, replicates] of terms [rows · replicates · points]."""
+    return terms.reshape(rows, _REPLICATES, -1).mean(2)
+
+
+def _main_axes(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The middle of ``points`` [m, d] and the axes [d, r], first the longest, that they differ in.
+
+    Noise of variance 1 is the same in all coordinates, and what is left of them tells nothing.
+    """
+    middle = points.mean(0)
+    squares, axes = np.linalg.eigh((points - middle).T @ (points - middle))
+    kept = squares[::-1] > 1e-12 * max(1, len(points))
+    return middle, axes[:, ::-1][:, kept | (np.arange(len(kept)) == 0)]
+
+
 def _terms(
     log_p: np.ndarray, owners: np.ndarray, y: np.ndarray, counts: np.ndarray
 ) -> dict[str, np.ndarray]:
     """ln p(t|x)/p(t) and ln p(t|y)/p(t) of ``log_p`` [m, n] = ln p(t|x'), x' ``counts`` times."""
-    weighted = log_p + np.log(counts)
-    total = logsumexp(weighted, axis=1) - math.log(counts.sum())
-    same = y == y[owners][:, None]
-    label = logsumexp(np.where(same, weighted, -np.inf), axis=1) - np.log(same @ counts)
-    return {"x": log_p[np.arange(len(owners)), owners] - total, "y": label - total}
+    rows, top = np.arange(len(owners)), log_p.max(1)
+    own = log_p[rows, owners] - top
+    _, labels = np.unique(y, return_inverse=True)
+    of_label = counts[:, None] * (labels[:, None] == np.arange(labels.max() + 1))
+    label = np.exp(log_p - top[:, None]) @ of_label
+    log_total = np.log(label.sum(1) / counts.sum())
+    log_label = np.log(label[rows, labels[owners]] / of_label.sum(0)[labels[owners]])
+    return {"x": own - log_total, "y": log_label - log_total}
 
 
 Truths = dict[str, tuple[float, float]]
@@ -326,18 +362,20 @@ def _of_gaussians(case: Case, rng: np.random.Generator, effort: int) -> Truths:
     _, first, counts = np.unique(case.x.numpy(), axis=0, return_index=True, return_counts=True)
     y = case.y.numpy()[first]
     means = whitened(*gaussian_layer(case.network, case.x, case.layer)).numpy()[first]
+    middle, axes = _main_axes(means)
+    means = (means - middle) @ axes
     n = len(means)
-    each = effort * max(16, min(8192, 2**22 // n**2))
+    each = effort * max(_REPLICATES, min(8192, 2**22 // n**2))
     sums = {"x": _Sum(), "y": _Sum()}
-    step = max(1, 2**22 // (n * each))
+    step = max(1, 2**20 // (n * each))
     for begin in range(0, n, step):
         rows = np.arange(begin, min(begin + step, n))
-        owners = np.repeat(rows, each)
-        t = means[owners] + rng.standard_normal((len(owners), means.shape[1]))
-        log_p = t @ means.T - 0.5 * np.square(means).sum(1)
+        noise = stats.norm.ppf(_uniform(rng, len(rows), each, means.shape[1]))
+        owners = np.repeat(rows, len(noise) // len(rows))
+        log_p = (means[owners] + noise) @ means.T - 0.5 * np.square(means).sum(1)
         for target, terms in _terms(log_p, owners, y, counts).items():
-            weights = counts[rows] / counts.sum()
-            sums[target] = sums[target].add(terms.reshape(len(rows), -1), weights)
+            of_rows = _of_replicates(terms, len(rows))
+            sums[target] = sums[target].add(of_rows, counts[rows] / counts.sum())
     return {target: (one.mean, math.sqrt(one.variance)) for target, one in sums.items()}
 
 
@@ -347,45 +385,65 @@ def _of_grid(case: Case, rng: np.random.Generator, effort: int) -> Truths:
     zeta = _grid(nodes, dim)
     log_weights = -0.5 * np.square(zeta.numpy()).sum(1)
     log_weights -= logsumexp(log_weights)
-    each = effort * int(np.clip(_DENSITIES // (n * n * len(zeta)), 4, 4096))
-    strata = [(1.0, -np.inf, np.inf)]
+    strata = [(1.0, 0.0, 1.0)]
     if case.tail is not None:
-        share = stats.norm.sf(abs(case.tail))
-        rare = (case.tail, np.inf) if case.tail > 0 else (-np.inf, case.tail)
-        usual = (-np.inf, case.tail) if case.tail > 0 else (case.tail, np.inf)
-        strata = [(share, *rare), (1.0 - share, *usual)]
+        below = stats.norm.cdf(case.tail)
+        strata = [(below, 0.0, below), (1.0 - below, below, 1.0)]
     clouds = [clean(case, row.expand(len(zeta), -1), zeta) / case.beta for row in case.x]
+    middle, axes = _main_axes(np.concatenate(clouds))
+    clouds = [_Cloud((cloud - middle) @ axes, log_weights) for cloud in clouds]
+    ends = [cloud.along[[len(zeta) // 4, -len(zeta) // 4]] for cloud in clouds]
+    spans = [cloud.near(end, end) for cloud in clouds for pair in ends for end in pair]
+    at_each = sum(span.stop - span.start for span in spans) / 2
+    each = effort * int(np.clip(_DENSITIES / max(at_each, 1), _REPLICATES, 4096))
     sums = {"x": _Sum(), "y": _Sum()}
-    owners = np.repeat(np.arange(n), each)
     for share, low, high in strata:
-        noise = rng.standard_normal((len(owners), dim))
-        u = (rng.permuted(np.tile(np.arange(each), (n, 1)), axis=1) + rng.random((n, each))) / each
-        low, high = stats.norm.cdf(low), stats.norm.cdf(high)
-        noise[:, -1] = stats.norm.ppf(low + u.ravel() * (high - low)).clip(-6.4, 6.4)
-        s = clean(case, case.x[torch.from_numpy(owners)], torch.from_numpy(noise)) / case.beta
-        t = s + rng.standard_normal(s.shape)
-        log_p = np.stack([_log_mixture(t, cloud, log_weights) for cloud in clouds], 1)
+        u = _uniform(rng, n, each, dim + axes.shape[1])
+        owners = np.repeat(np.arange(n), len(u) // n)
+        u[:, dim - 1] = low + u[:, dim - 1] * (high - low)
+        noise = stats.norm.ppf(u)
+        below = torch.from_numpy(noise[:, :dim].clip(-6.4, 6.4))
+        s = clean(case, case.x[torch.from_numpy(owners)], below) / case.beta
+        t = (s - middle) @ axes + noise[:, dim:]
+        log_p, order = np.empty((len(t), n)), np.argsort(t[:, 0])
+        for k, cloud in enumerate(clouds):
+            log_p[order, k] = cloud.log_density(t[order])
         for target, terms in _terms(log_p, owners, y, np.ones(n)).items():
-            sums[target] = sums[target].add(terms.reshape(n, -1), np.full(n, share / n))
+            sums[target] = sums[target].add(_of_replicates(terms, n), np.full(n, share / n))
     return {target: (one.mean, math.sqrt(one.variance)) for target, one in sums.items()}
 
 
-def _log_mixture(t: np.ndarray, cloud: np.ndarray, log_weights: np.ndarray) -> np.ndarray:
-    """ln Σ exp(``log_weights`` − |t − ``cloud``|²/2) [m]; |t|²/2 is common to all inputs."""
-    found = np.empty(len(t))
-    # from the cloud's middle: squares of what is far from 0 would cancel
-    middle = cloud.mean(0)
-    centred = cloud - middle
-    heights = log_weights - 0.5 * np.square(centred).sum(1)
-    step = max(1, 2**20 // len(cloud))
-    for begin in range(0, len(t), step):
-        off = t[begin : begin + step] - middle
-        exponents = off @ centred.T + heights
-        top = exponents.max(1)
-        exponents -= top[:, None]
-        sums = np.exp(exponents, out=exponents).sum(1)
-        found[begin : begin + step] = np.log(sums) + top - 0.5 * np.square(off).sum(1)
-    return found
+class _Cloud:
+    """Nodes [m, d] in the layer's noise with the logarithms of their weights, along axis 0."""
+
+    def __init__(self, nodes: np.ndarray, log_weights: np.ndarray):
+        order = np.argsort(nodes[:, 0])
+        # from the cloud's middle: squares of what is far from 0 would cancel
+        self.middle, self.along = nodes.mean(0), nodes[order, 0]
+        self.nodes = nodes[order] - self.middle
+        self.heights = log_weights[order] - 0.5 * np.square(self.nodes).sum(1)
+
+    def near(self, low: float, high: float) -> slice:
+        """Nodes that may tell at points between ``low`` and ``high`` along axis 0."""
+        return slice(*np.searchsorted(self.along, [low - _FAR, high + _FAR]))
+
+    def log_density(self, t: np.ndarray) -> np.ndarray:
+        """ln Σ exp(log_weights − |t − nodes|²/2) [m] at ``t`` [m, d], sorted along axis 0."""
+        found = np.full(len(t), -np.inf)
+        for begin in range(0, len(t), _AT_ONCE):
+            part = t[begin : begin + _AT_ONCE]
+            near = self.near(part[0, 0], part[-1, 0])
+            if near.start == near.stop:
+                continue
+            off = part - self.middle
+            exponents = off @ self.nodes[near].T + self.heights[near]
+            top = exponents.max(1)
+            exponents -= top[:, None]
+            # of what is at most 1, single precision keeps 7 digits
+            sums = np.exp(exponents.astype(np.float32)).sum(1, dtype=np.float64)
+            rest = top - 0.5 * np.square(off).sum(1)
+            found[begin : begin + _AT_ONCE] = np.log(sums) + rest
+        return found
 
 
 def _by_paths(make: Callable[[np.random.Generator], Case]) -> Callable[[np.random.Generator], Case]:
