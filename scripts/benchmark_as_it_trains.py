@@ -28,15 +28,23 @@ RESULTS = Path(__file__).resolve().parents[1] / "results"
 EVERY = 20
 
 
+def noisy_network() -> nn.Module:
+    """What is trained here, and built again in the worker."""
+    layers = nn.Linear(8, 6), nn.Tanh(), nn.Linear(6, 3), nn.Tanh(), nn.Linear(3, 2)
+    return ib_runner.networks.with_noise(nn.Sequential(*layers), beta=0.1, after=nn.Tanh)
+
+
 def train(epochs: int, folder: str, measure: dict | None) -> tuple[float, float]:
     """Seconds of the loop: by the clock, and of this process's processor time."""
     torch.manual_seed(0)
     x = torch.randn(512, 8)
     y = (x[:, 0] * x[:, 1] > 0).long()
-    layers = nn.Linear(8, 6), nn.Tanh(), nn.Linear(6, 3), nn.Tanh(), nn.Linear(3, 2)
-    noisy = ib_runner.networks.with_noise(nn.Sequential(*layers), beta=0.1, after=nn.Tanh)
+    noisy = noisy_network()
     optimizer = torch.optim.Adam(noisy.parameters(), lr=0.01)
-    with ib_runner.Recorder(noisy, x, y, output_root=folder, measure=measure) as recorder:
+    factory = f"{Path(__file__).stem}.noisy_network"  # the folder of a script is on its path
+    with ib_runner.Recorder(
+        noisy, x, y, output_root=folder, factory=factory, measure=measure
+    ) as recorder:
         if measure is not None:  # the worker has to be there before anything is timed
             while not recorder.run.table_path("mutual_information").is_file():
                 time.sleep(0.1)

@@ -9,6 +9,8 @@ from pathlib import Path
 import ib_runner
 
 ROOT = Path(ib_runner.__file__).parent
+#: modules and functions that pickle what they are given
+PICKLING = {"pickle", "cloudpickle", "dill", "shelve", "torch.save", "torch.load", "joblib.dump"}
 
 
 def room_of(module: str) -> str:
@@ -48,6 +50,21 @@ def test_who_knows_whom():
     assert not known["figures"] & {"runs", "config", "stages", "commands", "measurements"}
     assert not known["config"] & {"runs", "stages", "commands"}
     assert "commands" not in known["stages"]
+
+
+def test_no_pickle_is_read_or_written():
+    found = set()
+    for path in ROOT.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                modules = {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                modules = {node.module or ""}
+            else:
+                modules = {ast.unparse(node)} if isinstance(node, ast.Attribute) else set()
+            if modules & PICKLING or any("reduction" in one.split(".") for one in modules):
+                found.add(path)
+    assert not found
 
 
 def test_the_page_about_them_names_files_that_exist():

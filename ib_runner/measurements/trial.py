@@ -1,7 +1,10 @@
 """A measurement's passes on a few inputs, before training: a network that fails in them says so."""
 
+from copy import deepcopy
+from itertools import zip_longest
+
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from ib_runner.datasets import Dataset
 from ib_runner.errors import UsageError
@@ -29,3 +32,33 @@ def try_measuring(network: nn.Module, dataset: Dataset, seed: int) -> None:
         ) from error
     finally:
         network.train(training)
+
+
+def first_difference(network: nn.Module, built: nn.Module, dataset: Dataset) -> int | None:
+    """The first layer of ``built`` that is not ``network``'s, all weights being the same.
+
+    Compared are the noise, by kind and level, and each layer's values for two inputs; None where
+    all agree. The networks, which both can be measured, are copied and left as they were.
+    """
+    network, built = deepcopy(network).cpu().eval(), deepcopy(built).cpu().eval()
+    built.load_state_dict(network.state_dict())
+    one, other = (Snapshot(0, net, dataset.all, seed=0) for net in (network, built))
+    for k, (noise, its) in enumerate(zip_longest(_noises(one), _noises(other)), start=1):
+        if noise != its:
+            return k
+    for k, (values, its) in enumerate(zip_longest(_values(one), _values(other)), start=1):
+        if values is None or its is None or values.shape != its.shape:
+            return k
+        if not torch.allclose(values, its, rtol=1e-6, atol=1e-9, equal_nan=True):
+            return k
+    return None
+
+
+def _noises(snapshot: Snapshot) -> list[tuple[str, float, float]]:
+    """Kind and level of each layer's noise."""
+    return [(channel.kind, channel.beta, channel.p) for channel in snapshot.channels]
+
+
+def _values(snapshot: Snapshot) -> list[Tensor]:
+    """Each layer's clean values [2, d] for the first two inputs."""
+    return snapshot.represent(snapshot.inputs.x[:2], torch.float64)[1:]

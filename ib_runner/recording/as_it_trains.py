@@ -1,13 +1,13 @@
 """Epochs of a run measured in a process of its own while the training goes on in this one.
 
-The worker has a copy of the network, reads each epoch's weights from its checkpoint, and puts what
-it measures into the run's tables: a page or a figure can be made of them at any time. This process
-holds the run for both. Nobody but the worker writes those tables until it has ended.
+The worker builds the network by its factory, reads each epoch's weights from its checkpoint, and
+writes the run's tables: a page or a figure can be made of them at any time. Between the processes
+go paths, settings and numbers of epochs, and no module, which would have to be pickled. This
+process holds the run's lock for both. Nobody but the worker writes its tables until it has ended.
 """
 
 import math
 import os
-import pickle
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -15,14 +15,11 @@ from typing import Any
 
 import numba
 import torch
-from joblib.externals.loky.backend.reduction import dumps
 from joblib.externals.loky.process_executor import BrokenProcessPool, ProcessPoolExecutor
 from omegaconf import DictConfig, OmegaConf
-from torch import nn
 
+from ib_runner.config.builder import Builder
 from ib_runner.errors import IbRunError, UsageError
-from ib_runner.networks.hidden import reason_of
-from ib_runner.networks.recorded import keep_at_hand
 from ib_runner.recording.recorded_history import LOG
 from ib_runner.runs.folder import Run
 from ib_runner.runs.log import logger
@@ -41,14 +38,13 @@ NICENESS = 10
 class AsItTrains:
     """Measures chosen epochs of ``run`` in a worker, those of ``config.measure.epochs``.
 
-    ``network``: as ``pickled`` has it; None where the worker builds it by its factory.
+    ``config.network`` says how the worker builds the network.
     """
 
-    def __init__(self, config: DictConfig, run: Run, network: bytes | None):
+    def __init__(self, config: DictConfig, run: Run):
         self._run = run
         self._wanted = OmegaConf.to_container(config.measure)["epochs"]
         self._work = str(run.path.resolve()), run.allow_targets, OmegaConf.to_yaml(config)
-        self._begin = os.getpid(), str(config.network.key), network
         self._futures: dict[int, Any] = {}
         self._deaths = 0
         self._executor = self._started()
@@ -91,7 +87,7 @@ class AsItTrains:
         return self._wanted == "all" or epoch in self._wanted
 
     def _started(self) -> ProcessPoolExecutor:
-        return ProcessPoolExecutor(1, initializer=_begin, initargs=self._begin)
+        return ProcessPoolExecutor(1, initializer=_begin, initargs=(os.getpid(),))
 
     def _submit(self, epoch: int) -> None:
         try:
@@ -144,20 +140,14 @@ def settings_of(
     return configured("measure", config, {**asked, "n_jobs": 1}, "measure", path)
 
 
-def pickled(network: nn.Module, factory: str | None) -> bytes | None:
-    """``network`` for another process; None where ``factory`` is for it to build.
-
-    Raises ``UsageError`` where there is neither.
-    """
-    if factory is not None:
-        return None
-    try:
-        return bytes(dumps(network))
-    except Exception as error:  # a user's module may raise anything
+def check_rebuildable(factory: str | None, network: str) -> None:
+    """Raise ``UsageError`` where no ``factory`` builds the ``network``, a class, in the worker."""
+    if factory is None:
         raise UsageError(
-            f'measure="{WORDS}": {type(network).__name__} cannot go to another process '
-            f'({reason_of(error)}); factory="package.function" says how to build it there.'
-        ) from error
+            f'measure="{WORDS}": the process that measures has to build {network} itself, for no '
+            'network is pickled:\nsay how by factory="package.function" and arguments={…}, or '
+            "measure afterwards, run.measure()."
+        )
 
 
 def _grid_around(epoch: int) -> set[int]:
@@ -181,11 +171,21 @@ def _measured_before(run: Run) -> set[int]:
 
 # --- in the worker
 
-_worker: dict[str, Any] = {}
-
 
 class _HeldForUs(Run):
-    """A run that the process which trains it holds, for its worker too."""
+    """A run that the process which trains it holds, for its worker too.
+
+    ``config.network`` builds its network, also of a run that was begun without a factory.
+    """
+
+    def __init__(self, path: str, allow_targets: tuple[str, ...], config: DictConfig):
+        super().__init__(path, allow_targets)
+        self._network = config.network
+
+    def builder(self, config: DictConfig | None = None) -> Builder:
+        config = (self.config if config is None else config).copy()
+        config.network = self._network
+        return super().builder(config)
 
     @contextmanager
     def held(self, doing: str = "") -> Iterator[None]:
@@ -195,22 +195,18 @@ class _HeldForUs(Run):
         """``run.json`` is written by the process that trains, and says that it does."""
 
 
-def _begin(parent: int, key: str, network: bytes | None) -> None:
+def _begin(parent: int) -> None:
     threading.Thread(target=end_with, args=(parent,), daemon=True).start()
     os.nice(NICENESS)
     torch.set_num_threads(1)
     numba.set_num_threads(1)
-    _worker.update(key=key, pickled=network)
 
 
 def _measure(path: str, allow_targets: tuple[str, ...], settings: str, epoch: int) -> None:
     """Measure one epoch and merge what comes of it into the tables."""
-    if _worker["pickled"] is not None and "network" not in _worker:
-        _worker["network"] = pickle.loads(_worker["pickled"])
-        keep_at_hand(_worker["key"], _worker["network"])
     config = OmegaConf.create(settings)
     config.measure.epochs, config.measure.further_epochs = [epoch], []
-    with MeasuredRun(config, _HeldForUs(path, allow_targets)) as measured:
+    with MeasuredRun(config, _HeldForUs(path, allow_targets, config)) as measured:
         for task in measured.todo:
             measured.add(task(threads=1))
         measured.finish()

@@ -41,18 +41,22 @@ def recorded_configuration(
     config.trainer.shard_epochs = max(1, min(100, SHARD_BYTES // rows))
     if not config.noise.get("beta"):
         config.measure.bin_widths = [0.01, 0.1]
-    try:
-        built = None if factory is None else {"_target_": factory, **_plain(arguments)}
-        config.network = {
-            "_target_": "ib_runner.networks.recorded.recorded_network",
-            "key": key,
-            "built": built,
-        }
-    except ValueError as error:
-        raise UsageError(f"arguments: plain values only, for they are saved: {error}") from error
+    config.network = {
+        "_target_": "ib_runner.networks.recorded.recorded_network",
+        "key": key,
+        "built": built_by(factory, arguments),
+    }
     validate(config)
     check_new_run(config)
     return config
+
+
+def built_by(factory: str | None, arguments: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The entry ``network.built``. Raises ``UsageError`` for what YAML cannot keep."""
+    try:
+        return None if factory is None else {"_target_": factory, **_plain(arguments)}
+    except ValueError as error:
+        raise UsageError(f"arguments: plain values only, for they are saved: {error}") from error
 
 
 @cache

@@ -18,11 +18,11 @@ from ib_runner.datasets.recorded import inputs_of
 from ib_runner.errors import UsageError
 from ib_runner.files import provenance
 from ib_runner.files.atomic import make_folder
-from ib_runner.measurements.trial import try_measuring
+from ib_runner.measurements.trial import first_difference, try_measuring
 from ib_runner.networks.hidden import has_channels, unwrapped
 from ib_runner.networks.recorded import check_weights
-from ib_runner.recording.as_it_trains import AsItTrains, pickled, settings_of
-from ib_runner.recording.configuration import recorded_configuration
+from ib_runner.recording.as_it_trains import AsItTrains, check_rebuildable, settings_of
+from ib_runner.recording.configuration import built_by, recorded_configuration
 from ib_runner.recording.recorded_history import RecordedHistory
 from ib_runner.runs.folder import Run, now
 from ib_runner.runs.kept_inputs import INPUTS_NAME, write_inputs
@@ -45,7 +45,8 @@ class Recorder:
     does so with what ``run.measure()`` takes. The tables grow meanwhile, ``finish`` waits for the
     rest; what cannot be measured is said in the log and stops nothing.
 
-    ``factory``, a dotted name, with ``arguments`` builds the network again, for the command line.
+    ``factory``, a dotted name, with ``arguments`` builds the network again, with channels in it:
+    for the command line, and for the process that measures as it trains, which needs one.
     ``loss`` (cross_entropy, mse) says what the losses are, for the axis of the figures.
 
     A context manager: leaving it finishes the run, an exception makes it ``failed``.
@@ -77,8 +78,9 @@ class Recorder:
         arguments = dict(arguments or {})
         packages = () if factory is None else (factory.partition(".")[0],)
         if factory is not None:
-            _check_factory(factory, arguments, self.network)
-        sent = None if measure is None else pickled(self.network, factory)
+            _check_factory(factory, arguments, self.network, dataset)
+        if measure is not None:
+            check_rebuildable(factory, type(self.network).__name__)
         if resume is None:
             config = recorded_configuration(
                 self.network,
@@ -97,6 +99,8 @@ class Recorder:
         else:
             path = Path(resume)
             measuring = settings_of(measure, Run(path).config, path)
+            if measuring is not None:
+                measuring.network.built = built_by(factory, arguments)
         self.run = OpenedRun(path, packages)
         self._measuring: AsItTrains | None = None
         self._held = ExitStack()
@@ -104,7 +108,7 @@ class Recorder:
         try:
             self._begin(dataset, resumed=resume is not None)
             if measuring is not None:
-                self._measuring = AsItTrains(measuring, self.run, sent)
+                self._measuring = AsItTrains(measuring, self.run)
             if keep_initial and not self.run.epochs:
                 self._keep(0, self._tensors(), {})
         except BaseException:
@@ -240,9 +244,16 @@ def _check_network(network: nn.Module, dataset: Dataset, seed: int) -> None:
     try_measuring(network, dataset, seed)
 
 
-def _check_factory(factory: str, arguments: Mapping[str, Any], network: nn.Module) -> None:
-    """Build the network again, as the command line will, and compare."""
+def _check_factory(
+    factory: str, arguments: Mapping[str, Any], network: nn.Module, dataset: Dataset
+) -> None:
+    """Build the network again, as other processes will, and compare: a different one is refused."""
     module, _, name = factory.rpartition(".")
+    if module == "__main__":
+        raise UsageError(
+            f"factory={factory}: other processes cannot import it; put it into a file of its own, "
+            'FILE.py, and name it "FILE.function".'
+        )
     try:
         with torch.random.fork_rng(devices=[]):
             built = getattr(import_module(module), name)(**arguments)
@@ -253,6 +264,12 @@ def _check_factory(factory: str, arguments: Mapping[str, Any], network: nn.Modul
     check_weights(network, built.state_dict(), f"factory={factory}")
     if not has_channels(built):
         raise UsageError(f"factory={factory}: its network has no noise channels.")
+    layer = first_difference(network, built, dataset)
+    if layer is not None:
+        raise UsageError(
+            f"factory={factory}: another network: with the same weights, layer {layer} is not the "
+            "recorded one's (its activation, its noise, or what comes before it)."
+        )
 
 
 def _new_folder(above: Path) -> Path:

@@ -1,35 +1,28 @@
 """Epochs measured in a worker while a training of one's own goes on."""
 
-import os
-import subprocess
-import sys
 import time
-from pathlib import Path
 
 import pandas as pd
 import psutil
 import pytest
 import torch
+from killed_program import PATIENCE, killed
 from own_network import inputs, small, train_once
 from torch import nn
 
 import ib_runner
 from ib_runner.errors import UsageError
 
-SUPPORT = Path(__file__).resolve().parents[1] / "support"
-PATIENCE = 120
 BINNED = {"measurements": ["binned_entropy"], "bin_widths": [0.1]}
+FACTORY = {"factory": "own_network.small"}
 
 
-class OfMine(nn.Module):
-    """No module can import it by name: it goes to the worker as it is."""
+class Unpicklable(nn.Module):
+    def __reduce__(self):
+        raise TypeError("it stays here")
 
-    def __init__(self):
-        super().__init__()
-        self.inner = small()
-
-    def forward(self, x):
-        return self.inner(x)
+    def __deepcopy__(self, memo):
+        return Unpicklable()
 
 
 def rows_of(run):
@@ -57,19 +50,21 @@ def _words(process):
 
 def test_tables_grow_while_it_trains_and_are_those_of_measuring_afterwards(tmp_path, caplog):
     torch.manual_seed(0)
-    network = OfMine()
+    network = small()
+    network[1].register_module("known_here_alone", Unpicklable())
     ours = set(workers())
     with ib_runner.Recorder(
         network,
         *inputs(),
+        **FACTORY,
         output_root=tmp_path,
         measure={"epochs": [0, 2, 3, 9], **BINNED},
     ) as recorder:
         until(lambda: set(rows_of(recorder.run)["epoch"]) == {0})
-        (worker,) = set(workers()) - ours
-        worker.kill()  # another one takes over
+        until(lambda: len(set(workers()) - ours) == 1)  # one that grew too large hands over
+        (set(workers()) - ours).pop().kill()  # another one takes over
         for _ in range(3):
-            recorder.epoch(train_loss=train_once(network.inner))
+            recorder.epoch(train_loss=train_once(network))
     run = recorder.run
     assert run.state == "complete"
     grown = rows_of(run)
@@ -88,7 +83,8 @@ import ib_runner
 from own_network import inputs, small
 BINNED = {"measurements": ["binned_entropy"], "bin_widths": [0.1], "epochs": [0, 2]}
 if __name__ == "__main__":
-    recorder = ib_runner.Recorder(small(), *inputs(), output_root=sys.argv[1], measure=BINNED)
+    recorder = ib_runner.Recorder(small(), *inputs(), output_root=sys.argv[1], measure=BINNED,
+                                  factory="own_network.small")
     while not recorder.run.table_path("binned_entropy").is_file():
         time.sleep(0.05)
     recorder.epoch()
@@ -99,17 +95,7 @@ if __name__ == "__main__":
 
 
 def test_a_killed_training_keeps_what_was_measured_and_goes_on(tmp_path):
-    path = os.pathsep.join([str(SUPPORT), str(Path(ib_runner.__file__).parents[1])])
-    done = subprocess.run(
-        [sys.executable, "-c", KILLED, str(tmp_path)],
-        env={**os.environ, "PYTHONPATH": path},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=PATIENCE,
-    )
-    assert done.returncode == -9, done.stderr
-    children = [int(word) for word in done.stdout.split()]
+    children = [int(word) for word in killed(KILLED, tmp_path).split()]
     assert children
     until(lambda: not any(psutil.pid_exists(one) for one in children))
     (folder,) = (tmp_path / "mine").iterdir()
@@ -120,7 +106,7 @@ def test_a_killed_training_keeps_what_was_measured_and_goes_on(tmp_path):
     network = small()
     network.load_state_dict(run.weights(1))
     with ib_runner.Recorder(
-        network, *inputs(), resume=folder, measure={"epochs": [0, 1, 2], **BINNED}
+        network, *inputs(), **FACTORY, resume=folder, measure={"epochs": [0, 1, 2], **BINNED}
     ) as recorder:
         recorder.epoch()
     table = rows_of(recorder.run)
@@ -140,28 +126,26 @@ def test_a_killed_training_keeps_what_was_measured_and_goes_on(tmp_path):
 )
 def test_what_cannot_be_is_refused_before_a_folder_exists(tmp_path, measure, words):
     with pytest.raises(UsageError, match=words):
-        ib_runner.Recorder(small(), *inputs(), output_root=tmp_path, measure=measure)
+        ib_runner.Recorder(small(), *inputs(), **FACTORY, output_root=tmp_path, measure=measure)
     assert not list(tmp_path.iterdir())
 
 
-class Stuck(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.inner = small()
-
-    def forward(self, x):
-        return self.inner(x)
-
-    def __reduce__(self):
-        raise TypeError("it stays here")
-
-    def __deepcopy__(self, memo):
-        copied = Stuck()
-        copied.load_state_dict(self.state_dict())
-        return copied
-
-
-def test_a_network_that_cannot_go_to_the_worker_is_named(tmp_path):
-    with pytest.raises(UsageError, match=r"Stuck cannot go .*it stays here.*factory="):
-        ib_runner.Recorder(Stuck(), *inputs(), output_root=tmp_path, measure="as it trains")
+def test_without_a_factory_it_is_refused_and_the_remedy_named(tmp_path):
+    with pytest.raises(UsageError, match=r"(?s)build Sequential itself.*pickled.*factory=.*run.me"):
+        ib_runner.Recorder(small(), *inputs(), output_root=tmp_path, measure="as it trains")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_recording_without_a_factory_goes_on_with_one(tmp_path):
+    with ib_runner.Recorder(small(), *inputs(), output_root=tmp_path) as recorder:
+        recorder.epoch()
+    folder = recorder.run.path
+    network = small()
+    network.load_state_dict(recorder.run.weights(1))
+    with pytest.raises(UsageError, match="factory="):
+        ib_runner.Recorder(network, *inputs(), resume=folder, measure="as it trains")
+    with ib_runner.Recorder(
+        network, *inputs(), **FACTORY, resume=folder, measure={"epochs": "all", **BINNED}
+    ):
+        pass
+    assert set(rows_of(ib_runner.open_run(folder))["epoch"]) == {0, 1}

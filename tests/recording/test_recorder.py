@@ -1,20 +1,14 @@
 """A training of one's own becomes a run like any other."""
 
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
+from killed_program import killed
 from own_network import BETA, inputs, small, train_once
 from torch import nn
 
 import ib_runner
 from ib_runner.errors import IbRunError, UsageError
-
-SUPPORT = Path(__file__).resolve().parents[1] / "support"
 
 
 @pytest.fixture
@@ -163,6 +157,9 @@ def test_with_a_factory_the_command_line_measures(tmp_path, ib_run):
         ({"factory": "own_network.nothing"}, "cannot build"),
         ({"factory": "own_network.small", "arguments": {"width": 7}}, "0.weight has shape .7, 4"),
         ({"factory": "own_network.inputs"}, "makes a tuple"),
+        ({"factory": "own_network.with_relu"}, "another network: with the same weights, layer 2 "),
+        ({"factory": "own_network.small", "arguments": {"beta": 0.2}}, "layer 1 is not"),
+        ({"factory": "__main__.main"}, "a file of its own"),
         ({"p": np.full(16, 1 / 15)[:15]}, "16 probabilities"),
         ({"p": np.full(16, 0.1)}, "1 in all"),
         ({"loss": "hinge"}, "trainer.loss"),
@@ -277,15 +274,7 @@ os.kill(os.getpid(), 9)
 
 
 def test_a_killed_process_leaves_what_was_recorded_and_recording_goes_on(tmp_path):
-    path = os.pathsep.join([str(SUPPORT), str(Path(ib_runner.__file__).parents[1])])
-    done = subprocess.run(
-        [sys.executable, "-c", KILLED, str(tmp_path)],
-        env={**os.environ, "PYTHONPATH": path},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == -9, done.stderr
+    killed(KILLED, tmp_path)
     (folder,) = (tmp_path / "mine").iterdir()
     run = ib_runner.open_run(folder)
     assert run.state == "interrupted"

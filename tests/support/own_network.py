@@ -16,6 +16,13 @@ def small(width: int = 3, beta: float = BETA) -> nn.Module:
     )  # fmt: skip
 
 
+def with_relu() -> nn.Module:
+    """Weights of the same names and shapes, and another network."""
+    network = small()
+    network[4] = nn.ReLU()
+    return network
+
+
 def inputs(n: int = 16) -> tuple[np.ndarray, np.ndarray]:
     """All words of four signs, and whether the first two agree."""
     x = np.array([[1.0 - 2 * ((k >> bit) & 1) for bit in range(4)] for k in range(n)])
