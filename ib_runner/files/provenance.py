@@ -41,8 +41,15 @@ def software() -> dict[str, str]:
 
 
 def _git(folder: Path, *arguments: str) -> str:
+    # no optional lock on the index, which a git that is killed (by the timeout, or with us) leaves
+    # leaves there for the user to remove
     done = subprocess.run(
-        ["git", *arguments], cwd=folder, capture_output=True, text=True, check=True, timeout=10
+        ["git", "--no-optional-locks", *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=10,
     )
     return done.stdout.strip()
 

@@ -1,11 +1,13 @@
 """What made a number: every table of a run says it, and so does ``run.json``."""
 
 import json
+import subprocess
 
 import pyarrow.parquet as pq
 import pytest
 
 from ib_runner import cli
+from ib_runner.files import provenance
 from ib_runner.runs.folder import Run
 from ib_runner.tables.version import SCHEMA_VERSION
 
@@ -44,3 +46,17 @@ def test_every_table_and_the_run_say_what_made_them(run):
         settings = json.loads(found["settings"])
         assert settings["network"]["widths"] == [3, 2], name
         assert settings["measure"]["epochs"] == [0, 2], name
+
+
+def test_asking_git_leaves_the_repository_as_it_is(tmp_path, monkeypatch):
+    seen = []
+    run = subprocess.run
+
+    def watched(command, **keywords):
+        seen.append(command)
+        return run(command, **keywords)
+
+    monkeypatch.setattr(subprocess, "run", watched)
+    provenance.git_revision()
+    assert seen
+    assert all(one[:2] == ["git", "--no-optional-locks"] for one in seen)
