@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.hydra import Hydra
 from hydra.core.object_type import ObjectType
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -43,7 +44,27 @@ def explain(error: Exception, hydra: Hydra, name: str, overrides: Sequence[str])
 
 def group_options(hydra: Hydra, group: str) -> list[str]:
     """The entries of ``group``; none where there is no such group."""
-    return hydra.config_loader.get_group_options(group, ObjectType.CONFIG)
+    return _listed(hydra, group, ObjectType.CONFIG)
+
+
+def _groups(hydra: Hydra, above: str = "") -> Iterator[str]:
+    """All groups that have entries, but for Hydra's own."""
+    for name in _listed(hydra, above, ObjectType.GROUP):
+        group = f"{above}/{name}" if above else name
+        if group.partition("/")[0] == "hydra":
+            continue
+        if group_options(hydra, group):
+            yield group
+        yield from _groups(hydra, group)
+
+
+def _listed(hydra: Hydra, group: str, kind: ObjectType) -> list[str]:
+    """What is in ``group``. Of the loader's own repository: the loader copies it at each question,
+    which takes as long as composing once half the groups are asked for.
+    """
+    loader = hydra.config_loader
+    assert isinstance(loader, ConfigLoaderImpl)
+    return loader.repository.get_group_options(group, kind)
 
 
 def _why_sweep(one: Override) -> str | None:
@@ -79,7 +100,6 @@ def _why_key(hydra: Hydra, one: Override, base: DictConfig) -> str | None:
         return f"{one.input_line}: {key} exists; write {one.input_line.lstrip('+')}, without the +."
     if one.is_add() or exists:
         return None
-    groups = [group for group in hydra.list_all_config_groups() if not group.startswith("hydra")]
     parent = key.rpartition(".")[0]
     while parent and parent not in set(_parents(known)):
         if parent in known:
@@ -92,7 +112,7 @@ def _why_key(hydra: Hydra, one: Override, base: DictConfig) -> str | None:
             break
         parent = parent.rpartition(".")[0]
     own = [name for name in known if not name.endswith("_")]  # _target_ and the like are ours
-    names = [*own, *_parents(own), *groups]
+    names = [*own, *_parents(own), *_groups(hydra)]
     siblings = [name for name in own if parent and name.startswith(f"{parent}.")]
     listed = f"\nKeys of {parent}: {_last_words(siblings)}." if siblings else ""
     return f"{one.input_line}: there is no key {key}.{near_miss(key, names)}{listed}"
