@@ -12,7 +12,6 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
-from hydra.types import RunMode
 from hydra.version import setbase
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -20,6 +19,7 @@ from yaml import YAMLError
 
 from ib_runner.config.explain import explain
 from ib_runner.config.keys import PLAIN
+from ib_runner.config.quick_compose import compose_config
 from ib_runner.config.yaml_source import quick_sources
 from ib_runner.differences import LATE_NODES
 from ib_runner.errors import UsageError
@@ -64,7 +64,7 @@ def compose(hydra: Hydra, name: str, overrides: Sequence[str]) -> DictConfig:
     Raises ``UsageError`` saying what is wrong with which override.
     """
     try:
-        return hydra.compose_config(name, list(overrides), RunMode.RUN)
+        return compose_config(hydra, name, overrides)
     except (HydraException, OmegaConfBaseException, YAMLError, ValueError) as error:
         raise UsageError(explain(error, hydra, name, overrides)) from error
 

@@ -8,11 +8,11 @@ from hydra.core.object_type import ObjectType
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
-from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
+from ib_runner.config.quick_compose import compose_config
 from ib_runner.wording import near_miss, one_of
 
 
@@ -33,7 +33,7 @@ def explain(error: Exception, hydra: Hydra, name: str, overrides: Sequence[str])
         if why:
             return why
     try:
-        base = hydra.compose_config(name, [one.input_line for one in groups], RunMode.RUN)
+        base = compose_config(hydra, name, [one.input_line for one in groups])
     except (HydraException, OmegaConfBaseException, YAMLError, ValueError):
         return _shortened(error)
     for one in parsed:

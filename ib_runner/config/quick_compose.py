@@ -1,0 +1,64 @@
+"""Composing again what differs in values only: the entries are put together once.
+
+Hydra chooses entries of groups first, puts some sixty files together, and applies overrides of
+values last. A sweep's jobs differ in values, most often: what comes before these is kept here.
+"""
+
+import copy
+import os
+from collections.abc import Sequence
+
+from hydra._internal.config_loader_impl import ConfigLoaderImpl, get_overrides_dirname
+from hydra._internal.hydra import Hydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.types import RunMode
+from omegaconf import DictConfig
+
+#: entries put together, by the packages that they come from, configuration and overrides
+_KEPT: dict[tuple[str, ...], DictConfig] = {}
+#: how many of them; a process that composes more begins again
+_MOST = 16
+
+
+def compose_config(hydra: Hydra, name: str, overrides: Sequence[str]) -> DictConfig:
+    """What ``hydra.compose_config`` gives, and raises."""
+    loader = hydra.config_loader
+    assert isinstance(loader, ConfigLoaderImpl)
+    parsed = OverridesParser.create(loader).parse_overrides(list(overrides))
+    sources = loader.get_sources()
+    if (
+        any(one.scheme() not in ("pkg", "structured") for one in sources)  # folders may change
+        or loader.repository.get_schema_source().is_config(name)  # what was saved with a run
+        or any(one.is_hydra_override() or one.is_sweep_override() for one in parsed)
+    ):
+        return hydra.compose_config(name, list(overrides), RunMode.RUN)
+    values = [one for one in parsed if _is_of_a_value(loader, one)]
+    entries = [one.input_line for one in parsed if one not in values]
+    key = (name, *(one.full_path() for one in sources), *entries)
+    if key not in _KEPT:
+        if len(_KEPT) == _MOST:
+            _KEPT.clear()
+        _KEPT[key] = hydra.compose_config(name, entries, RunMode.RUN)
+    config = copy.deepcopy(_KEPT[key])
+    loader._apply_overrides_to_config(values, config)
+    _note(config, parsed)
+    return config
+
+
+def _is_of_a_value(loader: ConfigLoaderImpl, one: Override) -> bool:
+    """Whether Hydra applies ``one`` in the end; the others choose entries."""
+    return isinstance(one.value(), dict) or not loader.repository.group_exists(one.key_or_group)
+
+
+def _note(config: DictConfig, overrides: Sequence[Override]) -> None:
+    """What Hydra's node says of the overrides and of where we are."""
+    config.hydra.overrides.task = [one.input_line for one in overrides]
+    config.hydra.runtime.cwd = os.getcwd()
+    words = config.hydra.job.config.override_dirname
+    config.hydra.job.override_dirname = get_overrides_dirname(
+        overrides=overrides,
+        kv_sep=words.kv_sep,
+        item_sep=words.item_sep,
+        exclude_keys=words.exclude_keys,
+    )
