@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pandas as pd
+import pytest
 
 ROOT = Path(__file__).parents[1]
 IMAGES = """
@@ -52,6 +53,7 @@ def run(folder: Path, **settings: str) -> list[str]:
     return done.stdout.split()
 
 
+@pytest.mark.slow
 def test_in_small(tmp_path):
     (tmp_path / "few_images.py").write_text(IMAGES)
     assert run(tmp_path, EPOCHS="1") == [str(tmp_path / "results")]

@@ -6,6 +6,7 @@ from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from ib_runner.commands.arguments import parse_command
 from ib_runner.commands.launcher import make_launcher
 from ib_runner.commands.plan import make_plan
+from ib_runner.config import compose
 from ib_runner.config.compose import open_hydra
 from ib_runner.errors import UsageError
 from ib_runner.runs.find import open_found
@@ -68,18 +69,24 @@ def test_the_command_line_has_the_last_word(hydra):
 
 
 def test_a_job_is_composed_once(ib_run, monkeypatch):
-    composed = []
+    composed, by_hydra = [], []
 
-    def noting(self, config_name, overrides, **rest):
+    def noting(hydra, name, overrides):
         composed.append([one for one in overrides if one.startswith("seed=")])
+        return ours(hydra, name, overrides)
+
+    def noting_too(self, config_name, overrides, **rest):
+        by_hydra.append(overrides)
         return load(self, config_name, overrides=overrides, **rest)
 
-    load = ConfigLoaderImpl.load_configuration
-    monkeypatch.setattr(ConfigLoaderImpl, "load_configuration", noting)
+    ours, load = compose.compose_config, ConfigLoaderImpl.load_configuration
+    monkeypatch.setattr(compose, "compose_config", noting)
+    monkeypatch.setattr(ConfigLoaderImpl, "load_configuration", noting_too)
     four = ["dataset=points4", "trainer.loss=mse"]
     status, out, err = ib_run("train", "-m", "seed=0,1", *four, *TINY)
     assert status == 0, err
     assert composed == [["seed=0"], ["seed=1"]]
+    assert len(by_hydra) <= 1  # the entries of both
     assert [run.config.seed for run in open_found(out[-1]).runs] == [0, 1]
 
 
