@@ -40,7 +40,7 @@ FIELDS += ("lower", "upper", "mi", "n_x", "status", "truth", "truth_stderr", "se
 _WIDTHS, _BUDGETS = {True: (0.1, 0.2), False: (0.05, 0.1, 0.2)}, {True: (10**8, 3 * 10**8)}
 _BUDGETS[False] = (10**7, 10**8)
 #: how much more a truth may cost, as long as its error matters; it does within so many of it
-_EFFORTS, _CLEAR = (1, 4, 16, 64), 3.5
+_EFFORTS, _CLEAR = (1, 4, 16), 3.5
 #: rounding of intervals and truths, nats
 _ROUNDED = 2e-6
 

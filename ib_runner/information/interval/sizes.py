@@ -25,7 +25,7 @@ DELTAS = (1e-4, 1e-3, 1e-2)
 N_X = (256, 512, 1024, 2048, 4096, 8192)
 N_O = (256, 512, 1024, 2048, 4096)
 #: the width that sizes are chosen for, as a share of the target width: forecasts are uncertain
-_CAUTION = 0.8
+_CAUTION = 0.7
 #: where the target width is out of reach: sampling error below this share of it is not paid for
 _LEAST_NOISE = 0.1
 #: the fewest points in all at a width of 0.05 nats or less, not to miss rare points; and per input

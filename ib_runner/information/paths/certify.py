@@ -9,6 +9,7 @@ bound.
 Proofs, and what is approximate: docs/concepts/certified-interval.md.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -59,9 +60,6 @@ _FEWEST_IN_ALL = 2**14
 #: the width aimed at, relative to the one asked for, and the budget's share that is planned with
 _CAUTION, _PLANNED = 0.85, 0.9
 _QUANTILE = 1.96
-#: nats that paths take from a point where the guess was sure, on average, if they take anything;
-#: and the most that this can be of the mean room
-_SURE, _OF_ROOM = 3.0, 0.25
 #: chosen points of the pilot that say something
 _FEWEST_CHOSEN = 8
 #: multiplications that a unit's tables are worth for one pair
@@ -256,7 +254,7 @@ def _run_pilots(
 def _with_change(alone: _Pilot, reach: Reach, found: Terms, base: np.ndarray) -> _Pilot:
     room, density = alone.choice.room_at(base), alone.choice.density(base)
     up, down = found.upper["x"] - base, found.lower["x"] - base
-    above, below = Line.fit(room, up, density).raised(), Line.fit(room, down, density)
+    above, below = Line.fit_raised(room, up, density), Line.fit(room, down, density)
 
     def mean(values: np.ndarray) -> float:
         return float(np.average(values, weights=1.0 / density))
@@ -332,24 +330,30 @@ def _with_paths(
         for count in sorted({*(2**k for k in range(8, 15)), affordable}):
             if not _FEWEST_POINTS <= count <= affordable:
                 continue
-            width = pilot.gap_at(reach) + sum(_unseen_changes(pilot.choice, count))
+            width = pilot.gap_at(reach) + sum(_unseen_changes(pilot.choice, pilot.below, count))
             width += unseen_above(pilot.lower, wanted.highest, points)
             width += unseen_below(pilot.lower, points)
             width += 2 * _QUANTILE * float(np.hypot(noise, pilot.change / np.sqrt(count)))
             yield _plan(pilot, points, count, reach, width, cost + count * each)
 
 
-def _unseen_changes(choice: Choice, count: int, miss: float = MISS) -> tuple[float, float]:
+def _unseen_changes(
+    choice: Choice, below: Line, count: int, target: str = "x", miss: float = MISS
+) -> tuple[float, float]:
     """By how much changes that none of ``count`` points shows may move the upper and lower bound.
 
-    Upwards none is more than the room, in proportion to which points are chosen: divided by its
-    chance, a change is at most 1/(1 − ``EVEN``) of the mean room. Downwards it is where b is large
-    that few are chosen: where the guess is sure of the input that made t, and paths are not. Of
-    such points most are made by the others, which the guess is sure not to be.
+    They are where E[density] ≤ ``unseen``/``count``. Upwards none is more than the room, to which
+    the density is in proportion. Downwards, ``below`` counts, which is added unseen; b alone would
+    not be wrong, were it not for the other points at the same t, which may be seen (proposition 6).
     """
-    above = unseen(miss) * choice.room / ((1.0 - EVEN) * count)
-    below = min(unseen(miss) * _SURE / (EVEN * count), _OF_ROOM * choice.room)
-    return above, below
+    rare = unseen(miss) / count
+    above = rare * choice.room / (1.0 - EVEN)
+    share = rare / EVEN
+    lost = share * (1.0 + math.log1p(2.0 * choice.room / share))
+    if target != "x":
+        lost += share  # points of one label may be seen in part
+    added = max(below.level / EVEN, below.slope * choice.room / (1.0 - EVEN), 0.0)
+    return above, lost + rare * added
 
 
 def _best(plans: Sequence[Plan], target_width: float) -> Plan:
@@ -414,9 +418,11 @@ def values(task: Task, layer: Layer, prepared: Prepared) -> dict[str, Values]:
 
     def make(target: str, miss: float) -> Interval:
         highest = targets[target].entropy
-        found = _interval(
-            means[target], rounding, highest, most[target], plan.choice, path_points, miss
-        )
+        changes = (0.0, 0.0)
+        if path_points:
+            changes = _unseen_changes(plan.choice, plan.below, path_points, target, miss)
+        count = path_points or len(inputs)
+        found = _interval(means[target], rounding, highest, most[target], changes, count, miss)
         known = source.exact or path_points
         return found if known else replace(found, upper=highest)
 
@@ -500,25 +506,19 @@ def _interval(
     rounding: float,
     highest: float,
     most: float,
-    choice: Choice,
-    path_points: int,
+    changes: tuple[float, float],
+    count: int,
     miss: float,
 ) -> Interval:
     """From the means of the upper and the lower bound's terms, and of those half way.
 
-    ``highest``: H; ``most``: the largest term; ``miss``: with what probability each end may be
-    wrong. ``path_points`` of the points have paths.
+    ``highest``: H; ``most``: the largest term; ``changes``: what unseen ones may do to either end;
+    ``count`` of independent points; ``miss``: with what probability each end may be wrong.
     """
     upper, lower, middle = means
-    rare_above, rare_below = rounding, rounding
-    count = upper.count
-    if path_points:
-        count = min(count, path_points)
-        changes = _unseen_changes(choice, path_points, miss)
-        rare_above, rare_below = rare_above + changes[0], rare_below + changes[1]
-    rare_above += unseen_above(upper.value, most, upper.count, miss)
-    rare_below += unseen_below(lower.value, lower.count, miss)
-    quantile = float(stats.t.ppf(1.0 - miss, max(count // 2, 1)))
+    rare_above = rounding + changes[0] + unseen_above(upper.value, most, upper.count, miss)
+    rare_below = rounding + changes[1] + unseen_below(lower.value, lower.count, miss)
+    quantile = float(stats.t.ppf(1.0 - miss, max(min(count, upper.count) // 2, 1)))
     low = float(np.clip(lower.value - quantile * lower.stderr - rare_below, 0.0, highest))
     high = float(np.clip(upper.value + quantile * upper.stderr + rare_above, low, highest))
     mi = float(np.clip((min(upper.value, highest) + lower.value) / 2, low, high))

@@ -11,6 +11,7 @@ all points; the line is the pilot's, and any line is right.
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.optimize import nnls
 
 #: the part of the chances that is the same for all points
 EVEN = 0.5
@@ -37,9 +38,14 @@ class Line:
         level, slope = np.linalg.solve(square, x.T @ (change / density))
         return cls(float(level), float(slope))
 
-    def raised(self) -> "Line":
-        """The line where it is at least 0: what is left of a change is then below the room."""
-        return Line(max(self.level, 0.0), max(self.slope, 0.0))
+    @classmethod
+    def fit_raised(cls, room: np.ndarray, change: np.ndarray, density: np.ndarray) -> "Line":
+        """The same among lines that are at least 0: what is left is then at most the room."""
+        x = np.stack([np.ones_like(room), room], 1) / density[:, None]
+        ridge = np.sqrt(_RIDGE * np.square(x).sum()) * np.eye(2)
+        target = np.concatenate([change / density, np.zeros(2)])
+        level, slope = nnls(np.concatenate([x, ridge]), target)[0]
+        return cls(float(level), float(slope))
 
 
 NO_CHANGE = Line(0.0, 0.0)

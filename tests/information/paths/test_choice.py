@@ -58,5 +58,15 @@ def test_a_line_that_explains_all_leaves_nothing():
     room = rng.exponential(1.0, 100)
     line = Line.fit(room, 0.2 + 0.3 * room, 0.5 + 0.5 * room)
     assert (line.level, line.slope) == pytest.approx((0.2, 0.3), abs=1e-3)
-    raised = Line(-0.1, -0.2).raised()
-    assert (raised.level, raised.slope) == (0.0, 0.0)
+
+
+def test_a_raised_line_is_the_best_of_those_that_are_at_least_0():
+    """Changes fall from 0.6 to −0.4 as the room grows: 0.1 everywhere, their mean, is the best.
+
+    The fitted line with a slope of 0 in place of its own would say 0.6.
+    """
+    room = np.linspace(0.0, 1.0, 101)
+    line = Line.fit_raised(room, 0.6 - room, np.ones(101))
+    assert (line.level, line.slope) == pytest.approx((0.1, 0.0), abs=1e-3)
+    rising = Line.fit_raised(room, 0.2 + 0.3 * room, np.ones(101))
+    assert (rising.level, rising.slope) == pytest.approx((0.2, 0.3), abs=2e-3)
