@@ -14,7 +14,7 @@ import numpy as np
 from scipy.optimize import nnls
 
 #: the part of the chances that is the same for all points
-EVEN = 0.5
+EVEN = 0.65
 #: of the squares of room that a line is held back with
 _RIDGE = 1e-6
 
