@@ -349,9 +349,9 @@ def _unseen_changes(
     rare = unseen(miss) / count
     above = rare * choice.room / (1.0 - EVEN)
     share = rare / EVEN
-    lost = share * (1.0 + math.log1p(2.0 * choice.room / share))
-    if target != "x":
-        lost += share  # points of one label may be seen in part
+    # how much of the guessed posterior can be sure and wrong; R is the pilot's
+    sure = min(1.0, 2.0 * choice.room) if target == "x" else 1.0
+    lost = share * (1.0 + math.log1p(sure / share))
     added = max(below.level / EVEN, below.slope * choice.room / (1.0 - EVEN), 0.0)
     return above, lost + rare * added
 
