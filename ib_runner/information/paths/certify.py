@@ -347,13 +347,19 @@ def _unseen_changes(
     not be wrong, were it not for the other points at the same t, which may be seen (proposition 6).
     """
     rare = unseen(miss) / count
-    above = rare * choice.room / (1.0 - EVEN)
-    share = rare / EVEN
-    # how much of the guessed posterior can be sure and wrong; R is the pilot's
-    sure = min(1.0, 2.0 * choice.room) if target == "x" else 1.0
-    lost = share * (1.0 + math.log1p(sure / share))
-    added = max(below.level / EVEN, below.slope * choice.room / (1.0 - EVEN), 0.0)
-    return above, lost + rare * added
+    above, share = rare * choice.room / (1.0 - EVEN), rare / EVEN
+    added = rare * max(below.level / EVEN, below.slope * choice.room / (1.0 - EVEN), 0.0)
+    if target == "x":
+        # the part of the guessed posterior that can be sure and wrong is at most R, the pilot's
+        return above, _sure_and_wrong(share, min(1.0, 2.0 * choice.room)) + added
+    # the upper bound of a label has a lower one in it, of I(X;T|Y)
+    lost = _sure_and_wrong(share, 1.0)
+    return above + lost, lost + added
+
+
+def _sure_and_wrong(share: float, most: float) -> float:
+    """What is lost at a ``share`` of the points, where the guess has ``most`` of its posterior."""
+    return share * (1.0 + math.log1p(most / share))
 
 
 def _best(plans: Sequence[Plan], target_width: float) -> Plan:
