@@ -35,7 +35,7 @@ def _guarded(argv: list[str]) -> int:
     except (KeyboardInterrupt, Interrupted) as interruption:
         return _interrupted(interruption)
     except BrokenPipeError:
-        # nobody reads what we print, `| head` say: keep Python from complaining at its exit
+        # whoever read our output has gone, `| head` say: keep Python from complaining at its exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except Exception as error:

@@ -161,7 +161,7 @@ class _Temporary(_OfPackage, UserWideCacheLocator):
     def ensure_cache_path(self) -> None:
         self._above.mkdir(mode=0o700, exist_ok=True)
         found = self._above.lstat()
-        # what lies there is run as code: it must be nobody else's
+        # compiled kernels in this folder are run as code: nobody else may be able to put one there
         if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
             raise PermissionError(str(self._above))
         super().ensure_cache_path()

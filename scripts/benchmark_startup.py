@@ -82,8 +82,11 @@ def main() -> None:
                 for (checkout, *_), (wall, cpu) in zip(checkouts, times, strict=True)
             }
     if options.results:
+        words = [f"--results results/{options.results.name}"]
+        if options.beside:  # by neutral names: where the checkouts lie is nobody's business
+            words = ["--beside OTHER", "--python OTHER/.venv/bin/python", *words]
         made = {
-            "command": f"python scripts/benchmark_startup.py --results {options.results}",
+            "command": " ".join(["python scripts/benchmark_startup.py", *words]),
             "revision": git_revision(),
             "machine": {**machine("cpu"), "load": round(os.getloadavg()[0], 1)},
             "date": date.today().isoformat(),

@@ -13,14 +13,14 @@ FLAGS = (
     *("-m", "--dry-run", "--help", "--cfg", "--resolve", "--package", "--info", "--config-dir"),
     "--help=all",
 )
-#: keys that take a list of words, and these, or the node whose keys they are
+#: keys that take a list, with the words for it, or with the node whose keys are the words
 LISTS = {
     "measure.measurements": "measurement",
     "plot.figures": "figure",
     "measure.methods": METHODS,
     "plot.formats": ("png", "pdf", "svg"),
 }
-#: an element of a list by its number, which nobody wants to write
+#: a key that ends in a list element's number (``plot.size.0``): such keys are not offered
 _INDEX = re.compile(r"\.\d+(=|$)")
 
 

@@ -21,7 +21,7 @@ _PLUGINS = "hydra._internal.core_plugins"
 _HERE = f"{_PLUGINS}.basic_launcher.BasicLauncher"
 _SWEEPER = f"{_PLUGINS}.basic_sweeper.BasicSweeper"
 
-#: what Hydra raises for a launcher that is no plugin, or does not take its keys
+#: errors that Hydra raises for a launcher that is no plugin, or that does not take the keys given
 _WRONG = (RuntimeError, TypeError, ValueError)
 
 
@@ -110,7 +110,8 @@ def make_launcher(
     with open_dict(master):
         master.hydra.sweep.dir = str(folder)
     here = master.hydra.launcher._target_ == _HERE
-    # elsewhere a job is composed again: its configuration would travel with every job
+    # other launchers get Hydra's loader, which composes each job again where the job runs: ours
+    # would be sent, with all configurations, along with every job
     loader: Any = _Composed(configs) if here else hydra.config_loader
     return Plugins.instance().instantiate_launcher(
         hydra_context=HydraContext(loader, Callbacks(master)),

@@ -95,7 +95,8 @@ def ask_hydra(name: str, argv: Sequence[str]) -> tuple[str, str]:
     sys.argv = [before[0], *argv]
     status = 0
     try:
-        # its own printing would fail with a traceback where nobody reads any more
+        # Hydra's page is caught and printed by us: Hydra would fail with a traceback where the
+        # reader has gone
         with redirect_stdout(io.StringIO()) as page, redirect_stderr(io.StringIO()) as complaint:
             hydra.main(version_base=VERSION_BASE, config_path=CONF, config_name=name)(never)()
     except SystemExit as end:

@@ -19,9 +19,9 @@ from ib_runner.rules import POSITIVE
 from ib_runner.wording import near_miss, show
 
 OPTIONAL = ("regularizer", "logging")
-#: what is handed to an entry's target beside the entry's keys
+#: arguments that the builder gives a target of that group beside the entry's own keys
 HANDED = {"dataset": ("seed",), "network": ("n_inputs", "n_outputs", "noise")}
-#: the list that says which entries of a group are used
+#: the key whose list says which entries of a group are used
 USED = {"measurement": "measure.measurements", "figure": "plot.figures", "findings": "findings"}
 TOP_LEVEL = {key.partition(".")[0] for key in PLAIN} | set(ONE)
 
@@ -42,7 +42,7 @@ def validate(config: DictConfig) -> None:
     activation = tree["network"].get("activation")
     for group in NAMED:
         for name, node in tree[group].items():
-            # an activation that the network has is checked there, where the network is ours
+            # an activation taken over from the network was checked with the network's keys
             known = {"activation"} if node.get("activation", ...) == activation else ()
             whole = name in _get(tree, USED[group])
             _check_entry(f"{group}.{name}", node, known=known, whole=whole)
@@ -218,7 +218,8 @@ def _check_measured(tree: Mapping[str, Any]) -> None:
             if not rule or not rule.lists or not values:
                 continue
             if rule.lists == "epochs":
-                # an experiment's list is for its own number of epochs: some of them will do
+                # the list may be an experiment's, for a longer training: one epoch that has a
+                # checkpoint will do
                 if all(one > last or (one % every and one != last) for one in values):
                     raise UsageError(
                         f"{key}={show(values)}: none of them has a checkpoint; there are 0 to "

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ib_runner.errors import UnmeasurableError
 
-#: what layers are computed and measured in
+#: number types in which layers are computed and measured
 PRECISIONS = (torch.float32, torch.float64)
 WHOLE = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64, torch.bool)
 HALF = (torch.float16, torch.bfloat16)

@@ -96,7 +96,7 @@ def _classes(name: str, y: Tensor, n_classes: int) -> Tensor:
 def _finite(name: str, values: Tensor) -> Tensor:
     """``values`` as float32; ``ValueError`` where one is then no finite number."""
     values = values if values.dtype == torch.float32 else values.float()
-    # a sum is finite unless a value is not, or it overflows: a look at each is rarely needed
+    # the sum of finite values is finite, unless it overflows: seldom must each value be looked at
     if not values.sum().isfinite() and not (finite := values.isfinite()).all():
         count = values.numel() - int(finite.sum())
         raise ValueError(f"{name} holds {count} values that are NaN, infinite or beyond float32")

@@ -15,7 +15,7 @@ from ib_runner.figures.units import convert
 N_COLUMNS = 3
 #: entries of the legend in one row, in a figure of a column's width and of the page's
 MOST_ENTRIES = {COLUMN: 4, PAGE: 8}
-#: rows of the legend; of more lines, it names as many as fit into one
+#: rows of the legend; where there are more lines, one row names as many of them as fit
 MOST_ROWS = 3
 
 

@@ -108,7 +108,7 @@ def styled(draw: Callable[..., Figure]) -> Callable[..., Figure]:
             figure = draw(*arguments, **keywords)
             if title := _look.get().title:
                 figure.suptitle(title)
-            # laid out once and for all: each format would do it again, and slowly
+            # the layout is computed here, once: matplotlib would compute it for every file format
             figure.draw_without_rendering()
             figure.set_layout_engine("none")
             return figure

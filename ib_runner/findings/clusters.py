@@ -13,7 +13,7 @@ from ib_runner.information.binning import bin_codes
 from ib_runner.selections.context import Context, Tables
 from ib_runner.selections.information import of_layer
 
-#: with a smaller share of the samples in clusters there is no clustering to speak of
+#: share of the samples in clusters below which a layer counts as not clustered
 LEAST_CLUSTERED = 0.5
 
 

@@ -10,7 +10,7 @@ from ib_runner.rules import FINITE, optional, whole
 from ib_runner.selections.context import Context, Runs, Tables, read
 from ib_runner.tables.layers import Layers
 
-#: what was measured, where the tables do not tell
+#: stands for the measured value in the verdict, where the tables do not determine one
 NOTHING = "nothing"
 
 
@@ -46,7 +46,7 @@ class Expectation:
     expectation is undecided. Raises ``ValueError`` where there is neither bound.
     """
 
-    #: what the quantity is, as the expectation calls it
+    #: the quantity's name in the sentence about what is expected
     quantity: str
 
     def __init__(

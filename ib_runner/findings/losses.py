@@ -7,7 +7,7 @@ from ib_runner.selections.context import Context, Tables
 
 #: epochs of the running median that takes out the jumps from epoch to epoch
 WINDOW = 51
-#: epochs with a loss within this factor of the smallest are as good as it
+#: epochs whose loss is at most the smallest one times this factor count as minima, too
 NEAR = 1.01
 
 

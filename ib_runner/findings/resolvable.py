@@ -7,7 +7,7 @@ from ib_runner.findings.finding import Quantity, Undecidable
 from ib_runner.findings.trajectory import Trajectory
 from ib_runner.selections.context import Context, Tables
 
-#: bumps of the density lower than this share of its highest are none
+#: maxima of the density that are lower than this share of its highest one do not count
 LOWEST = 1e-3
 
 

@@ -14,7 +14,7 @@ from ib_runner.rules import SPACING
 
 #: rows where p(t) is below this, in units of 1/β, are left out: they change no integral by 1e-6
 LOWEST = 1e-9
-#: what is that low, is farther than this many β from every centre
+#: points farther than this many β from every centre have a density below ``LOWEST``
 REACH = 7.0
 
 

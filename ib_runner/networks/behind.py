@@ -12,7 +12,8 @@ from ib_runner.errors import UnmeasurableError
 from ib_runner.networks.hidden import reason_of, unwrapped
 from ib_runner.networks.noise import GaussianNoise, NoiseChannel
 
-#: the attributes in which a module keeps the channel behind it, or one behind what contains it
+#: how the names of attributes begin in which a module keeps noise channels: the one behind the
+#: module itself, or one behind something inside it
 _KEPT_AS = "channel_behind"
 #: modules that others run through: a child of theirs would be run as well
 _CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict, nn.ParameterList, nn.ParameterDict)

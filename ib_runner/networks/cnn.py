@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 from ib_runner.networks.noise import NoiseChannel
 
-#: images in one pass of :meth:`CNN.representations`: maps of more leave the cache, and memory that
-#: comes from the system and goes back to it in every pass takes as long as the arithmetic
+#: images in one pass of :meth:`CNN.representations`: the feature maps of more images would not stay
+#: in the processor's cache, and asking the system for their memory takes as long as the arithmetic
 BLOCK = 50
 
 
@@ -49,7 +49,8 @@ class CNN(nn.Sequential):
         found: list[Tensor] = []
         for number, block in enumerate(x.split(BLOCK)):
             layers = self._layers(block)
-            # made at once: pieces that stay between what goes leave holes nobody can use
+            # each layer's array is allocated whole: pieces of it, kept between the feature maps that
+            # are freed after every block, would leave gaps in memory that nothing else fits into
             found = found or [layer.new_empty(len(x), layer.shape[1]) for layer in layers]
             for whole, layer in zip(found, layers, strict=True):
                 whole[number * BLOCK : (number + 1) * BLOCK] = layer

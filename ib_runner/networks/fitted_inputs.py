@@ -63,7 +63,7 @@ def fitted(network: nn.Module, x: Tensor) -> Tensor:
         else:
             # real numbers may be beyond the range of fewer bits
             return x if kind == x.dtype else as_inputs(x.to(kind), f"x as {type_name(kind)}")
-    # what is said about real numbers, which most networks take
+    # whole numbers were tried as indices too: the refusal is the one about real numbers
     raise refusals[-1 if x.dtype in WHOLE else 0]
 
 

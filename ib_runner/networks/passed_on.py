@@ -56,25 +56,27 @@ class _Seen:
         ]
 
 
-class _Functions(TorchFunctionMode):
+class _Watching:
+    """A mode of torch's that tells ``seen`` what every call is given."""
+
+    def __init__(self, seen: _Seen):
+        super().__init__()
+        self.seen = seen
+
+    def call(self, func, args, kwargs):
+        self.seen.use(args, kwargs)
+        return func(*args, **(kwargs or {}))
+
+
+class _Functions(_Watching, TorchFunctionMode):
     """What Python calls, ``t.numpy()`` among it."""
 
-    def __init__(self, seen: _Seen):
-        super().__init__()
-        self.seen = seen
-
     def __torch_function__(self, func, types, args=(), kwargs=None):
-        self.seen.use(args, kwargs)
-        return func(*args, **(kwargs or {}))
+        return self.call(func, args, kwargs)
 
 
-class _Operations(TorchDispatchMode):
+class _Operations(_Watching, TorchDispatchMode):
     """What compiled code computes."""
 
-    def __init__(self, seen: _Seen):
-        super().__init__()
-        self.seen = seen
-
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        self.seen.use(args, kwargs)
-        return func(*args, **(kwargs or {}))
+        return self.call(func, args, kwargs)

@@ -82,7 +82,8 @@ def _open(path: Path) -> int:
     if path.is_symlink():
         raise _no_file(path)
     try:
-        # a link that was put there meanwhile is refused, and a pipe is not waited for
+        # opening refuses a link that was put at this path meanwhile, and does not wait for a pipe's
+        # other end
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK
         descriptor = os.open(path, flags, 0o666)
     except OSError as error:

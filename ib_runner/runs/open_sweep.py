@@ -17,13 +17,22 @@ if TYPE_CHECKING:  # they take long to import
 
     from ib_runner.tables.collect import SweptRun
 
-#: what a summary is of, where nothing else is asked for
+#: the column of each table that a summary is about, unless another is asked for
 VALUES = {
     "training": "loss", "mutual_information": "mi", "binned_entropy": "entropy",
     "entropy_slope": "slope", "parameter": "value", "guarantee": "value",
 }  # fmt: skip
 #: columns of a summary
 MEDIAN, LOW, HIGH, N = "median", "q25", "q75", "n"
+
+
+def measured_inputs(runs: Sequence[Run]) -> dict[str, str]:
+    """What the inputs are called that were measured last, all or test, by the run's name."""
+    return {
+        run.path.name: run.table("layers").attrs["inputs"]
+        for run in runs
+        if run.table_path("layers").is_file()
+    }
 
 
 class OpenSweep:
@@ -96,7 +105,7 @@ class OpenSweep:
                 raise UsageError(
                     f"by={key}: the sweep varies {', '.join(self.keys)}.{near_miss(key, self.keys)}"
                 )
-        rows = latest_inputs(self.table(name), self._inputs)
+        rows = latest_inputs(self.table(name), measured_inputs(self.runs))
         path = next(one.table_path(name) for one in self.runs if one.table_path(name).is_file())
         own = [one for one in read_columns(path).key if one in rows]
         value = value_column(rows, name, value, [*own, *self.keys])
@@ -110,15 +119,6 @@ class OpenSweep:
         from ib_runner.tables.collect import SweptRun
 
         return [SweptRun(run.path.name, self.values(run), run.table_path) for run in self.runs]
-
-    @property
-    def _inputs(self) -> dict[str, str]:
-        """What the inputs are called that were measured last, by run."""
-        return {
-            run.path.name: run.table("layers").attrs["inputs"]
-            for run in self.runs
-            if run.table_path("layers").is_file()
-        }
 
     def __getattr__(self, name: str) -> Any:
         if not name.startswith("_") and hasattr(Run, name):

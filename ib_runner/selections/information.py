@@ -8,7 +8,7 @@ from ib_runner.tables.settings import settings_of
 CERTIFIED = "coupled"
 EXACT = "quadrature"
 BINNED = "binned"
-#: share of H(X) that an interval may have at 0 or H(X) and still be one that says both ends
+#: widest interval, as a share of H(X), that is still read as a value where it ends at 0 or H(X)
 NARROW = 0.1
 #: relative error of H(X) in double precision, with much to spare
 ROUNDING = 1e-9

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from ib_runner.wording import duration_text
 
-#: what takes longer is said before it begins
+#: seconds; work that will take longer is announced before it begins
 LONG_SECONDS = 60.0
 
 

@@ -33,7 +33,7 @@ WARMING = 32
 FEWER_DRAWS = 16
 #: how the time may grow: with a power of the number of inputs
 LEAST_POWER, MOST_POWER = 0.0, 2.0
-#: what decides how long measuring takes
+#: nodes of the configuration on which the time of measuring depends
 NODES = ("dataset", "network", "noise", "measure", "measurement")
 _known: dict[object, list["Timed"]] = {}
 

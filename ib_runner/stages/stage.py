@@ -37,19 +37,21 @@ class Stage:
     """One stage of the command line; a subclass with a ``name`` is registered under it."""
 
     name: ClassVar[str]
-    #: what the help page says of it
+    #: the stage's line on the help page
     summary: ClassVar[str]
-    #: where the help page has it: by increasing numbers
+    #: the help page lists the stages by increasing ``place``
     place: ClassVar[int] = 100
-    #: without ``run=``: it begins a new run, with ``-m`` a sweep, instead of taking the newest
+    #: whether the stage, without ``run=``, begins a new run (with ``-m`` a sweep) instead of taking
+    #: the newest run
     makes_runs: ClassVar[bool] = False
-    #: it works on run folders
+    #: whether the stage works on run folders
     on_runs: ClassVar[bool] = True
-    #: it removes something for good: the run has to be named
+    #: whether ``run=`` must be given, because the stage removes something for good
     needs_run: ClassVar[bool] = False
-    #: all its keys are in ``conf/NAME.yaml``: no experiment, and none of the run's configuration
+    #: whether the stage's keys are those of ``conf/NAME.yaml`` alone, without an experiment's or a
+    #: run's configuration
     own_keys: ClassVar[bool] = False
-    #: of its own keys, those that take a list: ``format=latex,csv`` is ``format=[latex,csv]``
+    #: the stage's own keys that take a list: for them ``format=latex,csv`` is ``format=[latex,csv]``
     lists: ClassVar[tuple[str, ...]] = ()
     #: keys and nodes in which the configuration may differ from the one saved with the run
     may_change: ClassVar[tuple[str, ...]] = ()

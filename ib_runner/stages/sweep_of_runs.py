@@ -15,6 +15,7 @@ from omegaconf import DictConfig
 
 from ib_runner.config.builder import Builder, for_sweeps
 from ib_runner.runs.folder import Run
+from ib_runner.runs.open_sweep import measured_inputs
 from ib_runner.runs.sweep_folder import read_sweep, swept_values
 from ib_runner.selections.context import Runs, Tables
 from ib_runner.stages.run_context import complete_layers, context_of
@@ -80,12 +81,7 @@ class SweepOfRuns:
 
     @cached_property
     def _inputs(self) -> dict[str, str]:
-        """What the inputs are called that were measured last, by run."""
-        return {
-            run.path.name: run.table("layers").attrs["inputs"]
-            for run in self.runs
-            if run.table_path("layers").is_file()
-        }
+        return measured_inputs(self.runs)
 
     def _complete_layers(self, path: Path) -> None:
         """Write the table ``layers`` of the runs that have none, and the sweep's then."""

@@ -79,7 +79,7 @@ def _epochs_of_tables(run: Run) -> set[int]:
     """Epochs in the run's measurements, and in those of its sweep where it is in one."""
     folders = [run.path, *([run.path.parent] if is_sweep(run.path.parent) else [])]
     files = [path for folder in folders for path in folder.glob("measurements/*.parquet")]
-    # losses were taken while training: no checkpoint is needed for them
+    # the losses in the table training were computed while training: they need no checkpoint
     return {epoch for path in files if path.stem != "training" for epoch in _epochs_in(path)}
 
 

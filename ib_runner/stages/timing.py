@@ -16,17 +16,17 @@ from ib_runner.training.loop import trainer_of
 from ib_runner.training.plain import PlainTrainer, block_size
 from ib_runner.training.problem import Part, Problem, problem_of
 
-#: an epoch is timed whole where it takes less, and by some of its steps where it takes longer
+#: seconds of an epoch up to which all of its steps are timed; of a longer epoch, some of its steps
 WHOLE_SECONDS = 0.25
 #: steps, and blocks of inputs to score, of which the fastest counts
 TIMED_STEPS, TIMED_BLOCKS = 20, 3
 #: seconds for which short epochs are trained, so that what is measured is not the initial network
 TRIED_SECONDS = 1.0
-#: an epoch whose weights are measured to tell what measuring takes
+#: the epoch whose weights stand for an early stage of training when measuring is timed
 EARLY = 16
 #: a checkpoint's share of the disk's time, seconds a byte, and of an epoch's bookkeeping, seconds
 SECONDS_A_BYTE, SECONDS_AN_EPOCH = 2e-9, 1e-4
-#: what decides how long training takes
+#: nodes of the configuration on which the time of training depends
 NODES = ("dataset", "network", "noise", "regularizer", "optimizer", "trainer", "device", "seed")
 
 

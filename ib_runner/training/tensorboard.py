@@ -10,7 +10,7 @@ import pandas as pd
 
 from ib_runner.errors import IbRunError, UsageError
 
-#: in the run's folder; TensorBoard knows its files by this name
+#: the folder in the run's, and the beginning of the name by which TensorBoard knows its files
 FOLDER, NAME = "tensorboard", "events.out.tfevents"
 
 

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
 #: steps on a side stream before the recording, as PyTorch asks for
 _WARM_UP = 3
-#: what a replayed step may differ from an executed one, relative to the largest change
+#: most by which a replayed step's weights may differ from an executed one's, relative to the
+#: largest change of a weight
 _TOLERANCE = 1e-3
 
 

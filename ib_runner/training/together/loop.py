@@ -132,7 +132,7 @@ class AllAtOnce:
 class _Job:
     """One job of a ``StackedTrainer``: what a record wants of a trainer."""
 
-    #: those of ``PlainTrainer``, whose noise and order a job has
+    #: the names of the random streams: a job draws its noise and order as ``PlainTrainer`` does
     streams = PlainTrainer.streams
 
     def __init__(self, trainer: StackedTrainer, number: int):
