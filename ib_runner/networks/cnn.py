@@ -49,8 +49,8 @@ class CNN(nn.Sequential):
         found: list[Tensor] = []
         for number, block in enumerate(x.split(BLOCK)):
             layers = self._layers(block)
-            # each layer's array is allocated whole: pieces of it, kept between the feature maps that
-            # are freed after every block, would leave gaps in memory that nothing else fits into
+            # each layer's array is allocated whole: pieces, kept between the feature maps that are
+            # freed after every block, would leave gaps in memory that nothing else fits in
             found = found or [layer.new_empty(len(x), layer.shape[1]) for layer in layers]
             for whole, layer in zip(found, layers, strict=True):
                 whole[number * BLOCK : (number + 1) * BLOCK] = layer

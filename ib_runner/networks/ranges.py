@@ -75,7 +75,7 @@ class _Watch(TorchDispatchMode):
             found = before
         if found is not None and found != _UNKNOWN:
             tensor = out[0] if isinstance(out, tuple | list) else out
-            # an operation in place raises its tensor's version, but only once the operation has returned
+            # an operation in place raises its tensor's version only once the operation has returned
             version = tensor._version + (tensor is args[0])
             self._known[id(tensor)] = _Known(tensor, version, found)
         return out

@@ -132,7 +132,7 @@ class Trial:
 
     def _neighbours(self) -> None:
         """Rows are the same among many, in another order, and each alone."""
-        # an input alone is passed twice over: from a batch of one, squeeze would take the first axis
+        # an input alone is passed twice over: squeeze would take the first axis of a batch of one
         for order in self._orders():
             rows = self.rows[order]
             found = self._pass(rows)

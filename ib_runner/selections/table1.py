@@ -40,7 +40,7 @@ TABLE_1 = {
     Condition(beta=0.1): Errors(51, 6.9),
     Condition(beta=0.2): Errors(86, 9.8),
     Condition(beta=0.5): Errors(2200, 520),
-    # the paper does not say whether units or whole feature maps are dropped: the row stands for both
+    # the paper does not say whether units or whole feature maps are dropped: both have its numbers
     Condition(p=0.2): Errors(39, 3.9),
     Condition(p=0.2, feature_maps=True): Errors(39, 3.9),
 }

@@ -51,7 +51,7 @@ class Stage:
     #: whether the stage's keys are those of ``conf/NAME.yaml`` alone, without an experiment's or a
     #: run's configuration
     own_keys: ClassVar[bool] = False
-    #: the stage's own keys that take a list: for them ``format=latex,csv`` is ``format=[latex,csv]``
+    #: the stage's own keys that take a list: ``format=latex,csv`` is ``format=[latex,csv]``
     lists: ClassVar[tuple[str, ...]] = ()
     #: keys and nodes in which the configuration may differ from the one saved with the run
     may_change: ClassVar[tuple[str, ...]] = ()
