@@ -10,6 +10,7 @@ import pandas as pd
 from torch import Tensor, nn
 
 from ib_runner.information.estimate_layers import estimate_what_can_be, layers_left_out
+from ib_runner.information.forecast import Forecast, forecasts
 from ib_runner.information.methods.registry import METHODS
 from ib_runner.measurements.epochs import log_spaced
 from ib_runner.measurements.measurement import EveryEpoch, LayersFailedError, cause, rows
@@ -83,12 +84,19 @@ class MutualInformation(EveryEpoch):
         one.methods = list(methods)
         return one
 
+    def intervals(self, snapshot: Snapshot) -> list[Forecast]:
+        """What the certified intervals on I(X;T) will be like, at the last of the noise levels."""
+        network, seed = self._networks(snapshot)[-1], snapshot.stream("mutual_information coupled")
+        return forecasts(network, snapshot.inputs.x, seed=seed, **self.sizes)
+
+    def _networks(self, snapshot: Snapshot) -> list[nn.Module]:
+        if self.betas is None:
+            return [snapshot.network]
+        return [at_noise_level(snapshot.network, beta) for beta in self.betas]
+
     def __call__(self, snapshot: Snapshot) -> pd.DataFrame:
-        networks = [snapshot.network]
-        if self.betas is not None:
-            networks = [at_noise_level(snapshot.network, beta) for beta in self.betas]
         estimates, causes = [], []
-        for method, network in product(self.methods, networks):
+        for method, network in product(self.methods, self._networks(snapshot)):
             found, errors = estimate_what_can_be(
                 network,
                 snapshot.inputs.x,

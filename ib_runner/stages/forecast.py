@@ -18,6 +18,7 @@ from torch import Tensor
 from ib_runner.config.builder import Builder, for_runs
 from ib_runner.datasets import Split
 from ib_runner.errors import UsageError, raise_interruption_behind
+from ib_runner.information.forecast import Forecast
 from ib_runner.information.methods.paper import N_X
 from ib_runner.measurements.measurement import OfSeveralMethods, Summary
 from ib_runner.measurements.mutual_information import MutualInformation
@@ -42,13 +43,15 @@ _known: dict[object, list["Timed"]] = {}
 class Timed:
     """Something measured at ``epochs`` epochs, ``seconds`` for all of them in one process.
 
-    ``layers``: the seconds of each layer, where they are known.
+    ``layers``: the seconds of each layer, where they are known; ``intervals``: what the certified
+    ones will be like, with the last of the weights.
     """
 
     name: str
     epochs: int
     seconds: float
     layers: Mapping[int, float]
+    intervals: Sequence[Forecast] = ()
 
 
 def forecast(
@@ -96,7 +99,8 @@ def _forecast(
             for layer in sorted({layer for _, of_layers in timed for layer in of_layers})
         }
         seconds = count * _mean(each[0] for each in timed)
-        found.append(Timed(_named(name, method), count, seconds, layers))
+        intervals = _intervals(entry, samples[-1]) if method == "coupled" else ()
+        found.append(Timed(_named(name, method), count, seconds, layers, intervals))
     return found
 
 
@@ -108,6 +112,17 @@ def _snapshot(builder: Builder, weights: Mapping[str, Tensor], inputs: Split) ->
     network = builder.network(builder.dataset())
     network.load_state_dict(dict(weights))
     return Snapshot(0, network.eval(), inputs, builder.config.seed)
+
+
+def _intervals(one: Any, snapshot: Snapshot) -> Sequence[Forecast]:
+    """Of the certified estimator; none where it fails."""
+    if not isinstance(one, MutualInformation):
+        return ()
+    try:
+        return one.intervals(snapshot)
+    except Exception as error:  # as with the time
+        raise_interruption_behind(error)
+        return ()
 
 
 def _of_all(one: Any, snapshot: Snapshot, method: str | None) -> tuple[float, dict[int, float]]:

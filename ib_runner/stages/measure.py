@@ -6,6 +6,13 @@ from ib_runner.wording import duration_text, size_text
 
 #: bytes of all tables, an epoch, and seconds until worker processes have begun
 BYTES_AN_EPOCH, SECONDS_A_START = 3e5, 4.0
+#: what an interval is made of
+DENSITIES = {
+    "exact": "exact densities",
+    "clouds": "clouds of draws",
+    "paths": "paths aimed at each point",
+    "none": "no more than H(X) and a lower end",
+}
 #: seconds that an input takes at most in a layer, for each of its units and ten more
 MOST_A_UNIT = 5e-5
 
@@ -72,7 +79,7 @@ class Measure(Stage):
         lines = [
             f"{len(epochs)} epochs{many}; about {duration_text(seconds)}, "
             f"{size_text(size)} of tables",
-            *(f"    {_line(one, workers)}" for one in timed),
+            *(f"    {line}" for one in timed for line in _lines(one, workers)),
         ]
         return Cost("\n".join(lines), seconds, size, _why_long(timed, workers, config))
 
@@ -97,6 +104,16 @@ def _to_measure(config, run, builder):
     some = sorted({epochs[len(epochs) // 3], epochs[-1 - len(epochs) // 6]})
     inputs = getattr(run.dataset(), config.measure.inputs)
     return inputs, run.epochs, [run.weights(epoch) for epoch in some]
+
+
+def _lines(one, workers):
+    yield _line(one, workers)
+    if one.intervals:
+        widths = (
+            f"layer {each.layer} {each.width:.2g} nats ({DENSITIES[each.densities]})"
+            for each in one.intervals
+        )
+        yield f"  widths of its intervals, about: {', '.join(widths)}"
 
 
 def _line(one, workers):
