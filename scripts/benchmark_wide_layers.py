@@ -30,6 +30,7 @@ Weights of networks that are trained here stay in the system's folder for tempor
 import argparse
 import itertools
 import json
+import logging
 import os
 import platform
 import resource
@@ -187,13 +188,28 @@ def environment() -> dict[str, str | int]:
     }
 
 
+class _Said(logging.Handler):
+    """Keeps what the estimator says of its densities."""
+
+    def __init__(self):
+        super().__init__(logging.DEBUG)
+        self.lines = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append(record.getMessage())
+
+
 def measured(case: Case) -> dict:
     network, x, y = case.make()
+    said, logger = _Said(), logging.getLogger("ib_runner.information")
+    logger.addHandler(said)
+    logger.setLevel(logging.DEBUG)
     cpu, wall = time.process_time(), time.perf_counter()
     found = estimate_layers(network, x, y=y, layers=list(case.layers), target_width=case.width)
     return {
         "cpu_seconds": round(time.process_time() - cpu, 1),
         "wall_seconds": round(time.perf_counter() - wall, 1),
+        "densities": said.lines,
         "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
         "rows": [
             {
@@ -231,6 +247,8 @@ def show(name: str, case: Case, found: dict) -> None:
             f"{name:>16} {row['layer']} {row['target']} [{row['lower']:.4f}, {row['upper']:.4f}] "
             f"{width:.4f} (aim {case.width}) {row['status']:>18}{beside}"
         )
+    for line in found["densities"]:
+        print(f"{'':>16} {line}")
     then = f", before {found['before']['cpu_seconds']} s" if old else ""
     print(f"{'':>16} {found['cpu_seconds']} s of processor{then}, {found['peak_mib']} MiB")
 

@@ -135,11 +135,16 @@ def interval(bound: Bound, highest: float, most: float, miss: float = MISS) -> I
     lower = bound.lower.mean() - quantile * stratified_stderr(bound.lower)
     upper += unseen_above(bound.upper.mean(), most, n * m, miss)
     lower -= unseen_below(bound.lower.mean(), n * m, miss)
-    lower = float(np.clip(lower - ROUNDING, 0.0, highest))
-    upper = float(np.clip(upper + ROUNDING, lower, highest))
+    lower, upper = ends(lower - ROUNDING, upper + ROUNDING, highest)
     middle = (np.minimum(bound.upper.mean(), highest) + bound.lower.mean()) / 2
     stderr = stratified_stderr((bound.upper + bound.lower) / 2)
     return Interval(float(np.clip(middle, lower, upper)), stderr, lower, upper)
+
+
+def ends(lower: float, upper: float, highest: float) -> tuple[float, float]:
+    """Both ends within [0, ``highest``]; where they contradict each other all that is between."""
+    low, high = np.clip([min(lower, upper), max(lower, upper)], 0.0, highest)
+    return float(low), float(high)
 
 
 def of_both(make: Callable[[str, float], Interval], targets: Collection[str]) -> dict:
@@ -152,7 +157,10 @@ def of_both(make: Callable[[str, float], Interval], targets: Collection[str]) ->
     if "y" not in targets:
         return {target: make(target, MISS) for target in targets}
     x, y = make("x", MISS - SHARED), make("y", MISS - SHARED)
-    lower = max(x.lower, make("y", SHARED).lower)
-    upper = max(min(y.upper, make("x", SHARED).upper), y.lower)
-    x = replace(x, lower=lower, upper=max(x.upper, lower), mi=max(x.mi, lower))
-    return {"x": x, "y": replace(y, upper=upper, mi=min(y.mi, upper))}
+    lower, upper = make("y", SHARED).lower, make("x", SHARED).upper
+    # ends that contradict each other say nothing
+    if x.lower < lower <= x.upper:
+        x = replace(x, lower=lower, mi=max(x.mi, lower))
+    if y.lower <= upper < y.upper:
+        y = replace(y, upper=upper, mi=min(y.mi, upper))
+    return {"x": x, "y": y}

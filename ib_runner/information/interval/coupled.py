@@ -7,6 +7,7 @@ an interval much wider than asked for, and paths a narrower one; where a size of
 clouds are what was asked for.
 """
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -35,6 +36,7 @@ from ib_runner.information.paths import certify
 from ib_runner.information.sampling.sampler import Layer, Sampler
 from ib_runner.information.task import Task, nothing_certified
 
+_logger = logging.getLogger(__name__)
 #: clouds need a number of draws that is exponential in the units: not tried for more
 CLOUD_UNITS = 16
 #: clouds whose promised width is more than so many times the one asked for are held against paths,
@@ -204,6 +206,8 @@ def _of_layer(
     task: Task, layer: Layer, points: Points, densities: Densities, sizes: Sizes
 ) -> dict[str, Values]:
     n, labels = len(task.sampler), task.labels
+    made = "exact" if layer.exact else f"by clouds of {sizes.n_x} and {sizes.n_o} draws"
+    _logger.debug("layer %d: %d points, p(t|x) %s", layer.number, points.log2_own_cloud.size, made)
     classes = np.zeros(n, np.int64) if labels is None else labels.classes
     sums = sums_at(layer, points, [(0, n)], densities, classes)
     bounds = {"x": bound_x(points, sums, n, sizes.delta)}

@@ -9,6 +9,7 @@ bound.
 Proofs, and what is approximate: docs/concepts/certified-interval.md.
 """
 
+import logging
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -21,6 +22,7 @@ from ib_runner.information.interval.bounds import (
     MISS,
     ROUNDING,
     Interval,
+    ends,
     of_both,
     unseen,
     unseen_above,
@@ -36,6 +38,7 @@ from ib_runner.information.sampling.sampler import Layer, Sampler
 from ib_runner.information.sampling.streams import Stream, generator
 from ib_runner.information.task import Task
 
+_logger = logging.getLogger(__name__)
 #: the pilot: inputs at most, points of each at least, points in all where there are few inputs
 _PILOT_INPUTS, _PILOT_EACH, _PILOT_POINTS = 512, 2, 1024
 #: its points with paths: so many, and more where that costs no more than this share of the budget
@@ -48,10 +51,10 @@ _ALONE = 2
 _PILOT_SHARE, _FEWEST_INPUTS = 0.2, 16
 #: what the pilot reaches for: inputs at a point, and paths for each
 _PILOT_REACH = Reach(32, 8, 32, 8)
-#: paths that are considered: from the own input, and from the others; how the others are chosen;
-#: and points with paths
+#: paths that are considered: from the own input, and from the others
 _PATHS = ((16, 4), (32, 8), (64, 16), (128, 32), (256, 64), (512, 128))
-_TEMPERS = (0.6, 0.1)
+#: how the others are chosen: a part of the most there may be, and ``temper``; points with paths
+_CHOICES = ((1, 0.6), (1, 0.1), (4, 0.6))
 _FEWEST_POINTS, _MOST_POINTS = 256, 2**14
 #: inputs of which a random part of so many may be enough
 _PART = 2**12
@@ -243,11 +246,12 @@ def _run_pilots(
         return [alone], 0.0
     some, there = Points.joined(points)[rows], base[rows]
     pilots, cost = [], 0.0
-    for temper in _TEMPERS:
-        reach = replace(reach, temper=temper)
-        found = path_terms(units, source.guess, some, reach, None, rng)
-        pilots.append(_with_change(alone, reach, found, there))
-        cost += len(rows) * _point_cost(units, pilots[-1].pairs, reach)
+    for part, temper in _CHOICES:
+        fewer = max(4, reach.enumerated // part), max(2, reach.sampled // part)
+        tried = replace(reach, enumerated=fewer[0], sampled=fewer[1], temper=temper)
+        found = path_terms(units, source.guess, some, tried, None, rng)
+        pilots.append(_with_change(alone, tried, found, there))
+        cost += len(rows) * _point_cost(units, pilots[-1].pairs, tried)
     return pilots, cost
 
 
@@ -414,6 +418,7 @@ def values(task: Task, layer: Layer, prepared: Prepared) -> dict[str, Values]:
         upper, lower, log_own = _both(sampler, layer, prepared, inputs, classes)
     else:
         upper = lower = source.terms(inputs, Stream.PATHS_BASE, classes)
+    _logger.debug("layer %d: %s", layer.number, _densities(source, plan, len(inputs), path_points))
     means = {
         target: [
             _mean(terms, n, per_input)
@@ -435,6 +440,20 @@ def values(task: Task, layer: Layer, prepared: Prepared) -> dict[str, Values]:
     found = of_both(make, targets)
     h_t_given_x = source.conditional_entropy if log_own is None else -log_own
     return _rows(task, prepared, found, per_input, h_t_given_x)
+
+
+def _densities(source: Source, plan: Plan, points: int, path_points: int) -> str:
+    """What the densities at the points are, in words."""
+    if source.exact:
+        return f"{points} points, p(t|x) exact at all"
+    text = f"{points} points, p(t|x) guessed"
+    if not path_points:
+        return text
+    reach, share = plan.reach, 100.0 * path_points / points
+    return (
+        f"{text}, and by paths at about {path_points} ({share:.3g} %), {reach.n_paths} of the own "
+        f"input and {reach.n_others} of each other one of {reach.enumerated} + {reach.sampled}"
+    )
 
 
 def _both(
@@ -525,7 +544,10 @@ def _interval(
     rare_above = rounding + changes[0] + unseen_above(upper.value, most, upper.count, miss)
     rare_below = rounding + changes[1] + unseen_below(lower.value, lower.count, miss)
     quantile = float(stats.t.ppf(1.0 - miss, max(min(count, upper.count) // 2, 1)))
-    low = float(np.clip(lower.value - quantile * lower.stderr - rare_below, 0.0, highest))
-    high = float(np.clip(upper.value + quantile * upper.stderr + rare_above, low, highest))
+    low, high = ends(
+        lower.value - quantile * lower.stderr - rare_below,
+        upper.value + quantile * upper.stderr + rare_above,
+        highest,
+    )
     mi = float(np.clip((min(upper.value, highest) + lower.value) / 2, low, high))
     return Interval(mi, middle.stderr, low, high)

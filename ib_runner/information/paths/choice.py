@@ -11,12 +11,11 @@ all points; the line is the pilot's, and any line is right.
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import nnls
 
 #: the part of the chances that is the same for all points
 EVEN = 0.65
-#: of the squares of room that a line is held back with
-_RIDGE = 1e-6
+#: nats: where the room varies by less, a line's slope is held back
+_HELD_BACK = 0.03
 
 
 @dataclass(frozen=True)
@@ -32,20 +31,22 @@ class Line:
     @classmethod
     def fit(cls, room: np.ndarray, change: np.ndarray, density: np.ndarray) -> "Line":
         """The least squares of what is left over density, at points drawn with that density."""
-        x = np.stack([np.ones_like(room), room], 1) / density[:, None]
-        square = x.T @ x
-        square += _RIDGE * np.trace(square) * np.eye(2)
-        level, slope = np.linalg.solve(square, x.T @ (change / density))
-        return cls(float(level), float(slope))
+        weights = density**-2.0 / np.sum(density**-2.0)
+        middle, mean = float(weights @ room), float(weights @ change)
+        spread = weights @ np.square(room - middle) + _HELD_BACK**2
+        slope = float(weights @ ((room - middle) * (change - mean)) / spread)
+        return cls(mean - slope * middle, slope)
 
     @classmethod
     def fit_raised(cls, room: np.ndarray, change: np.ndarray, density: np.ndarray) -> "Line":
         """The same among lines that are at least 0: what is left is then at most the room."""
-        x = np.stack([np.ones_like(room), room], 1) / density[:, None]
-        ridge = np.sqrt(_RIDGE * np.square(x).sum()) * np.eye(2)
-        target = np.concatenate([change / density, np.zeros(2)])
-        level, slope = nnls(np.concatenate([x, ridge]), target)[0]
-        return cls(float(level), float(slope))
+        line, weights = cls.fit(room, change, density), density**-2.0
+        if line.slope < 0:
+            return cls(max(float(np.average(change, weights=weights)), 0.0), 0.0)
+        if line.level < 0:
+            square = weights @ np.square(room) + _HELD_BACK**2 * weights.sum()
+            return cls(0.0, max(float(weights @ (room * change) / square), 0.0))
+        return line
 
 
 NO_CHANGE = Line(0.0, 0.0)

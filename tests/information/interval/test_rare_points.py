@@ -8,6 +8,7 @@ from ib_runner.information.interval.bounds import (
     SHARED,
     Bound,
     Interval,
+    ends,
     interval,
     of_both,
     unseen_above,
@@ -68,3 +69,15 @@ def test_neither_target_contradicts_the_other():
     assert set(asked) == {(t, round(m, 6)) for t in "xy" for m in (MISS - SHARED, SHARED)}
     assert of_both(make, ("x",))["x"].lower == 0.1
     assert asked[-1] == ("x", MISS)
+
+
+def test_ends_that_contradict_each_other_are_no_interval_of_width_0():
+    assert ends(0.5, 0.3, 2.0) == (0.3, 0.5)
+    assert ends(-0.5, 2.3, 2.0) == (0.0, 2.0)
+
+    def make(target, miss):
+        return Interval(0.3, 0.01, 0.25, 0.35) if target == "y" else Interval(0.1, 0.01, 0.0, 0.2)
+
+    found = of_both(make, ("x", "y"))
+    assert (found["x"].lower, found["x"].upper) == (0.0, 0.2)
+    assert (found["y"].lower, found["y"].upper) == (0.25, 0.35)
