@@ -101,6 +101,76 @@ def fuzz():
     )
 
 
+def coverage():
+    """How often intervals held the truth, by family, from ``results/coverage.json``."""
+    made = json.loads((ROOT / "results" / "coverage.json").read_text(encoding="utf-8"))
+    families, rows = made["families"], []
+    for name, x in families.items():
+        family, _, target = name.rpartition(", ")
+        if target == "x":
+            y = families[f"{family}, y"]
+            shares = [f"{100 * one[side]:.1f}" for one in (x, y) for side in _SIDES]
+            widths = [f"{one['mean_width']:.3f}" for one in (x, y)]
+            rows.append([family, x["cases"], *shares[:3], widths[0], *shares[3:], widths[1]])
+    head = ["family", "cases", "I(X;T) held, %", "upper", "lower", "mean width, nats"]
+    head += ["I(Y;T) held, %", "upper", "lower", "mean width, nats"]
+    facts = "; ".join(f"{key}: {value}" for key, value in made["environment"].items())
+    return f"{_table(head, rows)}\n\n*{facts}; seed: {made['seed']}* (`results/coverage.json`)"
+
+
+_SIDES = ("covered", "upper", "lower")
+
+
+def wide_layers():
+    """Intervals of wide layers and wide clouds, from ``results/wide_layers.json``."""
+    made = json.loads((ROOT / "results" / "wide_layers.json").read_text(encoding="utf-8"))
+    rows = []
+    for name, case in made.items():
+        first = [name, f"{case['aim']:g}", f"{case['cpu_seconds']:g}", f"{case['peak_mib']:,}"]
+        before = {
+            (one["layer"], one["target"]): one for one in case.get("before", {"rows": ()})["rows"]
+        }
+        by_layer = {}
+        for one in case["rows"]:
+            by_layer.setdefault(one["layer"], {})[one["target"]] = one
+        for layer, found in by_layer.items():
+            was = before.get((layer, "x"))
+            cells = [_interval(found.get(target)) for target in ("x", "y")]
+            rows.append([*first, layer, found["x"]["dim"], *cells, _interval(was)])
+            first = [""] * 4
+    head = ["case", "asked", "processor, s", "memory, MiB", "layer", "units"]
+    head += ["I(X;T), nats", "I(Y;T), nats", "I(X;T) before"]
+    return f"{_table(head, rows)}\n\n*`results/wide_layers.json` has the environment of each case*"
+
+
+def _by_layer(rows):
+    found = {}
+    for one in rows:
+        found.setdefault(one["layer"], {})[one["target"]] = one
+    return found
+
+
+def _interval(one):
+    if one is None:
+        return ""
+    return f"[{one['lower']:.3f}, {one['upper']:.3f}] ({one['upper'] - one['lower']:.3f})"
+
+
+def widths():
+    """Intervals of a whole run by an older revision and by this one, in words."""
+    made = json.loads((ROOT / "results" / "widths.json").read_text(encoding="utf-8"))
+    found, room = made["summary"], made["environment"]["room"]
+    width, seconds = found["mean_width"], found["processor_seconds"]
+    return (
+        f"{found['intervals']} intervals of {made['environment']['epochs']} epochs: mean width "
+        f"{width['now']:.4f} nats, {width['before']:.4f} before, median ratio "
+        f"{found['median_ratio']:.3f}; {found['wider_by_a_tenth']} are wider by more than a tenth "
+        f"and {room:g} nats; {found['contradict']} contradict each other; "
+        f"{seconds['now']:.0f} s of processor, {seconds['before']:.0f} s before "
+        "(`results/widths.json`)."
+    )
+
+
 def notebook(name):
     """``notebooks/NAME.ipynb`` as it was executed: texts, code, and what the code gave."""
     path = ROOT / "docs" / "notebooks" / f"{name}.ipynb"
@@ -141,7 +211,5 @@ def _cell(text):
     return str(text).replace("|", "\\|").replace("\n", " ")
 
 
-PARTS = {
-    one.__name__: one
-    for one in (stages, group, keys, yaml, experiments, tables, statuses, result, fuzz, notebook)
-}
+_MADE = (stages, group, keys, yaml, experiments, tables, statuses, result, fuzz, notebook)
+PARTS = {one.__name__: one for one in (*_MADE, coverage, wide_layers, widths)}

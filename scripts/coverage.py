@@ -20,7 +20,6 @@ import datetime
 import json
 import platform
 import subprocess
-import sys
 import time
 from contextlib import nullcontext
 from pathlib import Path
@@ -132,10 +131,10 @@ def summary(rows: list[dict]) -> dict[str, dict]:
     return found
 
 
-def _environment() -> dict[str, str]:
+def _environment(cases: int, seed: int) -> dict[str, str]:
     revision = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True)
     return {
-        "command": "python " + " ".join(sys.argv),
+        "command": f"python scripts/coverage.py --cases {cases} --seed {seed}",
         "revision": revision.stdout.strip(),
         "machine": f"{platform.machine()}, {platform.system()}, torch {torch.__version__}",
         "date": datetime.date.today().isoformat(),
@@ -179,7 +178,11 @@ def main() -> None:
             f"{name:>26} {one['cases']:>5} cases  both {one['covered']:.3f}  upper "
             f"{one['upper']:.3f}  lower {one['lower']:.3f}  width {one['mean_width']:.4f}{missed}"
         )
-    written = {"environment": _environment(), "seed": options.seed, "families": found}
+    written = {
+        "environment": _environment(options.cases, options.seed),
+        "seed": options.seed,
+        "families": found,
+    }
     options.output.parent.mkdir(parents=True, exist_ok=True)
     write_text(options.output, json.dumps(written, indent=1) + "\n")
 
