@@ -33,6 +33,7 @@ from ib_runner.information.interval.clouds import (
 from ib_runner.information.interval.mixtures import LN2, MixtureSums
 from ib_runner.information.interval.sizes import BUDGET, Request, Sizes, choose
 from ib_runner.information.paths import certify
+from ib_runner.information.paths import plan as path_plan
 from ib_runner.information.sampling.sampler import Layer, Sampler
 from ib_runner.information.task import Task, nothing_certified
 
@@ -58,7 +59,7 @@ class Prepared:
     densities: Mapping[int, Densities]
     points: dict[int, Points]
     left: float
-    paths: Mapping[int, certify.Prepared | None]
+    paths: Mapping[int, path_plan.Prepared | None]
 
 
 def prepare(task: Task) -> Prepared:
@@ -97,7 +98,7 @@ def plan(task: Task) -> Prepared:
             or (clouds is not None and _sizes_given(task))
         ):
             continue
-        found = certify.prepare(task, layer, min(budget_of(task), BUDGET))
+        found = path_plan.prepare(task, layer, min(budget_of(task), BUDGET))
         if clouds is None or (found is not None and found.plan.width < _NARROWER * width):
             paths[layer.number] = found
             sizes[layer.number] = None

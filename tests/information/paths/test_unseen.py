@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from ib_runner.information.paths.certify import _sure_and_wrong, _unseen_changes
 from ib_runner.information.paths.choice import EVEN, Choice, Line
+from ib_runner.information.paths.unseen import sure_and_wrong, unseen_changes
 
 
 def worst_excess(share, cells, rng):
@@ -25,22 +25,22 @@ def test_no_guess_that_is_sure_and_wrong_gains_more_than_the_proposition_says():
         share = 10 ** rng.uniform(-4, -1)
         cells = 10 ** rng.uniform(np.log10(share), 0)
         excess, room = worst_excess(share, cells, rng)
-        assert excess <= _sure_and_wrong(share, min(room, 1.0)) * (1 + 1e-9)
+        assert excess <= sure_and_wrong(share, min(room, 1.0)) * (1 + 1e-9)
 
 
 def test_the_allowance_nearly_happens():
     """A guess that gives all to inputs of B at every t, whose probability is 0.01."""
     p = 0.01
     excess = p * np.log(1.0 / p) - (1 - p) * np.log(1 - p)
-    assert excess == pytest.approx(_sure_and_wrong(p, 1.0), rel=0.02)
+    assert excess == pytest.approx(sure_and_wrong(p, 1.0), rel=0.02)
 
 
 def test_labels_are_allowed_no_less_than_inputs_and_more_points_need_less():
     choice = Choice(np.log(64), 0.3, 0.1)
     line = Line(0.1, 0.2)
-    x, y = (_unseen_changes(choice, line, 1000, target) for target in "xy")
+    x, y = (unseen_changes(choice, line, 1000, target) for target in "xy")
     assert y[0] > x[0]
     assert y[1] > x[1]
-    assert all(few > many for few, many in zip(x, _unseen_changes(choice, line, 4000), strict=True))
+    assert all(few > many for few, many in zip(x, unseen_changes(choice, line, 4000), strict=True))
     # upwards: 3.69 / 1000 · E room / (1 − e)
     assert x[0] == pytest.approx(3.69 / 1000 * 0.3 / (1.0 - EVEN), rel=1e-3)

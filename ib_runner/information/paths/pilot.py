@@ -1,0 +1,181 @@
+"""The pilot of a layer's paths: spreads, the bounds' distance, and what paths change; costs.
+
+Its points are thrown away.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ib_runner.information.paths.choice import NO_CHANGE, Choice, Line
+from ib_runner.information.paths.pre_activations import PreActivations
+from ib_runner.information.paths.sources import GuessedSource, Source
+from ib_runner.information.paths.terms import Reach, Terms, joined, path_terms
+from ib_runner.information.paths.weights import Points
+from ib_runner.information.sampling.sampler import Sampler
+from ib_runner.information.sampling.streams import Stream, generator
+
+#: points of each input at least, and what the pilot's points may cost of the budget
+PILOT_EACH, PILOT_SHARE = 2, 0.2
+#: its points with paths: so many, and more where that costs no more than this share of the budget
+_PILOT_PATHS, _MORE_PATHS, _MORE_SHARE = 48, 160, 0.05
+#: what the pilot reaches for: inputs at a point, and paths for each
+PILOT_REACH = Reach(32, 8, 32, 8)
+#: paths that are considered: from the own input, and from the others
+PATHS = ((16, 4), (32, 8), (64, 16), (128, 32), (256, 64), (512, 128))
+#: how the others are chosen: a part of the most there may be, and ``temper``
+_CHOICES = ((1, 0.6), (1, 0.1), (4, 0.6))
+#: chosen points of the pilot that say something
+_FEWEST_CHOSEN = 8
+#: multiplications that a unit's tables are worth for one pair
+_TABLES = 4000.0
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """``highest``: H(X), nats; ``budget``: kernel evaluations; ``n_mc``: points per input."""
+
+    highest: float
+    target_width: float
+    budget: float
+    n_mc: int | None = None
+    n_paths: int | None = None
+    n_others: int | None = None
+
+    @property
+    def paths(self) -> Sequence[tuple[int, int]]:
+        """The numbers of paths to consider."""
+        if self.n_paths is None and self.n_others is None:
+            return PATHS
+        n_paths = self.n_paths or 4 * (self.n_others or 1)
+        return ((n_paths, self.n_others or max(2, n_paths // 4)),)
+
+
+@dataclass(frozen=True)
+class Pilot:
+    """What the pilot found, nats.
+
+    ``spread`` of b within inputs; ``lower``: E b; ``choice`` of points that get paths; what paths
+    change there as far as b tells: ``above`` and ``below``, of the upper and the lower bound;
+    ``change``: the spread of the rest; ``gap``: the bounds' distance at ``reach``; ``per_path``:
+    what a path more or less adds to it, times their number; ``pairs``: inputs with paths at a
+    point; ``base_cost``: of a point for b.
+    """
+
+    spread: float
+    lower: float
+    choice: Choice
+    above: Line = NO_CHANGE
+    below: Line = NO_CHANGE
+    reach: Reach = PILOT_REACH
+    change: float = 0.0
+    gap: float = 0.0
+    per_path: float = 0.0
+    pairs: float = 0.0
+    base_cost: float = 0.0
+
+    def gap_at(self, reach: Reach) -> float:
+        """The bounds' distance with as many paths as ``reach`` has."""
+        known = self.per_path * _inverse(self.reach)
+        return max(self.gap - known, 0.0) + self.per_path * _inverse(reach)
+
+
+def _inverse(reach: Reach) -> float:
+    return 0.5 / reach.n_paths + 0.5 / reach.n_others
+
+
+def _pair_cost(units: PreActivations, n_paths: float) -> float:
+    """Of one pair (x, t) in kernel evaluations, 16 multiplications each."""
+    dim, noise = units.layer.dim, units.n_noise
+    rank = min(dim, noise)
+    once = (4.0 if units.affine else 8.0) * dim * (rank * noise + dim**2) / 2
+    once += (1.0 if units.affine else 2.0) * _TABLES * dim
+    return (once + n_paths * (_TABLES * rank / 4 + noise * (dim + 16.0))) / 16
+
+
+def _enumerated(units: PreActivations) -> int:
+    """Inputs that may have paths at a point: many where a pair costs little."""
+    return 128 if _pair_cost(units, PATHS[0][1]) < 8e3 else PILOT_REACH.enumerated
+
+
+def point_cost(units: PreActivations, pairs: float, reach: Reach) -> float:
+    return pairs * _pair_cost(units, reach.n_others) + _pair_cost(units, reach.n_paths)
+
+
+def some_inputs(sampler: Sampler, count: int, purpose: Stream) -> np.ndarray:
+    """Sorted numbers of ``count`` random inputs."""
+    rng = np.random.default_rng([sampler.seed, len(sampler), int(purpose)])
+    return np.sort(rng.permutation(len(sampler))[:count])
+
+
+def run_pilots(
+    sampler: Sampler,
+    source: Source,
+    units: PreActivations | None,
+    inputs: np.ndarray,
+    each: int,
+    wanted: Wanted,
+) -> tuple[list[Pilot], float]:
+    """What the pilot found, by how its inputs are chosen, and what its paths cost."""
+    repeated, points = np.repeat(inputs, each), None
+    if isinstance(source, GuessedSource):
+        blocks = list(source.blocks(repeated, Stream.PATHS_PILOT, None))
+        base, points = joined([terms for _, terms in blocks])["x"], [part for part, _ in blocks]
+    else:
+        base = source.terms(repeated, Stream.PATHS_PILOT, None)["x"]
+    within = float(np.sqrt(base.reshape(-1, each).var(1, ddof=1).mean()))
+    choice = Choice.of(base, len(sampler), 0.0)
+    alone = Pilot(within, float(base.mean()), choice, base_cost=source.cost)
+    if points is None or units is None:
+        return [alone], 0.0
+    n_paths, n_others = wanted.paths[min(1, len(wanted.paths) - 1)]
+    reach = Reach(_enumerated(units), PILOT_REACH.sampled, n_paths, n_others)
+    while True:
+        cost = point_cost(units, min(reach.enumerated, len(sampler)), reach)
+        if _PILOT_PATHS * cost <= PILOT_SHARE * wanted.budget:
+            break
+        if reach.enumerated <= 4:
+            return [alone], 0.0
+        reach = replace(reach, enumerated=reach.enumerated // 2)
+    count = min(_MORE_PATHS, max(_PILOT_PATHS, int(_MORE_SHARE * wanted.budget / cost)))
+    choice = replace(choice, share=min(1.0, count / len(base)))
+    rng = generator(sampler.seed, Stream.PATHS_PILOT, units.layer.number)
+    rows = np.flatnonzero(rng.random(len(base)) < choice.chances(base))
+    if len(rows) < _FEWEST_CHOSEN:
+        return [alone], 0.0
+    some, there = Points.joined(points)[rows], base[rows]
+    pilots, cost = [], 0.0
+    for part, temper in _CHOICES:
+        fewer = max(4, reach.enumerated // part), max(2, reach.sampled // part)
+        tried = replace(reach, enumerated=fewer[0], sampled=fewer[1], temper=temper)
+        found = path_terms(units, source.guess, some, tried, None, rng)
+        pilots.append(_with_change(alone, tried, found, there))
+        cost += len(rows) * point_cost(units, pilots[-1].pairs, tried)
+    return pilots, cost
+
+
+def _with_change(alone: Pilot, reach: Reach, found: Terms, base: np.ndarray) -> Pilot:
+    room, density = alone.choice.room_at(base), alone.choice.density(base)
+    up, down = found.upper["x"] - base, found.lower["x"] - base
+    above, below = Line.fit_raised(room, up, density), Line.fit(room, down, density)
+
+    def mean(values: np.ndarray) -> float:
+        return float(np.average(values, weights=1.0 / density))
+
+    # of squares that count 1/chance times
+    left = [
+        np.sqrt(mean(np.square(change - line.at(room)) / density))
+        for change, line in ((up, above), (down, below))
+    ]
+    return replace(
+        alone,
+        spread=alone.spread * abs(1.0 - (above.slope + below.slope) / 2),
+        above=above,
+        below=below,
+        reach=reach,
+        change=float(sum(left)) / 2,
+        gap=max(mean(up - down), 0.0),
+        per_path=max(mean(found.own_gap), 0.0) * reach.n_paths,
+        pairs=mean(found.pairs),
+    )
