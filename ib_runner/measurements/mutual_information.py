@@ -4,7 +4,7 @@ import copy
 from collections.abc import Sequence
 from dataclasses import asdict
 from itertools import product
-from typing import Annotated
+from typing import Annotated, Any
 
 import pandas as pd
 from torch import Tensor, nn
@@ -60,7 +60,9 @@ class MutualInformation(EveryEpoch):
         self.sparse_methods = set(sparse_methods)
         self.sparse_epochs = sparse_epochs
         self.betas = betas
-        self.sizes = {name: size for name, size in sizes.items() if size is not None}
+        self.sizes: dict[str, Any] = {
+            name: size for name, size in sizes.items() if size is not None
+        }
 
     def remarks(self, network: nn.Module, x: Tensor) -> list[str]:
         """A sentence for each method that is not for all layers of ``network``."""
