@@ -1,16 +1,9 @@
-"""Hydra's sources of YAML files, read by libyaml: a command line composes some sixty files.
-
-OmegaConf reads a file with PyYAML's parser in Python: a third of the time until the first word of
-an answer. Here libyaml parses, where PyYAML was built with it, by OmegaConf's own rules of what a
-value is; and a text that this process has parsed before is not parsed again.
-"""
+"""Hydra's sources of YAML files, read by libyaml: a command line composes some sixty files."""
 
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache, lru_cache
 from importlib import resources
-from typing import Any
 
 import yaml
 from hydra._internal.core_plugins.file_config_source import FileConfigSource
@@ -21,9 +14,8 @@ from hydra._internal.sources_registry import SourcesRegistry
 from hydra.core.plugins import Plugins
 from hydra.plugins.config_source import ConfigResult, ConfigSource
 from omegaconf import OmegaConf
-from omegaconf._utils import get_yaml_loader
-from yaml.constructor import SafeConstructor
-from yaml.resolver import Resolver
+
+from ib_runner.files.yaml_text import parsed
 
 
 class _Packaged(ImportlibResourcesConfigSource):
@@ -45,7 +37,7 @@ def _read(source: ConfigSource, text: str) -> ConfigResult | None:
     """A file of ``source``; None where ``text`` is no YAML: Hydra's own way says in which file."""
     header = ConfigSource._get_header_dict(text[:512])
     try:
-        config = OmegaConf.create(_parsed(text))
+        config = OmegaConf.create(parsed(text))
     except yaml.YAMLError:
         return None
     return ConfigResult(
@@ -67,25 +59,3 @@ def quick_sources() -> Iterator[None]:
         yield
     finally:
         registry.types = theirs
-
-
-@lru_cache(maxsize=1024)
-def _parsed(text: str) -> Any:
-    content = yaml.load(text, Loader=_loader())
-    return {} if content is None else content
-
-
-@cache
-def _loader() -> type:
-    """OmegaConf's loader, with libyaml's parser where there is one."""
-    loader = get_yaml_loader()
-    if not yaml.__with_libyaml__:
-        return loader
-
-    class Loader(yaml.cyaml.CParser, loader):  # type: ignore[misc, valid-type]
-        def __init__(self, stream: Any):
-            yaml.cyaml.CParser.__init__(self, stream)
-            SafeConstructor.__init__(self)
-            Resolver.__init__(self)
-
-    return Loader

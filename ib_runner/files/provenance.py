@@ -5,6 +5,8 @@ import os
 import platform
 import socket
 import subprocess
+from collections.abc import Mapping
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -23,7 +25,15 @@ def package_versions() -> dict[str, str]:
 
 
 def git_revision() -> dict[str, str | bool | None]:
-    """Revision of the checkout this package runs from and whether it is dirty; None outside one."""
+    """Revision of the checkout this package runs from and whether it is dirty; None outside one.
+
+    As of the first time that this process asks: what runs here was imported before.
+    """
+    return dict(_revision())
+
+
+@cache
+def _revision() -> Mapping[str, str | bool | None]:
     here = Path(__file__).resolve().parents[2]
     try:
         revision = _git(here, "rev-parse", "HEAD")

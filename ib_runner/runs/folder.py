@@ -19,6 +19,7 @@ from ib_runner.errors import DamagedFileError, IbRunError, RunInUseError, UsageE
 from ib_runner.files import provenance
 from ib_runner.files.atomic import make_folder, remove_temporaries, write_json, write_text
 from ib_runner.files.reading import unread
+from ib_runner.files.yaml_text import parsed
 from ib_runner.runs.about import run_text
 from ib_runner.runs.lock import LOCK_NAME, hold, holder
 from ib_runner.tables.version import SCHEMA_VERSION
@@ -136,7 +137,7 @@ class Run:
         """The configuration saved with the run."""
         path = self.path / CONFIG_NAME
         try:
-            config = OmegaConf.load(path)
+            config = OmegaConf.create(parsed(path.read_text(encoding="utf-8")))
         except (OSError, ValueError, YAMLError, OmegaConfBaseException) as error:
             raise unread(path, error) from error
         if not isinstance(config, DictConfig):

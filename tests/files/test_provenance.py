@@ -57,6 +57,9 @@ def test_asking_git_leaves_the_repository_as_it_is(tmp_path, monkeypatch):
         return run(command, **keywords)
 
     monkeypatch.setattr(subprocess, "run", watched)
-    provenance.git_revision()
-    assert seen
+    provenance._revision.cache_clear()
+    first = provenance.git_revision()
+    assert len(seen) == 3
+    assert provenance.git_revision() == first
+    assert len(seen) == 3, "a process asks once: what it runs was imported before"
     assert all(one[:2] == ["git", "--no-optional-locks"] for one in seen)
