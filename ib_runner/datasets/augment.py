@@ -30,8 +30,10 @@ class Distortion(NamedTuple):
 
 def draw(n: int, generator: Generator) -> Distortion:
     """Section 8.3: translations from {−2, …, 2} in x and y, rotation and shear from ±10°."""
-    translation = torch.randint(-MOST_PIXELS, MOST_PIXELS + 1, (n, 2), generator=generator)
-    angles = torch.rand(2, n, generator=generator, dtype=torch.float64)
+    device = generator.device
+    shape, most = (n, 2), MOST_PIXELS
+    translation = torch.randint(-most, most + 1, shape, generator=generator, device=device)
+    angles = torch.rand(2, n, generator=generator, device=device, dtype=torch.float64)
     return Distortion(translation.double(), *((2 * angles - 1) * math.radians(MOST_DEGREES)))
 
 

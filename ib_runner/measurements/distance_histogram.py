@@ -18,6 +18,9 @@ from ib_runner.measurements.pairs import BLOCK, TILE_ROWS, in_blocks, scan_pairs
 from ib_runner.measurements.snapshot import Snapshot
 from ib_runner.rules import MADE_EPOCHS, whole
 
+#: rows of pairs that are formed at a time on a GPU
+_ROWS = 2048
+
 
 class DistanceHistogram:
     """``bins`` equal bins from 0 to the diagonal of the box that holds the layer's values.
@@ -46,6 +49,7 @@ class DistanceHistogram:
             # bins must have a width even where all values coincide
             edges = torch.linspace(0.0, max(diagonal, 1e-9) * (1 + 1e-6), self.bins + 1).double()
             noisy = snapshot.noisy and layer > 0
+            values = values.to(snapshot.device)
             for pairs, counts in zip(
                 ("within", "between"),
                 distance_histogram(values, labels, edges),
@@ -67,7 +71,7 @@ def distance_histogram(values: Tensor, labels: Tensor, edges: Tensor) -> tuple[T
     Raises ``ValueError`` for other shapes, values that are not finite, or edges that don't
     increase in equal steps.
     """
-    points = _checked(values)
+    _check(values)
     if labels.shape != values.shape[:1]:
         raise ValueError(
             f"labels of shape {tuple(labels.shape)}: one for each of {len(values)} rows"
@@ -77,18 +81,20 @@ def distance_histogram(values: Tensor, labels: Tensor, edges: Tensor) -> tuple[T
     if bounds.ndim != 1 or len(bounds) < 2 or not _equally_spaced(bounds):
         raise ValueError("the edges of a histogram must increase in equal steps")
     n_bins = len(bounds) - 1
-    counts = _scan(points, classes, float(bounds[0]), float(bounds[-1]), n_bins)
+    lowest, highest = float(bounds[0]), float(bounds[-1])
+    if values.device.type == "cpu":
+        counts = _scan(values.detach().float().numpy(), classes, lowest, highest, n_bins)
+    else:
+        counts = scan_by_products(values, classes, lowest, highest, n_bins)
     within, between = torch.from_numpy(counts.reshape(2, n_bins + 2)[:, 1:-1].copy())
     return within, between
 
 
-def _checked(values: Tensor) -> np.ndarray:
+def _check(values: Tensor) -> None:
     if values.ndim != 2 or len(values) < 2 or values.shape[1] == 0:
         raise ValueError(f"values of shape {tuple(values.shape)}: [n, d] with n ≥ 2 is needed")
-    points = values.detach().to("cpu", torch.float32).numpy()
-    if not np.isfinite(points).all():
+    if not bool(values.detach().float().isfinite().all()):
         raise ValueError("the values hold NaN or infinity")
-    return points
 
 
 def _equally_spaced(edges: np.ndarray) -> bool:
@@ -116,3 +122,31 @@ def _scan(
         counts,
     )
     return counts.sum(axis=0)
+
+
+@torch.no_grad()
+def scan_by_products(
+    values: Tensor, classes: np.ndarray, lowest: float, highest: float, n_bins: int
+) -> np.ndarray:
+    """As ``_scan``, by float64 matrix products on any device: fast on a GPU.
+
+    |a|² + |b|² − 2ab is off by about 10⁻¹⁶·(|a|² + |b|²), which moves the distance of a pair that
+    is closer than 10⁻⁶ of its distance from the cloud's centre.
+    """
+    points = values.detach().float().double()
+    points = points - points.mean(0)
+    squares = points.square().sum(1)
+    of = torch.from_numpy(classes).to(points.device)
+    counts = torch.zeros(2 * (n_bins + 2), dtype=torch.int64, device=points.device)
+    for start in range(0, len(points), _ROWS):
+        block = slice(start, start + _ROWS)
+        square = squares[block, None] + squares - 2.0 * (points[block] @ points.T)
+        distances = square.clamp_(min=0.0).sqrt_()
+        bins = ((distances - lowest) * (n_bins / (highest - lowest))).floor_()
+        bins = torch.where(distances == highest, float(n_bins - 1), bins)
+        bins = bins.clamp_(-1, n_bins).long() + 1
+        bins += (n_bins + 2) * (of[block, None] != of)
+        later = torch.arange(len(points), device=points.device)
+        pairs = later > later[block, None]
+        counts += torch.bincount(bins[pairs], minlength=len(counts))
+    return counts.cpu().numpy()

@@ -46,6 +46,8 @@ class Snapshot:
     network: nn.Module
     inputs: Split
     seed: int
+    #: where passes without noise are made; results come back to the CPU
+    device: str | torch.device = "cpu"
 
     def stream(self, purpose: str) -> int:
         """The seed for ``purpose`` at this epoch."""
@@ -94,8 +96,9 @@ class Snapshot:
         """
         network = unwrapped(self.network)
         if isinstance(network, SaysItsLayers):
-            network, x = copy.deepcopy(network).to(dtype), x.to(dtype)
-            layers = [x, *network.representations(x)]
+            network = copy.deepcopy(network).to(self.device, dtype)
+            found = network.representations(x.to(self.device, dtype))
+            layers = [x, *(layer.cpu() for layer in found)]
         else:
             x = self._measurable.x if x is self.inputs.x else fitted(network, as_inputs(x))
             if dtype == torch.float64:

@@ -9,6 +9,7 @@ import pandas as pd
 import torch
 from omegaconf import DictConfig, OmegaConf
 
+from ib_runner.config.builder import resolve_device
 from ib_runner.errors import UsageError, raise_interruption_behind
 from ib_runner.measurements.measurement import (
     LayersFailedError,
@@ -110,7 +111,9 @@ class EpochTask:
             return self.nothing(cause(error))
         inputs = getattr(run.dataset(), config.measure.inputs)
         try:
-            return self._measured(Snapshot(self.epoch, network, inputs, config.seed), measurements)
+            device = resolve_device(config.device)
+            snapshot = Snapshot(self.epoch, network, inputs, config.seed, device)
+            return self._measured(snapshot, measurements)
         except UsageError as error:
             return Measured(self.run, self.epoch, refusal=str(error))
 

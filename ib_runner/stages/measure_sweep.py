@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import pandas as pd
 from omegaconf import DictConfig
 
-from ib_runner.config.builder import Builder
+from ib_runner.config.builder import Builder, resolve_device
 from ib_runner.errors import UsageError
 from ib_runner.measurements.snapshot import Snapshot
 from ib_runner.stages.asked_epochs import epochs_to_measure
@@ -43,6 +43,7 @@ def _snapshots(sweep: SweepOfRuns, epoch: int) -> Mapping[str, Snapshot]:
             network=run.network(epoch, config),
             inputs=getattr(run.dataset(), config.measure.inputs),
             seed=config.seed,
+            device=resolve_device(config.device),
         )
         for run, config in zip(sweep.runs, sweep.configs, strict=True)
     }

@@ -117,6 +117,8 @@ class FusedTrainer:
 
     #: see ``record.STREAMS``: noise and order are the kernels' own
     streams = 2
+    #: whether kernels of ours make the passes
+    is_compiled = True
 
     def __init__(self, problem: Problem):
         self.problem = problem

@@ -24,6 +24,7 @@ from ib_runner.training.problem import Problem, problem_of
 from ib_runner.training.record import Record
 from ib_runner.training.schedule import Schedule, constant
 from ib_runner.training.targets import check_loss
+from ib_runner.training.together.job import Job, has_kernels, stacked_trainer
 
 
 @dataclass
@@ -31,7 +32,7 @@ class Training:
     """A training that is ready to begin, or to go on behind the last whole epoch, ``done``."""
 
     problem: Problem
-    trainer: PlainTrainer | FusedTrainer
+    trainer: PlainTrainer | FusedTrainer | Job
     record: Record
     epochs: int
     done: int
@@ -117,7 +118,9 @@ def prepare(
     return Training(problem, trainer, record, epochs, record.resume(history, epochs))
 
 
-def trainer_of(problem: Problem) -> PlainTrainer | FusedTrainer:
+def trainer_of(problem: Problem) -> PlainTrainer | FusedTrainer | Job:
     """What trains ``problem``: compiled kernels where they know all of it, or PyTorch."""
+    if has_kernels(problem):
+        return Job(stacked_trainer([problem]))
     fused = is_fusible(problem) and problem.augment is None
     return FusedTrainer(problem) if fused else PlainTrainer(problem)

@@ -1,12 +1,14 @@
 """A training problem: network, data, loss, optimizer and schedule, as a trainer needs them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, MutableMapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
+from weakref import WeakValueDictionary
 
 import torch
 from torch import Generator, Tensor, nn
 from torch.optim import Optimizer
+from torch.utils.weak import WeakTensorKeyDictionary
 
 from ib_runner.datasets import Dataset, Split
 from ib_runner.training.schedule import Schedule
@@ -44,9 +46,26 @@ class Problem:
 def part(
     split: Split, dataset: Dataset, device: torch.device, dtype: torch.dtype = torch.float32
 ) -> Part:
-    """``split`` with its targets as rows, on ``device``; real inputs as ``dtype``."""
-    x = split.x.to(device, dtype) if split.x.is_floating_point() else split.x.to(device)
+    """``split`` with its targets as rows, on ``device``; real inputs as ``dtype``.
+
+    Inputs that lie on the device already, for another training, are not copied again.
+    """
+    x = _moved(split.x, device, dtype if split.x.is_floating_point() else split.x.dtype)
     return Part(x, target_rows(split, dataset.n_classes).to(device, dtype))
+
+
+#: inputs on devices, by the tensors that they are copies of
+_COPIES: MutableMapping[Tensor, WeakValueDictionary] = WeakTensorKeyDictionary()
+
+
+def _moved(x: Tensor, device: torch.device, dtype: torch.dtype) -> Tensor:
+    if (x.device.type, x.dtype) == (device.type, dtype):
+        return x
+    copies = _COPIES.setdefault(x, WeakValueDictionary())
+    moved = copies.get((device, dtype))
+    if moved is None:
+        moved = copies[device, dtype] = x.to(device, dtype)
+    return moved
 
 
 def _dtype(network: nn.Module) -> torch.dtype:

@@ -1,7 +1,7 @@
 """ln of an isotropic Gaussian mixture with equal weights, p̂ = p̂_S ∗ φ_beta of eq. (1).
 
-On a CPU a tree of centres prunes the sums; on other devices, and in many dimensions, blocks of
-PyTorch operations compute all of them. The values agree to within the tolerance.
+On a CPU a tree of centres prunes the sums; on a GPU one kernel makes all of them; elsewhere, and in
+many dimensions, blocks of PyTorch operations do. The values agree to within the tolerance.
 """
 
 import math
@@ -13,6 +13,7 @@ from torch import Tensor
 
 from ib_runner.information.density.blocked import blocked_log_kernel_sums
 from ib_runner.information.density.groups import group_points, leaf_blocks
+from ib_runner.information.density.streamed import can_stream, streamed_log_kernel_sums
 from ib_runner.information.density.sums import kernel_sums
 from ib_runner.information.density.tree import build_tree
 
@@ -58,6 +59,8 @@ def log_mixture_density(
     on_cpu = points.device.type == "cpu"
     if on_cpu and d <= TREE_DIMENSIONS and tolerance >= FLOAT32_TOLERANCE:
         log_sums = _tree_log_kernel_sums(points, centres, beta, tolerance)
+    elif tolerance >= FLOAT32_TOLERANCE and can_stream(points, centres):
+        log_sums = streamed_log_kernel_sums(points, centres, beta, tolerance)
     else:
         log_sums = blocked_log_kernel_sums(points, centres, beta, tolerance)
     return log_sums - math.log(n) - d * math.log(beta * math.sqrt(2.0 * math.pi))

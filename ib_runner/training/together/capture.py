@@ -1,14 +1,11 @@
 """A step recorded as a CUDA graph: launching its hundreds of kernels then costs one call."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
 
 import torch
-from torch import Tensor
+from torch import Generator, Tensor
 
 from ib_runner.runs.log import logger
-
-if TYPE_CHECKING:
-    from ib_runner.training.together.stacked_trainer import StackedTrainer
 
 #: steps on a side stream before the recording, as PyTorch asks for
 _WARM_UP = 3
@@ -18,16 +15,24 @@ _TOLERANCE = 1e-3
 
 
 class Captured:
-    """Replays steps of ``trainer`` on batches of one size; executes them where that fails.
+    """Replays ``step`` on inputs of one shape; executes it where that fails.
 
-    Before it is trusted, one step is done both ways from the same state: where the results differ,
-    or the recording fails, steps are executed, which takes longer.
+    A step reads its ``inputs`` and changes the tensors ``changed`` and the ``generators``. Before
+    the recording is trusted, one step is done both ways from the same state: where the results
+    differ, or the recording fails, steps are executed, which takes longer.
     """
 
-    def __init__(self, trainer: "StackedTrainer", batch: Tensor, source: Tensor | None):
-        self.trainer = trainer
-        self._batch = batch.clone()
-        self._source = None if source is None else source.clone()
+    def __init__(
+        self,
+        step: Callable[..., None],
+        changed: Sequence[Tensor],
+        inputs: Sequence[Tensor] = (),
+        generators: Sequence[Generator] = (),
+    ):
+        self._step = step
+        self._changed = list(changed)
+        self._inputs = [one.clone() for one in inputs]
+        self._generators = list(generators)
         self._graph: torch.cuda.CUDAGraph | None = None
         before = self._state()
         try:
@@ -36,7 +41,7 @@ class Captured:
             graph, reason = None, str(error).partition("\n")[0]
         else:
             self._restore(before)
-            trainer.step(self._batch, self._source)
+            self._step(*self._inputs)
             executed = self._state()
             self._restore(before)
             graph.replay()
@@ -47,14 +52,13 @@ class Captured:
         else:
             self._graph = graph
 
-    def step(self, batch: Tensor, source: Tensor | None) -> None:
-        """``StackedTrainer.step``."""
+    def step(self, *inputs: Tensor) -> None:
+        """A step on ``inputs``, of the shapes of the first ones."""
         if self._graph is None:
-            self.trainer.step(batch, source)
+            self._step(*inputs)
             return
-        self._batch.copy_(batch)
-        if self._source is not None:
-            self._source.copy_(source)
+        for ours, one in zip(self._inputs, inputs, strict=True):
+            ours.copy_(one)
         self._graph.replay()
 
     def _record(self) -> "torch.cuda.CUDAGraph":
@@ -62,25 +66,25 @@ class Captured:
         side.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(side):
             for _ in range(_WARM_UP):
-                self.trainer.step(self._batch, self._source)
+                self._step(*self._inputs)
         torch.cuda.current_stream().wait_stream(side)
         graph = torch.cuda.CUDAGraph()
-        for generator in self.trainer.generators:
+        for generator in self._generators:
             graph.register_generator_state(generator)
         with torch.cuda.graph(graph):
-            self.trainer.step(self._batch, self._source)
+            self._step(*self._inputs)
         return graph
 
     def _state(self) -> tuple[list[Tensor], list[Tensor]]:
-        tensors = [tensor.detach().clone() for tensor in self.trainer.state_tensors()]
-        return tensors, [generator.get_state() for generator in self.trainer.generators]
+        tensors = [tensor.detach().clone() for tensor in self._changed]
+        return tensors, [generator.get_state() for generator in self._generators]
 
     def _restore(self, state: tuple[list[Tensor], list[Tensor]]) -> None:
         tensors, generators = state
         with torch.no_grad():
-            for tensor, value in zip(self.trainer.state_tensors(), tensors, strict=True):
+            for tensor, value in zip(self._changed, tensors, strict=True):
                 tensor.copy_(value)
-        for generator, value in zip(self.trainer.generators, generators, strict=True):
+        for generator, value in zip(self._generators, generators, strict=True):
             generator.set_state(value)
 
 

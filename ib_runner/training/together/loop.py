@@ -1,17 +1,15 @@
 """Several trainings in one program, epoch by epoch; each is recorded as if it were alone."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
-
-from torch import Tensor
 
 from ib_runner.errors import IbRunError, Interrupted
 from ib_runner.runs.progress import Progress
 from ib_runner.training.determinism import reproducible
 from ib_runner.training.loop import Training
-from ib_runner.training.plain import PlainTrainer
 from ib_runner.training.targets import Score
-from ib_runner.training.together.stacked_trainer import StackedTrainer, can_train_stacked
+from ib_runner.training.together.job import Job, stacked_trainer
+from ib_runner.training.together.stacked_trainer import can_train_stacked
 
 
 def train_together(trainings: Sequence[Training]) -> dict[int, IbRunError]:
@@ -108,9 +106,9 @@ class AllAtOnce:
 
     def __init__(self, trainings: Sequence[Training]):
         self.trainings = list(trainings)
-        self.trainer = StackedTrainer([one.problem for one in trainings])
+        self.trainer = stacked_trainer([one.problem for one in trainings])
         for number, one in enumerate(trainings):
-            one.record.trainer = _Job(self.trainer, number)
+            one.record.trainer = Job(self.trainer, number)
             self.begin(number)
 
     def begin(self, number: int) -> None:
@@ -129,30 +127,9 @@ class AllAtOnce:
         return [scores[number] for number in active]
 
 
-class _Job:
-    """One job of a ``StackedTrainer``: what a record wants of a trainer."""
-
-    #: the names of the random streams: a job draws its noise and order as ``PlainTrainer`` does
-    streams = PlainTrainer.streams
-
-    def __init__(self, trainer: StackedTrainer, number: int):
-        self.trainer = trainer
-        self.number = number
-
-    def weights(self) -> Mapping[str, Tensor]:
-        """A copy of weights and buffers, on the CPU."""
-        return self.trainer.weights(self.number)
-
-    def optimizer_state(self) -> Mapping[str, Tensor]:
-        """A copy of the optimizer's state, on the CPU."""
-        return self.trainer.optimizer_state(self.number)
-
-
 def _group(trainings: Sequence[Training]) -> InTurn | AllAtOnce:
-    """What trains these: at once where they are alike and no compiled kernels stand ready."""
-    compiled = any(
-        not isinstance(one.trainer, PlainTrainer) or one.trainer.is_compiled for one in trainings
-    )
-    if compiled or not can_train_stacked([one.problem for one in trainings]):
+    """What trains these: at once where they are alike, unless kernels for one alone are faster."""
+    alone = any(one.trainer.is_compiled and not isinstance(one.trainer, Job) for one in trainings)
+    if alone or not can_train_stacked([one.problem for one in trainings]):
         return InTurn(trainings)
     return AllAtOnce(trainings)

@@ -56,6 +56,9 @@ class StackedTrainer:
     that share seed and data.
     """
 
+    #: see ``record.STREAMS``: the noise and order of ``PlainTrainer``
+    streams = 1
+
     def __init__(self, problems: Sequence[Problem]):
         self.problems = list(problems)
         self.device = problems[0].train.x.device
@@ -67,11 +70,11 @@ class StackedTrainer:
         parameters = [self.stacked.tensors[name] for name in self.stacked.parameters]
         self.update = Update(parameters, [problem.optimizer for problem in problems], alphas)
         self.size = len(problems[0].train.x)
-        self._sets = _distinct([_identity(problem.train) for problem in problems])
-        self._keys = _distinct([(problem.seed, _identity(problem.train)) for problem in problems])
+        self._sets = distinct([identity(problem.train) for problem in problems])
+        self._keys = distinct([(problem.seed, identity(problem.train)) for problem in problems])
         firsts = [self._sets.index(number) for number in range(max(self._sets) + 1)]
-        self._x = torch.cat([problems[first].train.x for first in firsts])
-        self._y = torch.cat([problems[first].train.y for first in firsts])
+        self._x = _joined([problems[first].train.x for first in firsts])
+        self._y = _joined([problems[first].train.y for first in firsts])
         self._job_keys = torch.tensor(self._keys, device=self.device)
         self.generators = [Generator(self.device) for _ in problems]
         self.noise = Noise(self.stacked.channels, self.generators)
@@ -122,16 +125,17 @@ class StackedTrainer:
         if self.device.type != "cuda" or not whole or isinstance(distortion, list):
             self.step(batch, distortion)
             return
+        inputs = [batch] if distortion is None else [batch, distortion]
         if self._captured is None:
-            self._captured = Captured(self, batch, distortion)
-        self._captured.step(batch, distortion)
+            self._captured = Captured(self.step, self.state_tensors(), inputs, self.generators)
+        self._captured.step(*inputs)
 
     def state_tensors(self) -> list[Tensor]:
         """All that a step changes, beside the generators."""
         update = self.update
         return [*self.stacked.tensors.values(), update.steps, *update.first, *update.second]
 
-    def step(self, batch: Tensor, distortion) -> None:
+    def step(self, batch: Tensor, distortion=None) -> None:
         """One step on the training inputs of the numbers ``batch`` [n, keys]."""
         self.update.step(self.gradients(*self._rows(batch, distortion)))
         if self.update.regularized:
@@ -166,15 +170,16 @@ class StackedTrainer:
         )
         return each.reshape(outputs.shape[:2]).mean(0)
 
-    @torch.no_grad()
     def scores(self) -> list[dict[str, Score]]:
         """Each job's mean losses and errors on its ``train`` and ``test``, without noise."""
-        train = self._score([problem.train for problem in self.problems])
-        test = self._score([problem.test for problem in self.problems])
+        train = self.score_all([problem.train for problem in self.problems])
+        test = self.score_all([problem.test for problem in self.problems])
         return [{"train": a, "test": b} for a, b in zip(train, test, strict=True)]
 
-    def _score(self, parts: list[Part]) -> list[Score]:
-        shared = len({_identity(part) for part in parts}) == 1
+    @torch.no_grad()
+    def score_all(self, parts: Sequence[Part]) -> list[Score]:
+        """Each job's mean loss and errors on its one of ``parts``, without noise."""
+        shared = len({identity(part) for part in parts}) == 1
         totals = torch.zeros(len(parts), dtype=torch.float64, device=self.device)
         errors = torch.zeros(len(parts), dtype=torch.int64, device=self.device)
         n, block = len(parts[0].x), block_size(parts[0].x)
@@ -219,12 +224,17 @@ class StackedTrainer:
         self.update.load(job, optimizer_state)
 
 
-def _identity(part: Part) -> tuple[int, ...]:
+def _joined(parts: list[Tensor]) -> Tensor:
+    """One below the other; a single one is not copied."""
+    return parts[0] if len(parts) == 1 else torch.cat(parts)
+
+
+def identity(part: Part) -> tuple[int, ...]:
     """The same for parts that lie in the same memory: the same data."""
     return part.x.data_ptr(), *part.x.shape
 
 
-def _distinct(values: list) -> list[int]:
+def distinct(values: list) -> list[int]:
     """For each value the number of its first equal among the distinct ones."""
     numbers = {value: number for number, value in enumerate(dict.fromkeys(values))}
     return [numbers[value] for value in values]

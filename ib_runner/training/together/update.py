@@ -42,7 +42,7 @@ class Update:
         """One step along the ``gradients`` [J, …]."""
         if not self.is_adam:
             for parameter, gradient in zip(self.parameters, gradients, strict=True):
-                parameter.sub_(_wide(self.rate, parameter) * gradient)
+                parameter.addcmul_(gradient, _wide(self.rate, parameter), value=-1.0)
             return
         self.steps += 1
         size = self.rate / (1 - self.beta1**self.steps)
