@@ -15,12 +15,14 @@ FEW_PARAMETERS = 300_000
 
 @contextmanager
 def reproducible(network: nn.Module, device: torch.device) -> Iterator[None]:
-    """Deterministic algorithms, one thread for small networks; afterwards the caller's settings.
+    """Deterministic algorithms, float32 in full, one thread for small networks; afterwards the
+    caller's settings.
 
     The caller's random generators are left as they were.
     """
     before = torch.get_num_threads(), torch.get_deterministic_debug_mode()
     filled = torch.utils.deterministic.fill_uninitialized_memory
+    short = torch.backends.cudnn.allow_tf32
     if device.type == "cuda":
         # cuBLAS reads this variable when it is first used
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
@@ -32,8 +34,11 @@ def reproducible(network: nn.Module, device: torch.device) -> Iterator[None]:
             torch.set_deterministic_debug_mode("error")
             # every tensor is written before it is read: filling it first only takes time
             torch.utils.deterministic.fill_uninitialized_memory = False
+            # cuDNN would take convolutions of float32 to 10 bits: gradients were off by 1e-2
+            torch.backends.cudnn.allow_tf32 = False
             yield
         finally:
             torch.set_num_threads(before[0])
             torch.set_deterministic_debug_mode(before[1])
             torch.utils.deterministic.fill_uninitialized_memory = filled
+            torch.backends.cudnn.allow_tf32 = short

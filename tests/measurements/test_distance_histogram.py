@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from ib_runner.measurements.distance_histogram import distance_histogram
+from ib_runner.measurements.distance_histogram import distance_histogram, scan_by_products
 from ib_runner.measurements.histogram import density
 
 
@@ -109,3 +109,20 @@ def test_densities_integrate_to_one():
 def test_errors_name_the_cause(values, labels, edges, message):
     with pytest.raises(ValueError, match=message):
         distance_histogram(values, labels, torch.tensor(edges))
+
+
+def test_products_count_as_differences_do():
+    """What a GPU does, on the CPU: within and between, some outside of the edges."""
+    generator = torch.Generator().manual_seed(0)
+    values = torch.randn(300, 7, generator=generator) + 100.0
+    classes = (torch.arange(300) % 3).numpy().astype(np.int32)
+    ours = scan_by_products(values, classes, 1.0, 4.0, 20)
+    distances = torch.cdist(
+        values.double(), values.double(), compute_mode="donot_use_mm_for_euclid_dist"
+    )
+    i, j = torch.triu_indices(300, 300, 1)
+    apart = torch.from_numpy(classes)
+    bins = ((distances[i, j] - 1.0) * (20 / 3.0)).floor().clamp(-1, 20).long() + 1
+    expected = torch.bincount(bins + 22 * (apart[i] != apart[j]), minlength=44)
+    assert ours.sum() == 300 * 299 // 2
+    assert ours.tolist() == expected.tolist()
