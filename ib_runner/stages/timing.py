@@ -12,7 +12,7 @@ from torch import Tensor
 from ib_runner.config.builder import Builder
 from ib_runner.training.determinism import reproducible
 from ib_runner.training.fused import FusedTrainer
-from ib_runner.training.loop import trainer_of
+from ib_runner.training.loop import Trainer, trainer_of
 from ib_runner.training.plain import PlainTrainer, block_size
 from ib_runner.training.problem import Part, Problem, problem_of
 
@@ -75,7 +75,7 @@ def _training(text: str, allow_targets: tuple[str, ...]) -> Times:
     return Times(seconds + kept, _how(trainer, problem), (first, *later))
 
 
-def _how(trainer: PlainTrainer | FusedTrainer, problem: Problem) -> str:
+def _how(trainer: Trainer, problem: Problem) -> str:
     if isinstance(trainer, FusedTrainer):
         return "by compiled kernels"
     where = problem.train.x.device.type
@@ -95,9 +95,7 @@ def _of_steps(trainer: PlainTrainer) -> float:
     return -(-n // problem.batch_size) * step + (n + len(problem.test.x)) * score
 
 
-def _of_epochs(
-    trainer: PlainTrainer | FusedTrainer, epochs: int
-) -> tuple[float, tuple[dict[str, Tensor], ...]]:
+def _of_epochs(trainer: Trainer, epochs: int) -> tuple[float, tuple[dict[str, Tensor], ...]]:
     """Seconds of an epoch, the mean of those of ``TRIED_SECONDS`` behind the first, and weights.
 
     These are of an epoch early on, when representations spread, and of the last that was trained.
@@ -115,7 +113,7 @@ def _of_epochs(
     return spent / count, (early, dict(trainer.weights()))
 
 
-def _epoch(trainer: PlainTrainer | FusedTrainer, number: int) -> None:
+def _epoch(trainer: Trainer, number: int) -> None:
     trainer.run_epoch(number)
     for part in (trainer.problem.train, trainer.problem.test):
         trainer.score(part)

@@ -26,13 +26,16 @@ from ib_runner.training.schedule import Schedule, constant
 from ib_runner.training.targets import check_loss
 from ib_runner.training.together.job import Job, has_kernels, stacked_trainer
 
+#: what trains a problem: PyTorch, compiled kernels, or kernels of a GPU
+Trainer = PlainTrainer | FusedTrainer | Job
+
 
 @dataclass
 class Training:
     """A training that is ready to begin, or to go on behind the last whole epoch, ``done``."""
 
     problem: Problem
-    trainer: PlainTrainer | FusedTrainer | Job
+    trainer: Trainer
     record: Record
     epochs: int
     done: int
@@ -118,7 +121,7 @@ def prepare(
     return Training(problem, trainer, record, epochs, record.resume(history, epochs))
 
 
-def trainer_of(problem: Problem) -> PlainTrainer | FusedTrainer | Job:
+def trainer_of(problem: Problem) -> Trainer:
     """What trains ``problem``: compiled kernels where they know all of it, or PyTorch."""
     if has_kernels(problem):
         return Job(stacked_trainer([problem]))
