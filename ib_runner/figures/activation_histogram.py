@@ -11,16 +11,18 @@ from matplotlib.figure import Figure
 
 from ib_runner.figures.epoch_axis import epoch_axis
 from ib_runner.figures.layer_style import layer_name
-from ib_runner.figures.style import COLUMN, DENSITY_MAP, new_figure, styled
+from ib_runner.figures.style import COLUMN, DENSITY_MAP, bar_aspect, new_figure, styled
 from ib_runner.selections.context import Context, Tables, facts
 from ib_runner.tables.layers import Layers
 
 #: shares of a layer's values at which the colours end
 SHARES = LogNorm(1e-3, 1.0, clip=True)
+#: of more layers, heat maps stand side by side
+MOST_ROWS = 7
 
 
 class ActivationHistogram:
-    """A heat map for each layer, one below the other."""
+    """A heat map for each layer, one below the other, or in two columns."""
 
     tables_needed = ("activation_histogram", "layers")
 
@@ -28,13 +30,20 @@ class ActivationHistogram:
     def __call__(self, tables: Tables, context: Context) -> Figure:
         table = tables("activation_histogram")
         n_layers = table["layer"].nunique()
-        figure = new_figure(COLUMN, 0.5 + 0.9 * n_layers)
-        panels = figure.subplots(n_layers, sharex=True, squeeze=False)[:, 0]
+        n_columns = 1 if n_layers <= MOST_ROWS else 2
+        n_rows = -(-n_layers // n_columns)
+        figure = new_figure(COLUMN, 0.5 + 0.9 * n_rows)
+        grid = figure.subplots(n_rows, n_columns, sharex=True, squeeze=False)
+        panels = list(grid.flat)[:n_layers]
         mesh = draw_activations(panels, table, facts(tables))
-        for axes in panels[:-1]:
+        for axes in panels[:-n_columns]:
             epoch_axis(axes, int(table["epoch"].max()), label=False)
-        for axes in panels:
+        for axes in panels[-n_columns:]:
+            axes.tick_params(labelbottom=True)  # nothing is below
+        for axes in grid[:, 0]:
             axes.set_ylabel("value")
+        for axes in grid.flat[n_layers:]:
+            axes.remove()
         share_bar(figure, mesh, panels)
         return figure
 
@@ -68,7 +77,7 @@ def draw_activations(panels: Sequence[Axes], table: pd.DataFrame, layers: Layers
 
 def share_bar(figure: Figure, mesh: QuadMesh, panels: Sequence[Axes]) -> None:
     """The colours' meaning, right of ``panels``."""
-    bar = figure.colorbar(mesh, ax=list(panels), pad=0.01, aspect=30)
+    bar = figure.colorbar(mesh, ax=list(panels), pad=0.01, aspect=bar_aspect(figure))
     bar.set_label("share of values")
     bar.outline.set_linewidth(0.6)
 

@@ -5,7 +5,8 @@ from matplotlib.figure import Figure
 
 from ib_runner.figures.epoch_axis import epoch_axis, marker
 from ib_runner.figures.layer_style import layer_legend, layer_line, layer_name
-from ib_runner.figures.style import COLUMN, GREY, new_figure, styled
+from ib_runner.figures.legends import note
+from ib_runner.figures.style import COLUMN, GREY, grow, new_figure, styled
 from ib_runner.figures.units import convert
 from ib_runner.selections.bins import OfWidth, by_width
 from ib_runner.selections.context import Context, Tables, facts
@@ -26,13 +27,13 @@ class BinnedEntropy:
     def __call__(self, tables: Tables, context: Context) -> Figure:
         table = tables("binned_entropy")
         widths, h_x = by_width(table), facts(tables).h_x
-        figure = new_figure(COLUMN, 0.4 + 1.6 * len(widths))
+        figure = new_figure(COLUMN, 0.2 + 1.6 * len(widths))
         panels = figure.subplots(len(widths), sharex=True, squeeze=False)[:, 0]
         for axes, width in zip(panels, widths, strict=True):
             draw_binned_entropy(axes, width, h_x, context.unit, self.from_zero)
         for axes in panels[:-1]:
             epoch_axis(axes, int(table["epoch"].max()), label=False)
-        layer_legend(panels[0])
+        grow(figure, layer_legend(panels[0]))
         return figure
 
 
@@ -50,9 +51,8 @@ def draw_binned_entropy(
     if from_zero:
         axes.set_ylim(0, 1.05 * highest)  # axes may be shared: what is drawn first must not decide
     else:
-        axes.margins(y=0.2)  # the width is written below the lines
+        axes.margins(y=0.2)  # the width is written beside the lines
         axes.ticklabel_format(axis="y", useOffset=False)
     axes.set_ylabel(rf"$H(\mathrm{{Bin}}(T_\ell))$ [{unit}]")
-    name = f"bin width {binned.width}"
-    axes.text(0.98, 0.04, name, transform=axes.transAxes, fontsize=7, ha="right")
     epoch_axis(axes, int(binned.rows["epoch"].max()))
+    note(axes, f"bin width {binned.width}")

@@ -66,8 +66,8 @@ def root_scale(axes: Axes) -> None:
 def distance_labels(figure: Figure, distance: str) -> None:
     """Axis names, that of ``distance`` given, and the legend for all panels of ``figure``."""
     handles, labels = figure.axes[0].get_legend_handles_labels()
-    figure.supxlabel(distance, fontsize=8)
-    figure.supylabel("density (square-root scale)", fontsize=8)
+    figure.supxlabel(distance, fontsize="medium")
+    figure.supylabel("density (square-root scale)", fontsize="medium")
     names = [f"{label}-class pairs" for label in labels]
     figure.legend(handles, names, loc="outside upper center", ncols=len(names))
 

@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ib_runner.figures.layer_style import layer_name
-from ib_runner.figures.style import COLUMN, GREY, colour, new_figure, styled
+from ib_runner.figures.style import COLUMN, GREY, colour, new_figure, small, styled
 from ib_runner.figures.units import convert
 from ib_runner.selections.context import Context, Tables
 
@@ -55,5 +55,5 @@ def _say(axes: Axes, slopes: pd.Series) -> None:
         transform=axes.transAxes,
         ha="left" if left else "right",
         va="top",
-        fontsize=7,
+        fontsize=small(),
     )

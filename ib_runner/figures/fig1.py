@@ -4,7 +4,7 @@ from matplotlib.figure import Figure
 
 from ib_runner.figures.binned_entropy import draw_binned_entropy
 from ib_runner.figures.layer_style import layer_legend
-from ib_runner.figures.style import PAGE, new_figure, styled
+from ib_runner.figures.style import PAGE, grow, new_figure, styled
 from ib_runner.selections.bins import by_width
 from ib_runner.selections.context import Context, Tables, facts
 
@@ -20,7 +20,7 @@ class Fig1:
     def __call__(self, tables: Tables, context: Context) -> Figure:
         widths, h_x = by_width(tables("binned_entropy")), facts(tables).h_x
         n_rows = -(-len(widths) // N_COLUMNS)
-        figure = new_figure(PAGE, 0.4 + 1.9 * n_rows)
+        figure = new_figure(PAGE, 0.2 + 1.9 * n_rows)
         panels = figure.subplots(n_rows, N_COLUMNS, sharey=True, squeeze=False).ravel()
         for axes, width in zip(panels, widths, strict=False):
             draw_binned_entropy(axes, width, h_x, context.unit)
@@ -28,5 +28,5 @@ class Fig1:
             axes.set_ylabel("")
         for axes in panels[len(widths) :]:
             axes.remove()
-        layer_legend(panels[0])
+        grow(figure, layer_legend(panels[0]))
         return figure

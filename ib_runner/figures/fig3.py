@@ -50,9 +50,9 @@ class Fig3:
         epoch = int(shown["epoch"].iloc[0])
         figure.supxlabel(
             f"cosine similarity with the network of condition: {found.reference}, epoch {epoch}",
-            fontsize=8,
+            fontsize="medium",
         )
-        figure.supylabel("density (square-root scale)", fontsize=8)
+        figure.supylabel("density (square-root scale)", fontsize="medium")
         handles, labels = panels[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside upper center", ncols=min(3, len(labels)))
         return figure

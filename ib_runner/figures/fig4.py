@@ -12,6 +12,7 @@ from ib_runner.figures.density import (
     draw_density_at,
 )
 from ib_runner.figures.epoch_axis import marked_epochs
+from ib_runner.figures.layer_style import layer_legend
 from ib_runner.figures.mutual_information import draw_information
 from ib_runner.figures.noise_levels import draw_noise_levels
 from ib_runner.figures.style import PAGE, letter, new_figure, styled
@@ -40,13 +41,14 @@ class Fig4:
         density, information = tables("density"), tables("mutual_information")
         layer, layers = layer_number(density, self.layer), facts(tables)
         epochs = marked_epochs(tables, context, density, N_CURVES, self.epochs)
-        figure = new_figure(PAGE, 4.6)
+        figure = new_figure(PAGE, 4.8)
         (left, right), (bottom_left, bottom_right) = figure.subfigures(2, 2)
         curves = left.subplots(len(epochs), 1, sharex=True, squeeze=False)[:, 0]
         draw_density_at(curves, density, layer, epochs)
         heat = right.subplots()
         density_bar(right, draw_density(heat, density, layer), heat)
-        draw_information(bottom_left.subplots(), information, layers, context)
+        axes = bottom_left.subplots()
+        layer_legend(axes, draw_information(axes, information, layers, context))
         draw_noise_levels(bottom_right.subplots(), information, layers.h_x, context.unit, layer)
         for place, name in zip((left, right, bottom_left, bottom_right), "abcd", strict=True):
             letter(place, name)

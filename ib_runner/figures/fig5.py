@@ -15,11 +15,15 @@ from ib_runner.figures.epoch_axis import epoch_axis, marked_epochs
 from ib_runner.figures.layer_style import layer_legend
 from ib_runner.figures.losses import draw_losses
 from ib_runner.figures.mutual_information import draw_information, draw_marks
+from ib_runner.figures.over_runs import layout
 from ib_runner.figures.representation import LETTERS, N_MARKS, draw_scatters
 from ib_runner.figures.style import PAGE, new_figure, styled
 from ib_runner.rules import SHOWN_EPOCHS
 from ib_runner.selections.bins import of_default_width
 from ib_runner.selections.context import Context, Tables, facts
+
+#: heat maps beside each other
+N_COLUMNS = 6
 
 
 class Fig5:
@@ -46,8 +50,10 @@ class Fig5:
     @styled
     def __call__(self, tables: Tables, context: Context) -> Figure:
         epochs = marked_epochs(tables, context, tables("representation"), N_MARKS, self.epochs)
-        figure = new_figure(PAGE, 7.2)
-        top, bottom = figure.subfigures(2, 1, height_ratios=(1.35, 5.85))
+        n_rows = -(-tables("activation_histogram")["layer"].nunique() // N_COLUMNS)
+        values = 0.25 + 1.1 * n_rows
+        figure = new_figure(PAGE, values + 6.0)
+        top, bottom = figure.subfigures(2, 1, height_ratios=(values, 6.0))
         left, right = bottom.subfigures(1, 2, width_ratios=(4.6, 2.15))
         self._values(top, tables)
         self._curves(left, tables, context, epochs)
@@ -56,9 +62,17 @@ class Fig5:
 
     def _values(self, figure: SubFigure, tables: Tables) -> None:
         table = tables("activation_histogram")
-        panels = figure.subplots(1, table["layer"].nunique(), sharey=True, squeeze=False)[0]
+        n_layers = table["layer"].nunique()
+        n_rows, n_columns = layout(n_layers, N_COLUMNS)
+        grid = figure.subplots(n_rows, n_columns, sharey=True, squeeze=False)
+        panels = list(grid.flat)[:n_layers]
         mesh = draw_activations(panels, table, facts(tables))
-        panels[0].set_ylabel("value")
+        for axes in grid[:, 0]:
+            axes.set_ylabel("value")
+        for axes in panels[:-n_columns]:
+            axes.set_xlabel("")
+        for axes in grid.flat[n_layers:]:
+            axes.remove()
         share_bar(figure, mesh, panels)
 
     def _curves(
@@ -67,10 +81,10 @@ class Fig5:
         panels: Sequence[Axes] = figure.subplots(3, 1, height_ratios=(2.4, 1.2, 1.6))
         information, entropy = tables("mutual_information"), tables("binned_entropy")
         layers = facts(tables)
-        draw_information(panels[0], information, layers, context)
+        key = draw_information(panels[0], information, layers, context)
         marks = list(zip(LETTERS, epochs, strict=False))
         draw_marks(panels[0], information, layers, context, self.layer, marks)
-        layer_legend(panels[0])
+        layer_legend(panels[0], key)
         draw_losses(panels[1], tables("training"), context)
         draw_binned_entropy(panels[2], of_default_width(entropy, layers), layers.h_x, context.unit)
         last = max(int(one["epoch"].max()) for one in (information, entropy, tables("training")))

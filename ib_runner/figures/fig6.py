@@ -14,6 +14,8 @@ from ib_runner.rules import SHOWN_EPOCHS
 from ib_runner.selections.context import Context, Tables
 
 N_MARKS = 4
+#: of more columns than this the first layer alone is called one, and ticks are few
+NARROW = 8
 
 
 class Fig6:
@@ -39,8 +41,11 @@ class Fig6:
             for axes, layer in zip(row, layers, strict=True):
                 draw_distances(axes, table, epoch, layer)
             row[0].set_ylabel(f"epoch {epoch}")
+        narrow = len(layers) > NARROW
         for column, layer in enumerate(layers):
-            panels[0, column].set_title(layer_name(layer), pad=3)
+            name = str(layer) if narrow and layer > 1 else layer_name(layer)
+            panels[0, column].set_title(name, pad=3)
+            panels[0, column].locator_params(axis="x", nbins=2 if narrow else 4)
             shown = table[(table["layer"] == layer) & table["epoch"].isin(epochs)]
             panels[0, column].set_xlim(0, visible_end(shown))
         distance_labels(figure, "pairwise distance")

@@ -21,15 +21,15 @@ class Fig9:
         layers = sorted(density["layer"].unique())
         if len(layers) != 2:
             raise ValueError(f"{len(layers)} layers have densities; two are needed")
-        figure = new_figure(PAGE, 4.6)
+        figure = new_figure(PAGE, 4.8)
         places = figure.subfigures(2, 2).ravel()
         draw_parameters(places[0].subplots(), tables("parameter"))
         for place, layer in zip(places[1:3], layers, strict=True):
             heat = place.subplots()
             density_bar(place, draw_density(heat, density, layer), heat)
         axes = places[3].subplots()
-        draw_information(axes, tables("mutual_information"), facts(tables), context)
-        layer_legend(axes)
+        key = draw_information(axes, tables("mutual_information"), facts(tables), context)
+        layer_legend(axes, key)
         for place, name in zip(places, "abcd", strict=True):
             letter(place, name)
         return figure

@@ -1,5 +1,7 @@
 """The information plane: I(X;T_ℓ) against I(Y;T_ℓ) as training goes on, a path for each layer."""
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 from matplotlib import colormaps
@@ -13,11 +15,13 @@ from matplotlib.patches import Rectangle
 
 from ib_runner.figures.epoch_axis import epoch_name, epoch_ticks
 from ib_runner.figures.layer_style import layer_name
+from ib_runner.figures.legends import in_rows
 from ib_runner.figures.over_runs import layout
-from ib_runner.figures.style import COLUMN, GREY, PAGE, new_figure, styled
+from ib_runner.figures.style import COLUMN, GREY, PAGE, bar_aspect, new_figure, styled
 from ib_runner.figures.units import convert
 from ib_runner.selections.context import Context, Tables, facts
-from ib_runner.selections.information import about_both, binned_widths
+from ib_runner.selections.information import about_both, binned_widths, one_sided
+from ib_runner.tables.layers import Layers
 
 #: without the yellow end that paper swallows
 EPOCH_MAP = LinearSegmentedColormap.from_list(
@@ -25,6 +29,12 @@ EPOCH_MAP = LinearSegmentedColormap.from_list(
 )
 FIRST = {"marker": "o", "markerfacecolor": "white", "markersize": 4.5}
 LAST = {"marker": "s", "markersize": 4}
+#: of intervals of I(X;T) with one end alone, at that end: they point to where it is
+BOUNDS = {
+    "lower": {"marker": ">", "markersize": 3},
+    "upper": {"marker": "<", "markersize": 3},
+}
+DOTS = {"": {"s": 6}, "lower": {"marker": ">", "s": 9}, "upper": {"marker": "<", "s": 9}}
 #: the share of an axis within which layers that lie next to each other are one point
 STILL = 0.03
 
@@ -42,8 +52,9 @@ class InformationPlane:
     shows = "I(Y;T) beside I(X;T), as of measurement.mutual_information.targets=[x,y]"
 
     def applies(self, tables: Tables, context: Context) -> bool:
-        """Whether the information about Y was measured."""
-        return len(about_both(tables("mutual_information"), facts(tables))) > 0
+        """Whether the information about Y was measured, and there is something of that about X."""
+        layers = facts(tables)
+        return len(_at_bounds(about_both(tables("mutual_information"), layers), layers)) > 0
 
     @styled
     def __call__(self, tables: Tables, context: Context) -> Figure:
@@ -51,6 +62,7 @@ class InformationPlane:
         measured = facts(tables)
         rows = about_both(table, measured)
         columns = [c for c in rows.columns if c not in ("layer", "epoch")]
+        rows = _at_bounds(rows, measured)
         rows = rows.assign(**{c: convert(rows[c], context.unit) for c in columns})
         groups = _panels(rows)
         n_rows, n_columns = layout(len(groups), 3)
@@ -72,10 +84,13 @@ class InformationPlane:
             representation = r"\mathrm{Bin}(T_\ell)"
             widths = ", ".join(f"{width:g}" for width in binned_widths(table))
             bins = widths and f", bins of width {widths}"
-        figure.supxlabel(f"$I(X;{representation})$ [{context.unit}]{bins}", fontsize=8)
-        figure.supylabel(f"$I(Y;{representation})$ [{context.unit}]", fontsize=8)
+        figure.supxlabel(f"$I(X;{representation})$ [{context.unit}]{bins}", fontsize="medium")
+        figure.supylabel(f"$I(Y;{representation})$ [{context.unit}]", fontsize="medium")
         bar = figure.colorbar(
-            ScalarMappable(norm, EPOCH_MAP), ax=list(panels[: len(groups)]), pad=0.01, aspect=30
+            ScalarMappable(norm, EPOCH_MAP),
+            ax=list(panels[: len(groups)]),
+            pad=0.01,
+            aspect=bar_aspect(figure),
         )
         bar.set_label("epoch")
         ticks = epoch_ticks(last)
@@ -85,9 +100,32 @@ class InformationPlane:
             Line2D([], [], color=GREY, linestyle="none", label=f"{name} epoch", **look)
             for name, look in (("first", FIRST), ("last", LAST))
         ]
-        figure.legend(handles=ends, loc="outside upper center", ncols=2, handletextpad=0.2)
+        ends += [
+            Line2D(
+                [],
+                [],
+                color=GREY,
+                linestyle="none",
+                label=f"{side} bound of $I(X;T)$ alone",
+                **look,
+            )
+            for side, look in BOUNDS.items()
+            if (rows["side"] == side).any()
+        ]
+        make = partial(figure.legend, loc="outside upper center", handletextpad=0.2)
+        in_rows(make, ends, figure)
         bar.outline.set_linewidth(0.6)
         return figure
+
+
+def _at_bounds(rows: pd.DataFrame, layers: Layers) -> pd.DataFrame:
+    """``rows`` with the ``side`` of I(X;T)'s interval that alone says anything, and ``mi_x`` there;
+    without those where neither does.
+    """
+    ends = rows.rename(columns={"lower_x": "lower", "upper_x": "upper"})
+    side = one_sided(ends, layers)
+    mi = rows["mi_x"].where(side == "", ends["lower"].where(side == "lower", ends["upper"]))
+    return rows.assign(mi_x=mi, side=side)[side != "none"]
 
 
 def _panels(rows: pd.DataFrame) -> list[list[int]]:
@@ -106,9 +144,10 @@ def _panels(rows: pd.DataFrame) -> list[list[int]]:
 
 
 def _draw_path(axes: Axes, rows: pd.DataFrame, norm: SymLogNorm) -> None:
+    whole = rows[rows["side"] == ""]
     boxes = [
         Rectangle((one.lower_x, one.lower_y), one.upper_x - one.lower_x, one.upper_y - one.lower_y)
-        for one in rows.dropna(subset=["lower_x", "lower_y"]).itertuples()
+        for one in whole.dropna(subset=["lower_x", "lower_y"]).itertuples()
     ]
     axes.add_collection(PatchCollection(boxes, facecolor=GREY, alpha=0.3, linewidth=0))
     points = rows[["mi_x", "mi_y"]].to_numpy()
@@ -116,7 +155,10 @@ def _draw_path(axes: Axes, rows: pd.DataFrame, norm: SymLogNorm) -> None:
     path = LineCollection(lines, cmap=EPOCH_MAP, norm=norm, linewidth=0.8)
     path.set_array(rows["epoch"].to_numpy()[1:])
     axes.add_collection(path)
-    axes.scatter(*points.T, c=rows["epoch"], cmap=EPOCH_MAP, norm=norm, s=6, linewidths=0, zorder=3)
+    for side, of_side in rows.groupby("side"):
+        dots = of_side[["mi_x", "mi_y"]].to_numpy().T
+        look = {"cmap": EPOCH_MAP, "norm": norm, "linewidths": 0, "zorder": 3, **DOTS[side]}
+        axes.scatter(*dots, c=of_side["epoch"], **look)
     for (x, y), epoch, look in zip(
         points[[0, -1]], rows["epoch"].iloc[[0, -1]], (FIRST, LAST), strict=True
     ):

@@ -1,6 +1,7 @@
 """A panel for each layer, epochs across, and one legend for the lines of all."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -8,15 +9,15 @@ from matplotlib.figure import Figure
 
 from ib_runner.figures.epoch_axis import epoch_axis
 from ib_runner.figures.layer_style import layer_name
+from ib_runner.figures.legends import in_rows
 from ib_runner.figures.over_runs import layout
-from ib_runner.figures.style import COLUMN, GREY, PAGE, new_figure
+from ib_runner.figures.style import COLUMN, GREY, PAGE, new_figure, small
 from ib_runner.figures.units import convert
 
 N_COLUMNS = 3
-#: entries of the legend in one row, in a figure of a column's width and of the page's
-MOST_ENTRIES = {COLUMN: 4, PAGE: 8}
-#: rows of the legend; where there are more lines, one row names as many of them as fit
-MOST_ROWS = 3
+#: up to so many lines each is named, in a figure of a column's width and of the page's; of more
+#: lines this many are
+MOST_ENTRIES, NAMED = {COLUMN: 12, PAGE: 24}, {COLUMN: 4, PAGE: 8}
 
 
 def layer_panels(
@@ -47,17 +48,11 @@ def layer_panels(
         axes.set_ylabel(f"{quantity} [{unit}]")
     for axes in grid.flat[len(layers) :]:
         axes.remove()
-    handles, labels = grid[0, 0].get_legend_handles_labels()
-    if len(labels) > MOST_ROWS * MOST_ENTRIES[width]:
-        lines = f"{lines}, some of {len(labels)}"
-        shown = np.linspace(0, len(labels) - 1, MOST_ENTRIES[width]).round().astype(int)
-        handles, labels = [handles[k] for k in shown], [labels[k] for k in shown]
-    figure.legend(
-        handles,
-        labels,
-        title=lines,
-        title_fontsize=7,
-        loc="outside upper center",
-        ncols=min(len(labels), MOST_ENTRIES[width]),
-    )
+    handles, _ = grid[0, 0].get_legend_handles_labels()
+    if len(handles) > MOST_ENTRIES[width]:
+        lines = f"{lines}, some of {len(handles)}"
+        shown = np.linspace(0, len(handles) - 1, NAMED[width]).round().astype(int)
+        handles = [handles[k] for k in shown]
+    make = partial(figure.legend, title=lines, title_fontsize=small(), loc="outside upper center")
+    in_rows(make, handles, figure)
     return figure

@@ -1,44 +1,43 @@
 """How layers are told apart, the same in every panel."""
 
-from matplotlib.axes import Axes
-from matplotlib.transforms import blended_transform_factory
+from collections.abc import Sequence
 
-from ib_runner.figures.style import PALETTE, colour, entries_a_row
+import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+
+from ib_runner.figures.legends import legend_above
+from ib_runner.figures.style import PALETTE, colour
 
 #: points; deeper layers thinner, so that lines that coincide show as stripes
 WIDTHS = (3.6, 2.7, 1.9, 1.3, 0.9)
-#: inches of one entry of the legend
-ENTRY = 0.59
 
 
 def layer_line(layer: int, n_layers: int = len(WIDTHS)) -> dict[str, object]:
     """Line style of ``layer`` = 1, 2, …; the last of ``n_layers`` has the thinnest line."""
-    from_last = max(0, n_layers - layer)
     return {
         "color": colour(layer - 1),
-        "linewidth": WIDTHS[max(-len(WIDTHS), -1 - from_last)],
+        "linewidth": _width(layer, n_layers),
         "linestyle": "-" if layer <= len(PALETTE) else (0, (3, 1)),  # its colour comes again
     }
 
 
-def layer_legend(axes: Axes) -> None:
-    """A legend above ``axes``, in as few rows as fit, if anything is drawn there."""
+def _width(layer: int, n_layers: int) -> float:
+    """Of few layers the last of ``WIDTHS``, of many all between the first and the last."""
+    if n_layers <= len(WIDTHS):
+        return WIDTHS[min(layer - n_layers, 0) - 1]
+    place = (layer - 1) * (len(WIDTHS) - 1) / (n_layers - 1)
+    return float(np.interp(place, range(len(WIDTHS)), WIDTHS))
+
+
+def layer_legend(axes: Axes, key: Sequence[Artist] = ()) -> float:
+    """The layers' lines above ``axes``, and below them the entries of ``key``, which says what
+    else is drawn; how high both are, inches.
+    """
     handles, labels = axes.get_legend_handles_labels()
-    if not handles:
-        return
-    axes.legend(
-        handles,
-        labels,
-        loc="lower left",
-        # from the left edge of the figure, beyond the axis' labels: five entries fit a column
-        bbox_to_anchor=(0.01, 1.0),
-        bbox_transform=blended_transform_factory(axes.figure.transSubfigure, axes.transAxes),
-        ncols=min(len(labels), entries_a_row(axes.figure, ENTRY)),
-        borderaxespad=0.2,
-        handlelength=1.0,
-        handletextpad=0.4,
-        columnspacing=0.8,
-    )
+    for handle, label in zip(handles, labels, strict=True):
+        handle.set_label(label)
+    return legend_above(axes, handles, key)
 
 
 def layer_name(layer: int) -> str:

@@ -36,7 +36,7 @@ def draw_losses(axes: Axes, table: pd.DataFrame, context: Context) -> None:
         )
     axes.set_ylim(bottom=0)
     axes.set_ylabel(label)
-    axes.legend(loc="upper right", borderaxespad=0.1)
+    axes.legend(loc="best", borderaxespad=0.1)
     epoch_axis(axes, int(table["epoch"].max()))
 
 

@@ -10,10 +10,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
+from matplotlib.patheffects import withStroke
 
 from ib_runner.figures.epoch_axis import draw_interval, epoch_axis, marker
 from ib_runner.figures.layer_style import layer_legend, layer_line, layer_name
-from ib_runner.figures.style import COLUMN, GREY, colour, new_figure, styled
+from ib_runner.figures.style import COLUMN, GREY, colour, grow, new_figure, styled
 from ib_runner.figures.units import convert
 from ib_runner.information.estimate import Status
 from ib_runner.selections.context import Context, Tables, facts
@@ -41,6 +42,8 @@ ONE_END = {"linestyle": "none", "markersize": 3.5, "zorder": 2.5}
 LOWER_ONLY, UPPER_ONLY = {"marker": "^", **ONE_END}, {"marker": "v", **ONE_END}
 #: share of the axis that a band must have to be seen beside the line in it
 SEEN = 0.015
+#: share of the axis below which a letter would stand under its end
+_LOW = 0.35
 
 
 class MutualInformation:
@@ -62,19 +65,26 @@ class MutualInformation:
 
     @styled
     def __call__(self, tables: Tables, context: Context) -> Figure:
-        figure = new_figure(COLUMN, 2.4)
+        figure = new_figure(COLUMN, 2.2)
         axes = figure.subplots()
         table = tables("mutual_information")
-        draw_information(axes, table, facts(tables), context)
-        layer_legend(axes)
+        key = draw_information(axes, table, facts(tables), context)
+        grow(figure, layer_legend(axes, key))
         return figure
 
 
-def draw_information(axes: Axes, table: pd.DataFrame, layers: Layers, context: Context) -> None:
-    """I(X;T_ℓ) of every layer on ``axes``, with the epoch axis and H(X) as a dotted line."""
+def draw_information(
+    axes: Axes, table: pd.DataFrame, layers: Layers, context: Context
+) -> list[Artist]:
+    """I(X;T_ℓ) of every layer on ``axes``, with the epoch axis and H(X) as a dotted line.
+
+    What is drawn beside the layers' lines is explained by the labelled handles, for
+    ``layer_legend``.
+    """
     n_layers = int(table["layer"].max())
     rows = certified(table, layers)
-    handles = [_band(rows, layers)] if len(rows) else []
+    whole = rows[one_sided(rows, layers) == ""]
+    handles: list[Artist] = [_band(whole, layers)] if len(whole) else []
     for layer, of_one in rows.groupby("layer"):
         handles += _draw_layer(axes, of_one, layers, context, layer_line(layer, n_layers))
     handles = list({one.get_label(): one for one in handles}.values())
@@ -83,11 +93,11 @@ def draw_information(axes: Axes, table: pd.DataFrame, layers: Layers, context: C
     axes.set_ylim(bottom=0)
     axes.set_ylabel(rf"$I(X;T_\ell)$ [{context.unit}]")
     epoch_axis(axes, int(table["epoch"].max()))
-    if axes.lines[:-1]:
-        _key(axes, handles)
-    else:
+    if not axes.lines[:-1]:
         reasons = ", ".join(table.loc[table["method"] != BINNED, "status"].unique())
         axes.text(0.5, 0.5, f"no estimate: {reasons}", transform=axes.transAxes, ha="center")
+        return []
+    return [*handles, Line2D([], [], label="$H(X)$", **ENTROPY)]
 
 
 def _draw_layer(
@@ -112,9 +122,8 @@ def _draw_layer(
     return keys
 
 
-def _band(rows: pd.DataFrame, layers: Layers) -> Patch:
-    """The key's entry for the intervals in ``rows``."""
-    whole = rows[one_sided(rows, layers) == ""]
+def _band(whole: pd.DataFrame, layers: Layers) -> Patch:
+    """The key's entry for the ``whole`` intervals."""
     widest = (whole["upper"] - whole["lower"]).max()
     hidden = " (thin)" if widest < SEEN * layers.h_x else ""
     return Patch(color=GREY, alpha=0.3, linewidth=0, label=f"certified 95 % interval{hidden}")
@@ -146,17 +155,6 @@ def _draw_other_methods(axes: Axes, table: pd.DataFrame, layers: Layers, unit: s
     return handles
 
 
-def _key(axes: Axes, drawn: Sequence[Artist]) -> None:
-    """What was ``drawn`` beside lines, and H(X); the colours have a legend of their own."""
-    handles = [*drawn, Line2D([], [], label="$H(X)$", **ENTROPY)]
-    key = axes.legend(
-        handles=handles, loc="best", borderaxespad=0.2, labelspacing=0.2, frameon=True
-    )
-    key.get_frame().set(edgecolor="none", alpha=0.8)
-    key.set_zorder(1.5)  # above the line of H(X), below everything that was measured
-    axes.add_artist(key)
-
-
 def draw_marks(
     axes: Axes,
     table: pd.DataFrame,
@@ -165,18 +163,32 @@ def draw_marks(
     layer: int,
     marks: Sequence[tuple[str, int]],
 ) -> None:
-    """Letters (name, epoch) with arrows to the curve of ``layer``, where it has that epoch."""
+    """Letters (name, epoch) with arrows to what is drawn of ``layer``, where it has that epoch."""
     rows = certified(table, layers)
-    curve = {} if rows.empty else of_layer(rows, layer).set_index("epoch")["mi"].to_dict()
+    if rows.empty:
+        return
+    curve = _drawn(of_layer(rows, layer), layers)
+    highest = axes.get_ylim()[1]
     for name, epoch in marks:
         if epoch not in curve:
             continue
+        value = convert(curve[epoch], context.unit)
         axes.annotate(
             name,
-            (epoch, convert(curve[epoch], context.unit)),
-            xytext=(0, -22),
+            (epoch, value),
+            xytext=(0, -22 if value > _LOW * highest else 22),
             textcoords="offset points",
             ha="center",
             va="center",
+            zorder=5,
+            path_effects=[withStroke(linewidth=2, foreground="white")],
             arrowprops={"arrowstyle": "-|>", "linewidth": 0.7, "shrinkB": 1, "mutation_scale": 6},
         )
+
+
+def _drawn(rows: pd.DataFrame, layers: Layers) -> dict[int, float]:
+    """By epoch, where a layer's line is, or the one end of its interval; nats."""
+    sides = one_sided(rows, layers)
+    values = rows["mi"].where(sides == "", rows["lower"].where(sides == "lower", rows["upper"]))
+    known = sides != "none"
+    return dict(zip(rows.loc[known, "epoch"], values[known], strict=True))

@@ -10,7 +10,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter
 from ib_runner.figures.layer_panels import layer_panels
 from ib_runner.figures.layer_style import layer_legend, layer_line, layer_name
 from ib_runner.figures.over_runs import QUARTILES, draw_band, over_seeds
-from ib_runner.figures.style import COLUMN, new_figure, styled
+from ib_runner.figures.style import COLUMN, grow, new_figure, styled
 from ib_runner.figures.units import convert
 from ib_runner.selections.changes import fall
 from ib_runner.selections.context import Runs, Tables, facts, of_run, read
@@ -68,7 +68,7 @@ class CompressionByNoise:
     def over_runs(self, tables: Tables, runs: Runs) -> Figure:
         table = best_of_runs(tables, runs)
         context = next(iter(runs.contexts.values()))
-        figure = new_figure(COLUMN, 2.3)
+        figure = new_figure(COLUMN, 2.15)
         axes = figure.subplots()
         layers, betas = np.unique(table["layer"]), np.unique(table["trained"])
         shift = SHIFT * (np.log(betas[-1] / betas[0]) or 1.0)
@@ -87,7 +87,7 @@ class CompressionByNoise:
         axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]))
         axes.set_xlabel(rf"noise $\beta$ (bars: {', '.join(sorted(bars))})")
         axes.set_ylabel(f"fall of $I(X;T_\\ell)$ [{context.unit}]")
-        layer_legend(axes)
+        grow(figure, layer_legend(axes))
         return figure
 
 

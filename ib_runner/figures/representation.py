@@ -1,6 +1,7 @@
 """Scatter plots of a layer's values at marked epochs, coloured by class (right of Fig. 5)."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Annotated
 
 import numpy as np
@@ -12,7 +13,8 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import LinearLocator, NullFormatter
 
 from ib_runner.figures.epoch_axis import marked_epochs
-from ib_runner.figures.style import CLASSES, COLUMN, colour, entries_a_row, new_figure, styled
+from ib_runner.figures.legends import in_rows
+from ib_runner.figures.style import CLASSES, COLUMN, colour, new_figure, small, styled
 from ib_runner.rules import SHOWN_EPOCHS
 from ib_runner.selections.context import Context, Tables, facts
 from ib_runner.selections.information import layer_number
@@ -20,8 +22,6 @@ from ib_runner.tables.layers import Layers
 
 N_MARKS = 4
 AZIMUTHS = (-58.0, 32.0)
-#: inches of one class in the legend
-ENTRY = 0.6
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
@@ -81,7 +81,7 @@ def draw_scatters(
         draw_classes(axes, clouds[epoch], classes[epoch])
         axes.set_title(f"{letter}: epoch {epoch}", pad=0)
         panels.append(axes)
-    title = f"each axis from {limits[0]:.3g} to {limits[1]:.3g}"
+    title = f"each axis from {limits[0]:.3g} to {limits[1]:.3g}".replace("-", "−")
     class_legend(figure, np.unique(classes[epochs[-1]]), title)
     return panels
 
@@ -145,19 +145,17 @@ def draw_classes(axes: Axes, cloud: np.ndarray, label: np.ndarray, size: float =
 
 def class_legend(figure: Figure | SubFigure, labels: np.ndarray, title: str | None) -> None:
     """The classes' colours, below everything in ``figure``."""
+    dot = {"marker": "o", "markersize": 3, "linestyle": "none"}
     handles = [
-        Line2D(
-            [], [], marker="o", markersize=3, linestyle="none", color=colour(int(label), CLASSES)
-        )
+        Line2D([], [], color=colour(int(label), CLASSES), label=f"class {label}", **dot)
         for label in labels
     ]
-    figure.legend(
-        handles,
-        [f"class {label}" for label in labels],
+    make = partial(
+        figure.legend,
         title=title,
-        title_fontsize=7,
+        title_fontsize=small(),
         loc="outside lower center",
-        ncols=min(len(labels), entries_a_row(figure, ENTRY)),
         handletextpad=0.1,
         columnspacing=0.8,
     )
+    in_rows(make, handles, figure)

@@ -1,15 +1,18 @@
 """Fig. 5's curves over seeds: the median and the inter-quartile range of each."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 import pandas as pd
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from ib_runner.figures.epoch_axis import epoch_axis
 from ib_runner.figures.layer_style import layer_line, layer_name
+from ib_runner.figures.legends import in_rows
 from ib_runner.figures.losses import LINES, loss_values
 from ib_runner.figures.over_runs import (
     draw_band,
@@ -19,7 +22,7 @@ from ib_runner.figures.over_runs import (
     seed_groups,
     spread_of,
 )
-from ib_runner.figures.style import GREY, PAGE, new_figure, styled
+from ib_runner.figures.style import GREY, PAGE, new_figure, small, styled
 from ib_runner.figures.units import convert
 from ib_runner.selections.bins import of_default_width
 from ib_runner.selections.context import Context, Runs, Tables, read
@@ -32,10 +35,8 @@ MOST_EPOCHS = 400
 #: lines narrower than a single run's, that bands are seen; none narrower than THINNEST points
 THINNER, THINNEST = 0.7, 1.0
 
-#: entries of the legend in one row
-MOST_ENTRIES = 8
 #: the legend's patch for bands of any colour
-BAND = Patch(color=GREY, alpha=0.25, linewidth=0)
+BAND = {"color": GREY, "alpha": 0.25, "linewidth": 0}
 
 Draw = Callable[[Axes, pd.DataFrame, Layers | None, Context], None]
 
@@ -81,7 +82,7 @@ class Seeds:
                     panel.set_ylabel("")
             top = axes[block * len(self.panels), column]
             name = group_name(runs.keys, values) or context.experiment
-            top.set_title(f"{name}: {spread_of(len(names))}", pad=3, fontsize=7)
+            top.set_title(f"{name}: {spread_of(len(names))}", pad=3, fontsize=small())
         _finish(figure, axes.ravel(), bands=max(map(len, groups.values())) > 1)
         return figure
 
@@ -127,7 +128,7 @@ def _binned_entropy(axes: Axes, table: pd.DataFrame, layers: Layers, context: Co
     axes.axhline(convert(layers.h_x, context.unit), color=GREY, linewidth=0.6, linestyle=":")
     axes.set_ylim(bottom=0)
     axes.set_ylabel(rf"$H(\mathrm{{Bin}}(T_\ell))$ [{context.unit}]")
-    axes.set_title(f"bin width {width}", loc="right", fontsize=7, pad=2)  # above all curves
+    axes.set_title(f"bin width {width}", loc="right", fontsize=small(), pad=2)  # above all curves
 
 
 DRAW: dict[str, Draw] = {
@@ -145,7 +146,7 @@ def _draw_layer(axes: Axes, band: pd.DataFrame, layer: int) -> None:
 
 def _finish(figure: Figure, panels: Sequence[Axes], bands: bool) -> None:
     """Panels without a group go; one legend for what is left, ``bands`` included."""
-    handles = {}
+    handles: dict[str, Artist] = {}
     for axes in panels:
         if not axes.has_data() and not axes.texts:
             axes.remove()
@@ -153,11 +154,7 @@ def _finish(figure: Figure, panels: Sequence[Axes], bands: bool) -> None:
         lines, labels = axes.get_legend_handles_labels()
         handles |= dict(zip(labels, lines, strict=True))
     if bands:
-        handles["line: median, band: quartiles over seeds"] = BAND
-    figure.legend(
-        handles.values(),
-        handles,
-        loc="outside upper center",
-        ncols=min(len(handles), MOST_ENTRIES),
-        handlelength=1.2,
-    )
+        name = "line: median, band: quartiles over seeds"
+        handles[name] = Patch(label=name, **BAND)
+    make = partial(figure.legend, loc="outside upper center", handlelength=1.2)
+    in_rows(make, list(handles.values()), figure)

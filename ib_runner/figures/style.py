@@ -125,14 +125,24 @@ def new_figure(width: float, height: float) -> Figure:
     return figure
 
 
-def entries_a_row(figure: Figure | SubFigure, width: float) -> int:
-    """How many entries of a legend, ``width`` inches each, fit side by side into ``figure``."""
-    return max(1, int(figure.bbox.width / figure.figure.dpi / width))
+def grow(figure: Figure, height: float) -> None:
+    """Make ``figure`` higher by ``height``, inches."""
+    figure.set_size_inches(figure.get_figwidth(), figure.get_figheight() + height)
+
+
+def small() -> float:
+    """The size of ticks and keys, points."""
+    return float(matplotlib.rcParams["legend.fontsize"])
+
+
+def bar_aspect(figure: Figure | SubFigure) -> float:
+    """Length by width of a colour bar along the height of ``figure``: a tenth of an inch wide."""
+    return max(10.0, 10.0 * figure.bbox.height / figure.get_figure(root=True).dpi)
 
 
 def letter(figure: SubFigure, name: str) -> None:
     """(a), (b), … in the upper left corner of a part of a composite figure."""
-    figure.suptitle(f"({name})", x=0.01, ha="left", fontsize=8, fontweight="bold")
+    figure.suptitle(f"({name})", x=0.01, ha="left", fontsize="medium", fontweight="bold")
 
 
 def encode(figure: Figure, kind: str) -> bytes:

@@ -1,0 +1,75 @@
+"""Legends outside of what they explain, in as few rows as fit, read row by row."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure, SubFigure
+from matplotlib.legend import Legend
+from matplotlib.lines import Line2D
+from matplotlib.transforms import ScaledTranslation, blended_transform_factory
+
+#: how entries stand beside each other, in font sizes
+TIGHT = {"handlelength": 1.0, "handletextpad": 0.4, "columnspacing": 0.8, "borderpad": 0.3}
+#: the share of the width that entries may take: text is a little wider at other resolutions
+_ROOM = 0.96
+
+
+def legend_above(axes: Axes, *groups: Sequence[Artist]) -> float:
+    """Above ``axes``, from the left edge of the figure on, the entries of each of ``groups`` of
+    labelled handles, in rows of their own, the first group on top; how high they are, inches.
+    """
+    figure = axes.get_figure()
+    there = [one for one in groups if one]
+    height = 0.0
+    for number, group in reversed(list(enumerate(there))):
+        lifted = ScaledTranslation(0, height, axes.get_figure(root=True).dpi_scale_trans)
+        place = blended_transform_factory(figure.transSubfigure, axes.transAxes) + lifted
+        make = partial(
+            axes.legend,
+            loc="lower left",
+            bbox_to_anchor=(0.01, 1.0),
+            bbox_transform=place,
+            borderaxespad=0.2,
+            labelspacing=0.3,
+            **TIGHT,
+        )
+        legend = in_rows(make, group, figure)
+        if number > 0:
+            axes.add_artist(legend)  # which the next one would replace
+        height += _size(legend)[1]
+    return height
+
+
+def note(axes: Axes, text: str) -> None:
+    """A word inside ``axes``, wherever it covers least."""
+    empty = Line2D([], [], linestyle="none", label=text)
+    said = axes.legend(handles=[empty], loc="best", handlelength=0, handletextpad=0)
+    axes.add_artist(said)
+    axes.legend_ = None  # the layers' may come
+
+
+def in_rows(
+    make: Callable[..., Legend], handles: Sequence[Artist], figure: Figure | SubFigure
+) -> Legend:
+    """The legend that ``make(handles=…, ncols=…)`` gives with as many of the labelled ``handles``
+    beside each other as fit into ``figure``.
+    """
+    width = _ROOM * figure.bbox.width / figure.get_figure(root=True).dpi
+    n_columns = len(handles)
+    while True:
+        # matplotlib fills column by column
+        by_row = [one for k in range(n_columns) for one in handles[k::n_columns]]
+        legend = make(handles=by_row, ncols=n_columns)
+        if n_columns == 1 or _size(legend)[0] <= width:
+            return legend
+        legend.remove()
+        n_columns -= 1
+
+
+def _size(legend: Legend) -> tuple[float, float]:
+    """Width and height, inches."""
+    figure = legend.get_figure(root=True)
+    box = legend.get_window_extent(figure.canvas.get_renderer())
+    return box.width / figure.dpi, box.height / figure.dpi
