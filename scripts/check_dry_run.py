@@ -36,7 +36,7 @@ CASES = {
     "neuron_tanh": ["+exp=neuron_tanh", "trainer.epochs=20000",
                     "measure.epochs=[0,250,2500,20000]"],
     "digits": ["network=fcn", "network.widths=[64,64]", "dataset=digits", "noise.beta=0.1",
-               "trainer.epochs=30", "measure.epochs=[0,10,30]"],
+               "trainer.epochs=30", "measure.epochs=[0,30]"],
 }  # fmt: skip
 DIGITS = """
 import torch

@@ -3,14 +3,16 @@
     python scripts/gallery.py RUN_OR_SWEEP …
 
 Draws what each has with its own settings, at the size of print and few dots an inch, and writes the
-page anew; pictures of figures that none of the runs has stay. Short runs will do, such as
-`ib-run all +exp=szt_tanh trainer.epochs=60`, and one of each experiment of conf/exp.
+page anew; a figure that several have is the first one's, and pictures of figures that none has
+stay. Short runs will do, such as `ib-run all +exp=szt_tanh trainer.epochs=60`, and one of each
+experiment of conf/exp.
 """
 
 import sys
 from importlib import import_module
 from pathlib import Path
 
+import ib_runner
 from ib_runner import cli
 from ib_runner.figures import style
 
@@ -29,28 +31,40 @@ change how they look.
 def main(paths):
     style.STYLE["savefig.dpi"] = DOTS
     FOLDER.mkdir(exist_ok=True)
+    drawn: set[str] = set()
     for path in paths:
-        draw(Path(path))
+        drawn |= draw(Path(path), drawn)
     pictures = sorted(FOLDER.glob("*.png"))
     parts = [f"## `{one.stem}`\n\n{said(one.stem)}![{one.stem}]({one.name})" for one in pictures]
     (FOLDER / "index.md").write_text("\n\n".join([HEAD.rstrip(), *parts]) + "\n", encoding="utf-8")
 
 
-def draw(path):
-    """The figures of one run or sweep, drawn in its own folder and taken from there."""
+def draw(path, known):
+    """The figures of one run or sweep that are not ``known``, drawn in its own folder and taken
+    from there; their names.
+    """
     before = {one: one.read_bytes() for one in path.glob("figures/*.png")}
-    assert cli.main(["plot", f"run={path}", "plot.formats=[png]"]) == 0
-    for one in sorted(path.glob("figures/*.png")):
-        (FOLDER / one.name).write_bytes(one.read_bytes())
+    words = ["plot", f"run={path}", "plot.formats=[png]"]
+    if (path / "run.json").is_file():
+        wanted = [one for one in ib_runner.open_run(path).config.plot.figures if one not in known]
+        words.append(f"plot.figures=[{','.join(wanted)}]")
+    for one in before:
+        one.unlink()
+    assert cli.main(words) == 0
+    found = {one.stem: one for one in path.glob("figures/*.png") if one.stem not in known}
+    for name, one in found.items():
+        (FOLDER / f"{name}.png").write_bytes(one.read_bytes())
     for one, content in before.items():
         one.write_bytes(content)
+    return set(found)
 
 
 def said(name):
     """The first sentence of the figure's module."""
     from ib_runner.config.compose import compose, open_hydra
 
-    for experiment in ("szt_tanh", "mnist"):
+    experiments = sorted(one.stem for one in (ROOT / "conf" / "exp").glob("*.yaml"))
+    for experiment in ("szt_tanh", *experiments):
         figures = compose(open_hydra(), "plot", [f"+exp={experiment}"]).figure
         if name in figures:
             module = figures[name]._target_.rpartition(".")[0]

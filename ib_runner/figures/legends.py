@@ -5,10 +5,11 @@ from functools import partial
 
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.backend_bases import RendererBase
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.legend import Legend
 from matplotlib.lines import Line2D
-from matplotlib.transforms import ScaledTranslation, blended_transform_factory
+from matplotlib.transforms import Bbox, ScaledTranslation, blended_transform_factory
 
 #: how entries stand beside each other, in font sizes
 TIGHT = {"handlelength": 1.0, "handletextpad": 0.4, "columnspacing": 0.8, "borderpad": 0.3}
@@ -21,13 +22,13 @@ def legend_above(axes: Axes, *groups: Sequence[Artist]) -> float:
     labelled handles, in rows of their own, the first group on top; how high they are, inches.
     """
     figure = axes.get_figure()
-    there = [one for one in groups if one]
     height = 0.0
-    for number, group in reversed(list(enumerate(there))):
+    for group in reversed([one for one in groups if one]):
         lifted = ScaledTranslation(0, height, axes.get_figure(root=True).dpi_scale_trans)
         place = blended_transform_factory(figure.transSubfigure, axes.transAxes) + lifted
         make = partial(
-            axes.legend,
+            _Above,
+            axes,
             loc="lower left",
             bbox_to_anchor=(0.01, 1.0),
             bbox_transform=place,
@@ -36,35 +37,42 @@ def legend_above(axes: Axes, *groups: Sequence[Artist]) -> float:
             **TIGHT,
         )
         legend = in_rows(make, group, figure)
-        if number > 0:
-            axes.add_artist(legend)  # which the next one would replace
+        axes.add_artist(legend)
         height += _size(legend)[1]
     return height
 
 
+class _Above(Legend):
+    """In the layout no wider than its axes: what hangs over would cost their labels the room."""
+
+    def get_tightbbox(self, renderer: RendererBase | None = None) -> Bbox:
+        box, across = super().get_tightbbox(renderer), self.axes.bbox
+        return Bbox([[across.x0, box.y0], [across.x1, box.y1]])
+
+
 def note(axes: Axes, text: str) -> None:
     """A word inside ``axes``, wherever it covers least."""
-    empty = Line2D([], [], linestyle="none", label=text)
-    said = axes.legend(handles=[empty], loc="best", handlelength=0, handletextpad=0)
-    axes.add_artist(said)
-    axes.legend_ = None  # the layers' may come
+    empty = Line2D([], [], linestyle="none")
+    axes.add_artist(Legend(axes, [empty], [text], loc="best", handlelength=0, handletextpad=0))
 
 
 def in_rows(
     make: Callable[..., Legend], handles: Sequence[Artist], figure: Figure | SubFigure
 ) -> Legend:
-    """The legend that ``make(handles=…, ncols=…)`` gives with as many of the labelled ``handles``
-    beside each other as fit into ``figure``.
+    """The legend that ``make(handles=…, labels=…, ncols=…)`` gives with as many of the labelled
+    ``handles`` beside each other as fit into ``figure``.
     """
     width = _ROOM * figure.bbox.width / figure.get_figure(root=True).dpi
     n_columns = len(handles)
     while True:
         # matplotlib fills column by column
         by_row = [one for k in range(n_columns) for one in handles[k::n_columns]]
-        legend = make(handles=by_row, ncols=n_columns)
+        labels = [str(one.get_label()) for one in by_row]
+        legend = make(handles=by_row, labels=labels, ncols=n_columns)
         if n_columns == 1 or _size(legend)[0] <= width:
             return legend
-        legend.remove()
+        if legend in figure.legends:
+            legend.remove()
         n_columns -= 1
 
 

@@ -18,7 +18,14 @@ from ib_runner.information.task import Settings, Task
 
 
 def mutual_information(
-    network: nn.Module, x: Tensor, layer: int, *, method: str = "coupled", seed: int = 0, **settings
+    network: nn.Module,
+    x: Tensor,
+    layer: int,
+    *,
+    method: str = "coupled",
+    seed: int = 0,
+    progress: bool = False,
+    **settings,
 ) -> Estimate:
     """I(X;T_layer) in nats, with a certified 95 % interval, for X uniform over the rows of ``x``.
 
@@ -27,12 +34,14 @@ def mutual_information(
     ``coupled``), "paper" (eq. (1)), or another one of ``methods.registry.METHODS``. ``settings``:
     target_width = 0.05 (nats), n_x, n_o, n_mc, budget; sizes that are not given are chosen, see
     ``Settings``. The answer is a function of the weights, ``x``, the settings and ``seed``.
+    ``progress``: show on standard error what goes on.
 
     Raises ``ValueError`` for a layer or method that does not exist, a layer that is not of the
     method's kind, sizes that are not positive, and a network without noise channels; ``TypeError``
     for settings that don't exist.
     """
-    (estimate,) = estimate_layers(network, x, layers=[layer], method=method, seed=seed, **settings)
+    given = {"method": method, "seed": seed, "progress": progress, **settings}
+    (estimate,) = estimate_layers(network, x, layers=[layer], **given)
     return estimate
 
 
@@ -44,6 +53,7 @@ def estimate_layers(
     layers: Sequence[int] | None = None,
     method: str = "coupled",
     seed: int = 0,
+    progress: bool = False,
     **settings,
 ) -> list[Estimate]:
     """I(X;T_ℓ), and I(Y;T_ℓ) if labels ``y`` [N] are given, of several ``layers``.
@@ -52,17 +62,18 @@ def estimate_layers(
     sampling pass serves all layers and both targets. Otherwise as ``mutual_information``.
     """
     with torch.device("cpu"):  # whatever the caller has made the default
-        return _estimated(*_task(network, x, y, layers, method, seed, settings), method)
+        task, chosen = _task(network, x, y, layers, method, seed, settings)
+        return _estimated(task, chosen, method, progress)
 
 
-def _estimated(task: Task, chosen: list[Layer], method: str) -> list[Estimate]:
+def _estimated(task: Task, chosen: list[Layer], method: str, progress: bool) -> list[Estimate]:
     if not _finite(task.sampler.network):
         return _without_value(task, chosen, method, Status.FAILED)
     vacuous = [layer for layer in chosen if layer.beta == 0]
     # what overflows is no number in the end, and its status says failed; densities underflow to 0;
     # whatever the caller has numpy do about that
     with np.errstate(over="ignore", invalid="ignore", under="ignore", divide="warn"):
-        found = METHODS[method].estimates(task)
+        found = METHODS[method].estimates(task, progress)
     found += _without_value(task, vacuous, method, Status.VACUOUS)
     return sorted(found, key=lambda e: (e.layer, e.target))
 

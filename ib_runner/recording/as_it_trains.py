@@ -20,10 +20,10 @@ from omegaconf import DictConfig, OmegaConf
 
 from ib_runner.config.builder import Builder
 from ib_runner.errors import IbRunError, UsageError
+from ib_runner.progress import Progress
 from ib_runner.recording.recorded_history import LOG
 from ib_runner.runs.folder import Run
 from ib_runner.runs.log import logger
-from ib_runner.runs.progress import Progress
 from ib_runner.stages.in_python import configured
 from ib_runner.stages.measure_processes import DEATHS, end_with
 from ib_runner.stages.measure_run import MeasuredRun

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ib_runner.errors import UsageError
+from ib_runner.progress import showing
 from ib_runner.runs.folder import Run
-from ib_runner.runs.progress import showing
 
 if TYPE_CHECKING:  # torch takes long to import, and tables need none of it
     from omegaconf import DictConfig

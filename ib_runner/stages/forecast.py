@@ -1,8 +1,8 @@
 """What measuring takes: each method and layer, timed just now on some inputs of two checkpoints.
 
-A part of the inputs tells how the time grows with their number, as they have neighbours of each
-other: it is measured on an eighth and a quarter of them and extrapolated, unless all take no longer
-than a moment. The paper's estimator has a fixed number of draws, and is timed with fewer.
+All inputs are measured where that takes seconds. Where it takes longer, an eighth and a quarter of
+them tell how the time grows with their number, as they have neighbours of each other. The paper's
+estimator has a fixed number of draws, and is timed with fewer.
 """
 
 import math
@@ -27,13 +27,13 @@ from ib_runner.stages.measure_epoch import chosen
 from ib_runner.stages.timing import without_seed
 
 #: inputs that are always timed together, and seconds that all of them may take
-FEW, MOMENT = 512, 0.5
-#: inputs of the first call, whose time doesn't count
+FEW, WHOLE_SECONDS = 512, 10.0
+#: inputs of the first call, which may compile, and of the second, whose time is that of any number
 WARMING = 32
 #: the paper's estimator is timed with so many times fewer draws of each input
 FEWER_DRAWS = 16
-#: how the time may grow: with a power of the number of inputs
-LEAST_POWER, MOST_POWER = 0.0, 2.0
+#: how the time beyond that may grow: with a power of the number of inputs
+LEAST_POWER, MOST_POWER = 1.0, 2.0
 #: nodes of the configuration on which the time of measuring depends
 NODES = ("dataset", "network", "noise", "measure", "measurement")
 _known: dict[object, list["Timed"]] = {}
@@ -141,17 +141,26 @@ def _timed(one: Any, snapshot: Snapshot, method: str | None) -> tuple[float, dic
     if method == "paper" and isinstance(one, MutualInformation):
         one, times = _with_fewer_draws(one)
     n = len(snapshot.inputs)
-    one(_some(snapshot, min(n, WARMING)))  # which loads kernels, or compiles them
+    few = _some(snapshot, min(n, WARMING))
+    one(few)  # which loads kernels, or compiles them
     if n <= FEW:
         return _scaled(_time(one, snapshot), times)
-    quarter, eighth = n // 4, n // 8
-    small = _time(one, _some(snapshot, eighth))
-    large = _time(one, _some(snapshot, quarter))
-    if large[0] * times < MOMENT / 4:
+    part = _time(one, _some(snapshot, n // 4))
+    if part[0] * (n / (n // 4)) ** MOST_POWER <= WHOLE_SECONDS:
         return _scaled(_time(one, snapshot), times)
-    power = math.log(max(large[0], 1e-9) / max(small[0], 1e-9)) / math.log(quarter / eighth)
+    fixed, half = _time(one, few)[0], _time(one, _some(snapshot, n // 8))[0]
+    return _scaled(part, times * _growth(n, fixed, half, part[0]))
+
+
+def _growth(n: int, fixed: float, eighth: float, quarter: float) -> float:
+    """How many times as long as a ``quarter`` of ``n`` inputs all take, given the seconds of that,
+    of an ``eighth``, and of any number, however small (``fixed``).
+    """
+    fixed = min(fixed, eighth, 0.99 * quarter)
+    grown, before = quarter - fixed, max(eighth - fixed, 1e-3 * quarter)
+    power = math.log(grown / before) / math.log((n // 4) / (n // 8))
     power = min(max(power, LEAST_POWER), MOST_POWER)
-    return _scaled(large, times * (n / quarter) ** power)
+    return (fixed + grown * (n / (n // 4)) ** power) / quarter
 
 
 def _with_fewer_draws(one: MutualInformation) -> tuple[MutualInformation, float]:

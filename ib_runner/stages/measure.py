@@ -13,6 +13,8 @@ DENSITIES = {
     "paths": "paths aimed at each point",
     "none": "no more than H(X) and a lower end",
 }
+#: seconds beside what is timed: of the run, and of an epoch's weights and tables
+SECONDS_A_RUN, SECONDS_AN_EPOCH = 1.0, 0.05
 #: seconds that an input takes at most in a layer, for each of its units and ten more
 MOST_A_UNIT = 5e-5
 
@@ -72,8 +74,8 @@ class Measure(Stage):
         epochs = epochs_to_measure(config, checkpointed)
         timed = forecast(builder(), epochs, inputs, weights)
         workers = n_workers(config.measure.n_jobs, len(epochs))
-        seconds = sum(one.seconds for one in timed) / workers
-        seconds += SECONDS_A_START if workers > 1 else 0.0
+        seconds = sum(one.seconds for one in timed) + len(epochs) * SECONDS_AN_EPOCH
+        seconds = seconds / workers + SECONDS_A_RUN + (SECONDS_A_START if workers > 1 else 0.0)
         size = len(epochs) * BYTES_AN_EPOCH
         many = f" by {workers} processes" if workers > 1 else ""
         lines = [

@@ -6,8 +6,8 @@ from contextlib import ExitStack
 from omegaconf import DictConfig
 
 from ib_runner.errors import IbRunError
+from ib_runner.progress import Progress
 from ib_runner.runs.folder import Run
-from ib_runner.runs.progress import Progress
 from ib_runner.stages.measure_cluster import on_cluster
 from ib_runner.stages.measure_epoch import EpochTask, Measured
 from ib_runner.stages.measure_processes import compiled_before, in_processes, prepare

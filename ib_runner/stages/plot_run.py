@@ -13,9 +13,9 @@ from ib_runner.config.builder import for_runs, for_sweeps
 from ib_runner.errors import UsageError
 from ib_runner.figures.style import Look, encode, looking
 from ib_runner.files.atomic import make_folder, write_bytes
+from ib_runner.progress import Progress
 from ib_runner.runs.folder import Run
 from ib_runner.runs.log import log_to, logger
-from ib_runner.runs.progress import Progress
 from ib_runner.selections.context import Context, Tables
 from ib_runner.stages.run_context import context_of, tables_of
 

@@ -7,7 +7,7 @@ from ib_runner.wording import duration_text, size_text
 #: bytes of a new run's configuration, state, table of losses and last state of its optimizer
 BYTES_A_RUN = 40e3
 #: seconds beside the epochs: opening the run, the first and the last checkpoint
-SECONDS_A_RUN = 0.5
+SECONDS_A_RUN = 1.0
 #: seconds that a step of a network of 1e5 weights, and an input that is scored, take at most
 MOST_A_STEP, MOST_AN_INPUT = 3e-3, 2e-5
 

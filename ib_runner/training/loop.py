@@ -14,8 +14,8 @@ from torch.optim import Optimizer
 
 from ib_runner.datasets import Dataset
 from ib_runner.errors import Interrupted, TrainingFailedError
+from ib_runner.progress import Progress
 from ib_runner.runs.checkpoints import Checkpoints
-from ib_runner.runs.progress import Progress
 from ib_runner.training.determinism import reproducible
 from ib_runner.training.fused import FusedTrainer, is_fusible
 from ib_runner.training.history import History

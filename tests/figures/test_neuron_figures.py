@@ -103,14 +103,14 @@ def test_quadrature_and_pairwise_bounds_are_drawn_and_named():
         rows_of("quadrature"), rows_of("pairwise_lower", -0.1), rows_of("pairwise_upper", 0.1)
     )
     (axes,) = MutualInformation()(tables, CONTEXT).axes
-    names = [text.get_text() for one in axes.artists for text in one.get_texts()]
-    assert names == [
+    names = {text.get_text() for one in axes.artists for text in one.get_texts()}
+    assert {one for one in names if not one.startswith("layer")} == {
         "certified 95 % interval (thin)",
         "paper's estimator",
         "quadrature",
         "pairwise bounds",
         "$H(X)$",
-    ]
+    }
     (plain,) = MutualInformation()(TABLES, CONTEXT).axes
     assert len(axes.get_lines()) == len(plain.get_lines()) + 5 + 2 * 5
 
@@ -131,7 +131,8 @@ def test_fig9_needs_two_layers():
 
 def test_fig1_has_a_panel_for_each_width_on_one_scale():
     axes = Fig1()(TABLES, CONTEXT).axes
-    assert [one.texts[0].get_text() for one in axes] == ["bin width 0.05", "bin width 0.5"]
+    notes = [one.artists[0].get_texts()[0].get_text() for one in axes]
+    assert notes == ["bin width 0.05", "bin width 0.5"]
     assert axes[0].get_ylim() == axes[1].get_ylim()
     for one, other in zip(axes, BinnedEntropy()(TABLES, CONTEXT).axes, strict=True):
         np.testing.assert_array_equal(

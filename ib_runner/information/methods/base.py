@@ -16,6 +16,7 @@ from ib_runner.information.estimate import Estimate, Status, Values
 from ib_runner.information.sampling.extent import extents
 from ib_runner.information.sampling.sampler import Layer, Sampler
 from ib_runner.information.task import Task, nothing_certified
+from ib_runner.progress import Progress, showing
 
 
 class Method(ABC):
@@ -42,8 +43,18 @@ class Method(ABC):
     def values(self, task: Task, layer: Layer, prepared: object) -> Mapping[str, Values]:
         """The estimates of ``layer`` by target, "x" and, given labels, "y"."""
 
-    def estimates(self, task: Task) -> list[Estimate]:
-        """Estimates for all of the task's layers; the time of ``prepare`` is shared out evenly."""
+    def estimates(self, task: Task, progress: bool = False) -> list[Estimate]:
+        """Estimates for all of the task's layers; the time of ``prepare`` is shared out evenly.
+
+        ``progress``: show how many layers are through.
+        """
+        with (
+            showing(progress),
+            Progress(len(task.layers), self.name, "layer", doing="what all layers share") as bar,
+        ):
+            return self._estimates(task, bar)
+
+    def _estimates(self, task: Task, bar: Progress) -> list[Estimate]:
         if not task.layers:
             return []
         started = time.perf_counter()
@@ -53,6 +64,7 @@ class Method(ABC):
         shared = (time.perf_counter() - started) / len(task.layers)
         found = []
         for layer in task.layers:
+            bar.doing(f"layer {layer.number}")
             started = time.perf_counter()
             of_targets = known.get(layer.number) or self.values(task, layer, prepared)
             seconds = (shared + time.perf_counter() - started) / len(of_targets)
@@ -60,6 +72,7 @@ class Method(ABC):
                 Estimate.of(layer, target, self.name, values, seconds)
                 for target, values in of_targets.items()
             ]
+            bar.update()
         return found
 
     def _known(self, task: Task) -> dict[int, dict[str, Values]]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 
 from ib_runner.errors import IbRunError, Interrupted
-from ib_runner.runs.progress import Progress
+from ib_runner.progress import Progress
 from ib_runner.training.determinism import reproducible
 from ib_runner.training.loop import Training
 from ib_runner.training.targets import Score

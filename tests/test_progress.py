@@ -4,8 +4,8 @@ import io
 
 import pytest
 
-from ib_runner.runs import progress
-from ib_runner.runs.progress import Pace, Progress, showing
+from ib_runner import progress
+from ib_runner.progress import Pace, Progress, showing
 
 
 class Terminal(io.StringIO):
