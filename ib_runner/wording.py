@@ -4,16 +4,26 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import Any
 
+#: what looks like another word than the one that is meant
+_MEANT = {"gpu": "cuda"}
+
 
 def near_miss(word: str, known: Iterable[str]) -> str:
     """`` Did you mean …?`` with a leading space, or nothing where no known word is close."""
     known = list(known)
+    if _MEANT.get(word) in known:
+        return f" Did you mean {_MEANT[word]}?"
     # a key in the wrong group is as likely as a slip of the finger
     last = word.rpartition(".")[2]
     close = get_close_matches(word, known, n=1, cutoff=0.6) or [
         key for key in known if key.rpartition(".")[2] == last
     ]
     return f" Did you mean {close[0]}?" if close else ""
+
+
+def counted(count: int, what: str) -> str:
+    """``1 epoch``, ``2 epochs``."""
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
 def one_of(values: Iterable[object]) -> str:

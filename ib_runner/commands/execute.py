@@ -11,7 +11,7 @@ from ib_runner.commands.dry_run import announce
 from ib_runner.commands.launch import launch
 from ib_runner.commands.plan import Job, Plan
 from ib_runner.commands.resume import new_folder, open_or_create
-from ib_runner.errors import IbRunError
+from ib_runner.errors import IbRunError, UsageError
 from ib_runner.runs.find import open_found
 from ib_runner.runs.folder import Run
 from ib_runner.runs.lock import hold
@@ -117,6 +117,8 @@ def _over_runs(plan: Plan, path: Path) -> dict[str, str]:
             with hold(path):
                 step.over_runs(sweep)
         except IbRunError as error:
+            if plan.stage.own_keys and isinstance(error, UsageError):
+                raise  # its keys are about the sweep, not about one of the runs
             problems[f"{step.name} over the runs"] = str(error)
     return problems
 

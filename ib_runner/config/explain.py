@@ -115,6 +115,8 @@ def _why_key(hydra: Hydra, one: Override, base: DictConfig) -> str | None:
     names = [*own, *_parents(own), *_groups(hydra)]
     siblings = [name for name in own if parent and name.startswith(f"{parent}.")]
     listed = f"\nKeys of {parent}: {_last_words(siblings)}." if siblings else ""
+    if not any("." in name for name in own):  # a stage with keys of its own alone
+        listed = f"\nIts keys: {', '.join(own)}."
     return f"{one.input_line}: there is no key {key}.{near_miss(key, names)}{listed}"
 
 

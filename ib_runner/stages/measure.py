@@ -2,7 +2,7 @@
 
 from ib_runner.stages.cost import LONG_SECONDS, Cost
 from ib_runner.stages.stage import Stage
-from ib_runner.wording import duration_text, size_text
+from ib_runner.wording import counted, duration_text, size_text
 
 #: bytes of all tables, an epoch, and seconds until worker processes have begun
 BYTES_AN_EPOCH, SECONDS_A_START = 3e5, 4.0
@@ -79,7 +79,7 @@ class Measure(Stage):
         size = len(epochs) * BYTES_AN_EPOCH
         many = f" by {workers} processes" if workers > 1 else ""
         lines = [
-            f"{len(epochs)} epochs{many}; about {duration_text(seconds)}, "
+            f"{counted(len(epochs), 'epoch')}{many}; about {duration_text(seconds)}, "
             f"{size_text(size)} of tables",
             *(f"    {line}" for one in timed for line in _lines(one, workers)),
         ]
@@ -123,7 +123,9 @@ def _line(one, workers):
     layers = ", ".join(
         f"layer {layer} {duration_text(part / workers)}" for layer, part in one.layers.items()
     )
-    return f"{one.name}, {one.epochs} epochs: {seconds}{f' ({layers})' if layers else ''}"
+    return (
+        f"{one.name}, {counted(one.epochs, 'epoch')}: {seconds}{f' ({layers})' if layers else ''}"
+    )
 
 
 def _why_long(timed, workers, config):
