@@ -57,7 +57,7 @@ def _note(config: DictConfig, overrides: Sequence[Override]) -> None:
     config.hydra.runtime.cwd = os.getcwd()
     words = config.hydra.job.config.override_dirname
     config.hydra.job.override_dirname = get_overrides_dirname(
-        overrides=overrides,
+        overrides=list(overrides),
         kv_sep=words.kv_sep,
         item_sep=words.item_sep,
         exclude_keys=words.exclude_keys,
