@@ -247,7 +247,7 @@ def show(name: str, case: Case, found: dict) -> None:
             f"{name:>16} {row['layer']} {row['target']} [{row['lower']:.4f}, {row['upper']:.4f}] "
             f"{width:.4f} (aim {case.width}) {row['status']:>18}{beside}"
         )
-    for line in found["densities"]:
+    for line in found.get("densities", ()):
         print(f"{'':>16} {line}")
     then = f", before {found['before']['cpu_seconds']} s" if old else ""
     print(f"{'':>16} {found['cpu_seconds']} s of processor{then}, {found['peak_mib']} MiB")

@@ -132,12 +132,12 @@ def run_pilots(
     n_paths, n_others = wanted.paths[min(1, len(wanted.paths) - 1)]
     reach = Reach(_enumerated(units), PILOT_REACH.sampled, n_paths, n_others)
     while True:
-        cost = point_cost(units, min(reach.enumerated, len(sampler)), reach)
+        cost = point_cost(units, min(reach.enumerated + reach.sampled, len(sampler)), reach)
         if _PILOT_PATHS * cost <= PILOT_SHARE * wanted.budget:
             break
         if reach.enumerated <= 4:
             return [alone], 0.0
-        reach = replace(reach, enumerated=reach.enumerated // 2)
+        reach = replace(reach, enumerated=reach.enumerated // 2, sampled=max(2, reach.sampled // 2))
     count = min(_MORE_PATHS, max(_PILOT_PATHS, int(_MORE_SHARE * wanted.budget / cost)))
     choice = replace(choice, share=min(1.0, count / len(base)))
     rng = generator(sampler.seed, Stream.PATHS_PILOT, units.layer.number)
@@ -152,6 +152,8 @@ def run_pilots(
         found = path_terms(units, source.guess, some, tried, None, rng)
         pilots.append(_with_change(alone, tried, found, there))
         cost += len(rows) * point_cost(units, pilots[-1].pairs, tried)
+        if cost > 2 * PILOT_SHARE * wanted.budget:
+            break
     return pilots, cost
 
 
