@@ -34,3 +34,12 @@ def test_a_budget_for_nothing_is_said():
     for one in forecasts(net, x, budget=100):
         assert one.densities == "none"
         assert one.width == pytest.approx(math.log(64))
+
+
+@pytest.mark.parametrize("log2_budget", [19, 22, 26])
+def test_a_pilot_that_could_spend_all_leaves_the_most_of_it(log2_budget):
+    """A guess without paths is payable at each, while paths for 40 points cost as much."""
+    net, x = network("tanh", (40, 36), 0.3)
+    (one,) = forecasts(net, x, layers=[2], budget=2.0**log2_budget)
+    assert one.width < 0.6 * math.log(64)
+    assert one.evaluations < 2.0**log2_budget
