@@ -40,10 +40,11 @@ def print_table(config: DictConfig, path: Path) -> None:
     """Print the table that ``config`` asks for of the run or sweep at ``path``."""
     asked = OmegaConf.to_container(config, resolve=True)
     opened = open_run(path)
-    if isinstance(opened, OpenSweep):
-        sweep, (rows, value) = True, _of_sweep(opened, asked)
-    else:
-        sweep, (rows, value) = False, _of_run(opened, asked)
+    sweep = isinstance(opened, OpenSweep)
+    try:
+        rows, value = _of_sweep(opened, asked) if sweep else _of_run(opened, asked)
+    except FileNotFoundError as error:  # which says what writes the table
+        raise UsageError(str(error)) from error
     rows = _chosen(rows, asked, path)
     unit = (TABLES.get(asked["table"], {}).get(value) or TABLES["layers"]["dim"]).unit
     if asked["unit"] == "bits" and unit == "nats":
