@@ -6,7 +6,8 @@ endif
 BIN := .venv/bin
 # processes that share the tests, a core each; a test's own threads would only wait for one another
 WORKERS ?= logical
-PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile
+PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(WORKERS) \
+	--dist loadfile --no-loadscope-reorder  # tests/conftest.py orders the files
 
 .PHONY: help demo figures test test-slow test-all lint format types check docs wheel dist clean
 .DEFAULT_GOAL := help

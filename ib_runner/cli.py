@@ -39,15 +39,15 @@ def _guarded(argv: list[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except Exception as error:
-        if (interruption := interruption_behind(error)) is not None:
-            return _interrupted(interruption)
+        if (behind := interruption_behind(error)) is not None:
+            return _interrupted(behind)
         if full:
             traceback.print_exc()
         known = isinstance(error, IbRunError)
         message = str(error) if known else f"{type(error).__name__}: {error}".strip()
         hint = "" if known or full else "\n(HYDRA_FULL_ERROR=1 shows where.)"
         print(f"ib-run: {message}{hint}", file=sys.stderr)
-        return error.exit_status if known else 1
+        return error.exit_status if isinstance(error, IbRunError) else 1
 
 
 def _interrupted(interruption: BaseException) -> int:

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 TINY = ["network.widths=[3,2]", "trainer.epochs=2", "measure.measurements=[binned_entropy]"]
+TINY += ["measure.n_jobs=1"]
 
 
 def test_train_and_measure(ib_process, tmp_path):

@@ -80,7 +80,7 @@ def _parse_flags(words: Sequence[str]) -> argparse.Namespace:
     def refuse(message: str) -> None:
         raise UsageError(f"{message}.\n`ib-run --help` shows the flags.")
 
-    parser.error = refuse
+    parser.error = refuse  # type: ignore[method-assign]
     flags = parser.parse_intermixed_args(list(words))
     for name in ("config_path", "config_name", "experimental_rerun"):
         if getattr(flags, name) is not None:

@@ -80,7 +80,7 @@ def warp_by_grid(images: Tensor, source: Tensor) -> Tensor:
     normal = torch.cat(
         [source[:, :, :2] * half / half[:, None], source[:, :, 2:] / half[:, None]], 2
     )
-    grid = functional.affine_grid(normal, images.shape, align_corners=False)
+    grid = functional.affine_grid(normal, list(images.shape), align_corners=False)
     return functional.grid_sample(
         images, grid, mode="bilinear", padding_mode="zeros", align_corners=False
     )

@@ -40,7 +40,7 @@ def checked(dataset: Any) -> Dataset:
             "train, test and all have inputs of different shapes or types: "
             + ", ".join(f"{list(shape)} of {dtype}" for shape, dtype in sorted(shapes, key=str))
         )
-    return replace(dataset, **parts)
+    return replace(dataset, train=parts["train"], test=parts["test"], all=parts["all"])
 
 
 def _checked_split(name: str, split: Split, n_classes: int | None) -> Split:

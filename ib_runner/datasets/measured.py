@@ -73,12 +73,14 @@ def _items(data: torch_data.Dataset | torch_data.DataLoader) -> Iterable[Any]:
     if isinstance(data, torch_data.IterableDataset):
         return iter(data)
     if isinstance(data, torch_data.Dataset):
-        return (data[number] for number in range(len(data)))
-    dataset, sampler = data.dataset, data.sampler
+        items: Any = data  # torch's types know of no length
+        return (items[number] for number in range(len(items)))
+    dataset: Any = data.dataset
+    sampler = data.sampler
     if isinstance(dataset, torch_data.IterableDataset) or data.batch_sampler is None:
         return iter(data)
     if isinstance(sampler, torch_data.SequentialSampler | torch_data.RandomSampler):
-        chosen = range(len(dataset))
+        chosen = list(range(len(dataset)))
     else:
         chosen = sorted(set(sampler))
     size = data.batch_size or 256

@@ -78,7 +78,7 @@ def _in_blocks(
     inputs = {run: snapshot.inputs.x.split(_BLOCK) for run, snapshot in chosen.items()}
     n_blocks = {run: len(blocks) for run, blocks in inputs.items()}
     if len(set(n_blocks.values())) > 1:
-        raise UsageError(_unlike(n_blocks))
+        raise UsageError(_unlike([*n_blocks]))
     for block in range(max(n_blocks.values(), default=0)):
         yield {
             run: snapshot.represent(inputs[run][block], torch.float32)[1:]

@@ -155,7 +155,8 @@ class MeasuredRun:
     def _write(
         self, table: Table, rows: pd.DataFrame, known: Mapping[str, Mapping[str, Any]]
     ) -> None:
-        metadata = self.run.table_metadata(self.config) | settings_metadata(rows, known)
+        made_with = self.run.table_metadata(self.config)
+        metadata = {**made_with, **settings_metadata(rows, known)}
         write_table(self.run.table_path(table.name), rows, table, metadata)
         self._written.add(table.name)
 
@@ -228,7 +229,8 @@ def _named(noise: Sequence[tuple[float, float]]) -> str:
 def _remark(config: DictConfig, run: Run, measurements: Sequence[Any]) -> None:
     """Log, once, what measurements have to say about the network that they will measure."""
     for one in measurements:
+        table = one.table
         if isinstance(one, Remarks):
             network = run.builder(config).network(run.dataset()).eval()
             for remark in one.remarks(network, run.dataset().all.x[:2]):
-                logger.info("%s: %s", one.table, remark)
+                logger.info("%s: %s", table, remark)
