@@ -38,6 +38,7 @@ def legend_above(axes: Axes, *groups: Sequence[Artist]) -> float:
         )
         legend = in_rows(make, group, figure)
         axes.add_artist(legend)
+        legend.set_clip_on(False)  # or the layout leaves it no room, being outside
         height += _size(legend)[1]
     return height
 

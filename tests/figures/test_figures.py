@@ -1,9 +1,11 @@
 """Every figure, drawn from made-up tables: what is on it, in which unit, and from which tables."""
 
 import dataclasses
+import io
 import math
 
 import matplotlib
+import matplotlib.image
 import numpy as np
 import pytest
 from fake_tables import DIP, PEAK, SECOND_PEAK, WIDTHS, FakeTables, fake_tables
@@ -113,11 +115,23 @@ def test_no_text_is_smaller_than_seven_points(name, drawn):
 def test_it_fits_the_page_and_nothing_is_cut_off(name, drawn):
     figure = drawn[name]
     assert figure.get_figwidth() <= PAGE
-    figure.canvas.draw()
-    pixels = np.asarray(figure.canvas.buffer_rgba())
+    pixels = matplotlib.image.imread(io.BytesIO(encode(figure, "png")))
     border = np.ones(pixels.shape[:2], dtype=bool)
     border[1:-1, 1:-1] = False
-    assert (pixels[border] == 255).all()
+    assert (pixels[border] == 1).all()
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_keys_are_inside_the_figure_and_outside_of_what_they_explain(name, drawn):
+    figure = drawn[name]
+    figure.canvas.draw()
+    for axes in figure.axes:
+        for one in axes.artists:
+            box = one.get_window_extent()
+            assert figure.bbox.x0 <= box.x0 < box.x1 <= figure.bbox.x1
+            assert figure.bbox.y0 <= box.y0 < box.y1 <= figure.bbox.y1
+            inside = one.get_texts()[0].get_text().startswith("bin width")
+            assert inside or box.y0 >= axes.bbox.y1 - 1
 
 
 @pytest.mark.parametrize(("kind", "start"), [("png", b"\x89PNG"), ("pdf", b"%PDF")])
