@@ -156,5 +156,5 @@ def _finish(figure: Figure, panels: Sequence[Axes], bands: bool) -> None:
     if bands:
         name = "line: median, band: quartiles over seeds"
         handles[name] = Patch(label=name, **BAND)
-    make = partial(figure.legend, loc="outside upper center", handlelength=1.2)
+    make = partial(figure.legend, loc="outside upper center", handlelength=1.2, columnspacing=0.8)
     in_rows(make, list(handles.values()), figure)
