@@ -12,6 +12,7 @@
 # OUTPUTS    outputs/mnist_on_gpu                       RESULTS     results/mnist/gpu
 # IB_RUN     .venv/bin/ib-run                           PYTHON      .venv/bin/python
 # STAGES     train measure plot check home
+# MEASUREMENTS  all but mutual_information, whose intervals take a processor hours here
 set -euo pipefail
 cd "$(dirname "$0")/.."
 IB_RUN=${IB_RUN:-.venv/bin/ib-run}
@@ -22,6 +23,7 @@ SEEDS=${SEEDS:-8}
 EPOCHS=${EPOCHS:-128}
 CONDITIONS=${CONDITIONS:-deterministic,beta_0.05,beta_0.1,beta_0.2,beta_0.5,dropout,dropout_maps}
 STAGES=${STAGES:-train measure plot check home}
+MEASUREMENTS=${MEASUREMENTS:-binned_entropy,unit_entropy,entropy_slope,distance_histogram,cosine_similarity}
 
 if [ ! -x "$IB_RUN" ]; then
   make setup
@@ -57,7 +59,10 @@ stage_train() {
     "condition=$CONDITIONS" "seed=range($SEEDS)" "trainer.epochs=$EPOCHS" \
     "trainer.together=$TOGETHER" "device=$DEVICE" "$@"
 }
-stage_measure() { $IB_RUN measure "run=$last" "measure.epochs=[$MEASURED]" "device=$DEVICE"; }
+stage_measure() {
+  $IB_RUN measure "run=$last" "measure.epochs=[$MEASURED]" \
+    "measure.measurements=[$MEASUREMENTS]" "device=$DEVICE"
+}
 stage_plot() { $IB_RUN plot "run=$last"; }
 stage_check() { $IB_RUN check "run=$last"; }
 stage_home() {
