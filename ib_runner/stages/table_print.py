@@ -42,7 +42,10 @@ def print_table(config: DictConfig, path: Path) -> None:
     opened = open_run(path)
     sweep = isinstance(opened, OpenSweep)
     try:
-        rows, value = _of_sweep(opened, asked) if sweep else _of_run(opened, asked)
+        if isinstance(opened, OpenSweep):
+            rows, value = _of_sweep(opened, asked)
+        else:
+            rows, value = _of_run(opened, asked)
     except FileNotFoundError as error:  # which says what writes the table
         raise UsageError(str(error)) from error
     rows = _chosen(rows, asked, path)
