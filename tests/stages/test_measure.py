@@ -118,10 +118,10 @@ def test_no_scheduler_answers(run, capsys, monkeypatch):
     assert "measure.scheduler=tcp://127.0.0.1:9: no Dask scheduler answers" in err
 
 
-def broken_estimates(self, task, layer=2, estimates=Coupled.estimates):
+def broken_estimates(self, task, progress=False, layer=2, estimates=Coupled.estimates):
     if layer in [one.number for one in task.layers]:
         raise FloatingPointError(f"no root\nfor {task.settings.n_x}")
-    return estimates(self, task)
+    return estimates(self, task, progress)
 
 
 def test_a_layer_that_fails_is_a_row_and_stops_no_other(run, expected, capsys, monkeypatch):
