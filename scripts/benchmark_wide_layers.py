@@ -43,8 +43,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
+from ib_runner.files.atomic import make_folder, write_bytes
 from ib_runner.information import estimate_layers
 from ib_runner.networks import FCN, GaussianNoise
 from ib_runner.networks.cnn import CNN
@@ -84,9 +86,9 @@ def cube() -> tuple[nn.Module, Tensor, None]:
 
 def trained(name: str, network: nn.Module, x: Tensor, y: Tensor, epochs: int, size: int):
     """``network`` after so many epochs of Adam in batches of ``size``; its weights are kept."""
-    kept = CACHE / f"{name}.pt"
+    kept = CACHE / f"{name}.safetensors"
     if kept.exists():
-        network.load_state_dict(torch.load(kept))
+        network.load_state_dict(load_file(kept))
         return network.eval()
     network.train()
     optimizer = torch.optim.Adam(network.parameters(), 1e-3)
@@ -95,8 +97,8 @@ def trained(name: str, network: nn.Module, x: Tensor, y: Tensor, epochs: int, si
             optimizer.zero_grad()
             nn.functional.cross_entropy(network(x[rows]), y[rows]).backward()
             optimizer.step()
-    CACHE.mkdir(parents=True, exist_ok=True)
-    torch.save(network.state_dict(), kept)
+    make_folder(CACHE)
+    write_bytes(kept, save(network.state_dict()))
     return network.eval()
 
 
