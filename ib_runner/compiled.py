@@ -17,6 +17,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,11 @@ _logger = logging.getLogger("ib_runner")
 #: parts of a range for each thread: one that ends early takes another
 _PARTS = 8
 _IMPORT = re.compile(r"^from +([\w.]+) +import +(\([^)]*\)|[^\n]*)|^import +([\w.]+)", re.MULTILINE)
+
+
+def has_triton(device: str) -> bool:
+    """Whether our Triton kernels can work on devices of this type."""
+    return device == "cuda" and find_spec("triton") is not None
 
 
 def njit(**options: Any) -> Callable[[Callable], Any]:

@@ -26,7 +26,7 @@ STAGES=${STAGES:-train measure plot check home}
 MEASUREMENTS=${MEASUREMENTS:-binned_entropy,unit_entropy,entropy_slope,distance_histogram,cosine_similarity}
 
 if [ ! -x "$IB_RUN" ]; then
-  make setup
+  make .venv/installed
 fi
 if [ -z "${DEVICE:-}" ]; then
   DEVICE=$("$PYTHON" -c 'import torch; print("cuda" if torch.cuda.is_available() else "cpu")')

@@ -52,7 +52,7 @@ def software() -> dict[str, str]:
 
 def _git(folder: Path, *arguments: str) -> str:
     # no optional lock on the index, which a git that is killed (by the timeout, or with us) leaves
-    # leaves there for the user to remove
+    # there for the user to remove
     done = subprocess.run(
         ["git", "--no-optional-locks", *arguments],
         cwd=folder,

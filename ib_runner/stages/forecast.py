@@ -9,13 +9,13 @@ import math
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from ib_runner.config.builder import Builder, for_runs
+from ib_runner.config.builder import Builder, for_runs, resolve_device
 from ib_runner.datasets import Split
 from ib_runner.errors import UsageError, raise_interruption_behind
 from ib_runner.information.forecast import Forecast
@@ -111,7 +111,8 @@ def _named(name: str, method: str | None) -> str:
 def _snapshot(builder: Builder, weights: Mapping[str, Tensor], inputs: Split) -> Snapshot:
     network = builder.network(builder.dataset())
     network.load_state_dict(dict(weights))
-    return Snapshot(0, network.eval(), inputs, builder.config.seed)
+    device = resolve_device(builder.config.device)
+    return Snapshot(0, network.eval(), inputs, builder.config.seed, device)
 
 
 def _intervals(one: Any, snapshot: Snapshot) -> Sequence[Forecast]:
@@ -187,7 +188,7 @@ def _some(snapshot: Snapshot, count: int) -> Snapshot:
     """``count`` of the inputs, from all over."""
     n = len(snapshot.inputs)
     rows = torch.linspace(0, n - 1, count).round().long()
-    return Snapshot(snapshot.epoch, snapshot.network, snapshot.inputs[rows], snapshot.seed)
+    return replace(snapshot, inputs=snapshot.inputs[rows])
 
 
 def _scaled(timed: tuple[float, dict[int, float]], times: float) -> tuple[float, dict[int, float]]:

@@ -146,7 +146,7 @@ def test_images_are_distorted_as_on_the_cpu():
     trainer.begin_epoch(3)
     trainer.counter += 1  # the second step
     arrays = trainer._arrays(N, train=True)
-    trainer._load(arrays, 2)
+    trainer._load(arrays)
     for key in range(2):
         rows = slice(N, 2 * N)
         images = X[trainer.index[rows, key]]

@@ -1,11 +1,11 @@
 """The dense mixture density on a GPU by a kernel of our own, each value held to its tolerance."""
 
 import math
-from importlib.util import find_spec
 
 import torch
 from torch import Tensor
 
+from ib_runner.compiled import has_triton
 from ib_runner.information.density.blocked import blocked_log_kernel_sums
 
 #: above this many dimensions the kernel's code grows too long; a matrix product is as fast there
@@ -19,11 +19,10 @@ _ROUNDING = 2.0**-24
 def can_stream(points: Tensor, centres: Tensor) -> bool:
     """Whether there is a kernel for these."""
     return (
-        points.device.type == "cuda"
+        has_triton(points.device.type)
         and centres.shape[1] <= MOST_DIMENSIONS
         and len(points) * centres.shape[1] < 2**31
         and len(centres) * centres.shape[1] < 2**31
-        and find_spec("triton") is not None
     )
 
 

@@ -140,15 +140,21 @@ def _first_places(job_keys, job, block, n, P: tl.constexpr):
 
 
 @triton.jit
+def _convolved(framed, base, place, inside, w, b, corner: tl.constexpr):
+    """The first convolution at one corner of the places, [places, 16]."""
+    return tl.dot(_patches(framed, base, place, inside, corner), w, input_precision=PRECISION) + b
+
+
+@triton.jit
 def first_moments(framed, job_keys, weight, bias, partial, n, P: tl.constexpr):
     """Sum, and squared deviations from their own mean, of each program's first convolution."""
     job, block = tl.program_id(0), tl.program_id(1)
     _, inside, place, base = _first_places(job_keys, job, block, n, P)
     w, b = _first_weight(weight, bias, job)
-    y0 = tl.dot(_patches(framed, base, place, inside, 0), w, input_precision=PRECISION) + b
-    y1 = tl.dot(_patches(framed, base, place, inside, 1), w, input_precision=PRECISION) + b
-    y2 = tl.dot(_patches(framed, base, place, inside, 2), w, input_precision=PRECISION) + b
-    y3 = tl.dot(_patches(framed, base, place, inside, 3), w, input_precision=PRECISION) + b
+    y0 = _convolved(framed, base, place, inside, w, b, 0)
+    y1 = _convolved(framed, base, place, inside, w, b, 1)
+    y2 = _convolved(framed, base, place, inside, w, b, 2)
+    y3 = _convolved(framed, base, place, inside, w, b, 3)
     keep = tl.where(inside, 1.0, 0.0)[:, None]
     total = tl.sum((y0 + y1 + y2 + y3) * keep, 0)
     count = 4.0 * tl.sum(tl.where(inside, 1.0, 0.0), 0)
@@ -208,18 +214,10 @@ def first_block(
     mean, scale = tl.load(mean_in + here), tl.load(scale_in + here)
     gamma, beta = tl.load(gamma_in + here), tl.load(beta_in + here)
     b = b - mean
-    h0 = (
-        tl.dot(_patches(framed, base, place, inside, 0), w, input_precision=PRECISION) + b
-    ) * scale
-    h1 = (
-        tl.dot(_patches(framed, base, place, inside, 1), w, input_precision=PRECISION) + b
-    ) * scale
-    h2 = (
-        tl.dot(_patches(framed, base, place, inside, 2), w, input_precision=PRECISION) + b
-    ) * scale
-    h3 = (
-        tl.dot(_patches(framed, base, place, inside, 3), w, input_precision=PRECISION) + b
-    ) * scale
+    h0 = _convolved(framed, base, place, inside, w, b, 0) * scale
+    h1 = _convolved(framed, base, place, inside, w, b, 1) * scale
+    h2 = _convolved(framed, base, place, inside, w, b, 2) * scale
+    h3 = _convolved(framed, base, place, inside, w, b, 3) * scale
     offset = number[:, None] * 16 + channel[None, :]
     image = number // 196
     at = ((job * n + image) * 18 + place // 14 + 2) * 18 + place % 14 + 2
@@ -483,13 +481,6 @@ def second_weight(pooled, dy, partial, n, BLOCKS: tl.constexpr, M: tl.constexpr)
 
 
 @triton.jit
-def _first_dy(patches, w, b, scale, gamma, dz, corners, corner: tl.constexpr, first, second, keep):
-    """The gradient at the first convolution's output at one corner of the places."""
-    hat = (tl.dot(patches, w, input_precision=PRECISION) + b) * scale
-    return gamma * scale * (tl.where(corners == corner, dz, 0.0) - first - hat * second) * keep
-
-
-@triton.jit
 def first_weight(
     framed, job_keys, weight, bias, mean_in, scale_in, gamma_in, dz_in, corners_in, sums, partial,
     n, total, BLOCKS: tl.constexpr, P: tl.constexpr,
@@ -511,17 +502,11 @@ def first_weight(
         dz = tl.load(dz_in + at, mask=inside[:, None], other=0.0)
         corners = tl.load(corners_in + at, mask=inside[:, None], other=-1)
         keep = tl.where(inside, 1.0, 0.0)[:, None]
-        x = _patches(framed, base, place, inside, 0)
-        d = _first_dy(x, w, b, scale, gamma, dz, corners, 0, first, second, keep)
-        g = tl.dot(tl.trans(x), d, g, input_precision=PRECISION)
-        x = _patches(framed, base, place, inside, 1)
-        d = _first_dy(x, w, b, scale, gamma, dz, corners, 1, first, second, keep)
-        g = tl.dot(tl.trans(x), d, g, input_precision=PRECISION)
-        x = _patches(framed, base, place, inside, 2)
-        d = _first_dy(x, w, b, scale, gamma, dz, corners, 2, first, second, keep)
-        g = tl.dot(tl.trans(x), d, g, input_precision=PRECISION)
-        x = _patches(framed, base, place, inside, 3)
-        d = _first_dy(x, w, b, scale, gamma, dz, corners, 3, first, second, keep)
-        g = tl.dot(tl.trans(x), d, g, input_precision=PRECISION)
+        for corner in tl.static_range(4):
+            x = _patches(framed, base, place, inside, corner)
+            hat = (tl.dot(x, w, input_precision=PRECISION) + b) * scale
+            d = tl.where(corners == corner, dz, 0.0) - first - hat * second
+            d = gamma * scale * d * keep
+            g = tl.dot(tl.trans(x), d, g, input_precision=PRECISION)
     to = partial + (job * tl.num_programs(1) + part) * 512
     tl.store(to + tap[:, None] * 16 + channel[None, :], g)

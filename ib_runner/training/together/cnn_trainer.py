@@ -17,7 +17,6 @@ from ib_runner.datasets.augment import augment, draw, source_of
 from ib_runner.networks import DropoutNoise, NoiseChannel, NoNoise
 from ib_runner.networks.cnn import CNN
 from ib_runner.seeds import stream_seed
-from ib_runner.training.order import epoch_order
 from ib_runner.training.problem import Part, Problem
 from ib_runner.training.targets import Score
 from ib_runner.training.together import cnn_kernels as kernels
@@ -146,7 +145,6 @@ class CNNTrainer(StackedTrainer):
         jobs, device = len(problems), self.device
         self.batch_size = problems[0].batch_size
         self.classes = problems[0].train.y.shape[1]
-        self._firsts = [self._keys.index(key) for key in range(max(self._keys) + 1)]
         keys = len(self._firsts)
         self._labels = self._y.argmax(1)
         self.index = torch.zeros((self.size, keys), dtype=torch.int64, device=device)
@@ -161,7 +159,6 @@ class CNNTrainer(StackedTrainer):
         self._weight = torch.zeros((jobs, 25, 16, 32), device=device)
         self._zeros = [torch.zeros((jobs, width), device=device) for width in (16, 32, 128)]
         self._made: dict[tuple[int, bool], _Arrays] = {}
-        self._recorded: Captured | None = None
 
     def run_epoch(self, epoch: int) -> None:
         """One pass through the data for every job."""
@@ -176,17 +173,14 @@ class CNNTrainer(StackedTrainer):
 
     def begin_epoch(self, epoch: int) -> None:
         """Put order, distortions, noise and learning rates of (seed, ``epoch``) in place."""
-        self._snapshot = None
-        self.update.set_rates([problem.schedule(epoch) for problem in self.problems])
+        index, seeds = self._begin(epoch)
         self.counter.zero_()
-        seeds = [stream_seed(problem.seed, "noise", epoch) for problem in self.problems]
+        self.index.copy_(index)
         self.streams_of_jobs.copy_(torch.tensor(seeds))
-        for key, first in enumerate(self._firsts):
-            order = epoch_order(self.problems[first].seed, epoch, self.size)
-            self.index[:, key] = torch.from_numpy(order + self._sets[first] * self.size)
-            if self.problems[0].augment is not None:
-                generator = Generator(self.device)
-                generator.manual_seed(stream_seed(self.problems[first].seed, "augmentation", epoch))
+        if self.problems[0].augment is not None:
+            for key, first in enumerate(self._firsts):
+                seed = stream_seed(self.problems[first].seed, "augmentation", epoch)
+                generator = Generator(self.device).manual_seed(seed)
                 self.sources[:, key] = source_of(draw(self.size, generator))
         self.labels.copy_(self._labels[self.index])
 
@@ -194,9 +188,9 @@ class CNNTrainer(StackedTrainer):
         if self.device.type != "cuda":
             self.step_of(self.batch_size)
             return
-        if self._recorded is None:
-            self._recorded = Captured(lambda: self.step_of(self.batch_size), self.changed())
-        self._recorded.step()
+        if self._captured is None:
+            self._captured = Captured(lambda: self.step_of(self.batch_size), self.changed())
+        self._captured.step()
 
     def changed(self) -> list[Tensor]:
         """All that a step changes."""
@@ -204,10 +198,7 @@ class CNNTrainer(StackedTrainer):
 
     def step_of(self, n: int) -> None:
         """The next step, on ``n`` images of every job."""
-        self.update.step(self.gradients_of(n))
-        if self.update.regularized:
-            names = self.stacked.regularized()
-            self.update.regularize([self.stacked.tensors[name] for name in names])
+        self._update(self.gradients_of(n))
         self.counter += 1
         self.streams_of_jobs += _NEXT
 
@@ -240,8 +231,7 @@ class CNNTrainer(StackedTrainer):
     def _passes(self, a: _Arrays):
         """Forwards and backwards; the gradients of each layer."""
         jobs, n, t = self.stacked.count, a.n, self.stacked.tensors
-        keys = len(self._firsts)
-        self._load(a, keys)
+        self._load(a)
         conv1 = a.framed, self._job_keys, t["0.weight"], t["0.bias"]
         self._launch("first_moments", n, *conv1, a.first.partial, n)
         self._moments(1, a.first, 4 * _rows("first_moments"), n * 784)
@@ -290,8 +280,9 @@ class CNNTrainer(StackedTrainer):
         grid = self.stacked.count, _programs(kernel, n)
         getattr(kernels, kernel)[grid](*arguments, **settings, **LAUNCH[kernel])
 
-    def _load(self, a: _Arrays, keys: int) -> None:
-        kernels.images[(keys, a.n)](
+    def _load(self, a: _Arrays) -> None:
+        """Put the next images of every key in place."""
+        kernels.images[(len(self._firsts), a.n)](
             self._x, self.index, self.sources, self.counter, a.framed, self.batch_size, a.n,
             DISTORT=self.problems[0].augment is not None, SIDE=28, BLOCK=1024,
         )  # fmt: skip

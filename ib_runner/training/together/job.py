@@ -1,10 +1,10 @@
 """One of the jobs that a ``StackedTrainer`` trains, as a trainer of its own."""
 
 from collections.abc import Mapping, Sequence
-from importlib.util import find_spec
 
 from torch import Tensor
 
+from ib_runner.compiled import has_triton
 from ib_runner.training.problem import Part, Problem
 from ib_runner.training.targets import Score
 from ib_runner.training.together.stacked_trainer import StackedTrainer, can_train_stacked
@@ -57,7 +57,7 @@ def stacked_trainer(problems: Sequence[Problem]) -> StackedTrainer:
 
 def has_kernels(problem: Problem) -> bool:
     """Whether our kernels for a GPU train ``problem``, alone or one of several alike ones."""
-    if problem.train.x.device.type != "cuda" or find_spec("triton") is None:
+    if not has_triton(problem.train.x.device.type):
         return False
     from ib_runner.training.together.cnn_trainer import knows
 

@@ -76,6 +76,8 @@ class StackedTrainer:
         self._x = _joined([problems[first].train.x for first in firsts])
         self._y = _joined([problems[first].train.y for first in firsts])
         self._job_keys = torch.tensor(self._keys, device=self.device)
+        #: for each key its first job
+        self._firsts = [self._keys.index(key) for key in range(max(self._keys) + 1)]
         self.generators = [Generator(self.device) for _ in problems]
         self.noise = Noise(self.stacked.channels, self.generators)
         self._captured: Captured | None = None
@@ -83,23 +85,30 @@ class StackedTrainer:
 
     def run_epoch(self, epoch: int) -> None:
         """One pass through the data for every job, as it goes through them alone."""
+        index, seeds = self._begin(epoch)
+        for generator, seed in zip(self.generators, seeds, strict=True):
+            generator.manual_seed(seed)
+        batches = index.split(self.problems[0].batch_size)
+        distortions = self._distortions(epoch, self._firsts)
+        for batch, distortion in zip(batches, distortions, strict=True):
+            self._take_step(batch, distortion)
+
+    def _begin(self, epoch: int) -> tuple[Tensor, list[int]]:
+        """Take the learning rates of ``epoch``; the numbers of its inputs in order [N, keys], and
+        the seed of each job's noise.
+        """
         self._snapshot = None
         self.update.set_rates([problem.schedule(epoch) for problem in self.problems])
-        for problem, generator in zip(self.problems, self.generators, strict=True):
-            generator.manual_seed(stream_seed(problem.seed, "noise", epoch))
-        firsts = [self._keys.index(key) for key in range(max(self._keys) + 1)]
         orders = np.stack(
             [
                 epoch_order(self.problems[first].seed, epoch, self.size)
                 + self._sets[first] * self.size
-                for first in firsts
+                for first in self._firsts
             ],
             1,
         )
-        index = torch.from_numpy(orders).to(self.device)
-        batches = index.split(self.problems[0].batch_size)
-        for batch, distortion in zip(batches, self._distortions(epoch, firsts), strict=True):
-            self._take_step(batch, distortion)
+        seeds = [stream_seed(problem.seed, "noise", epoch) for problem in self.problems]
+        return torch.from_numpy(orders).to(self.device), seeds
 
     def _distortions(self, epoch: int, firsts: list[int]) -> list:
         """What each step does to its inputs: sources [n, keys, 2, 3] where they are ours."""
@@ -137,7 +146,11 @@ class StackedTrainer:
 
     def step(self, batch: Tensor, distortion=None) -> None:
         """One step on the training inputs of the numbers ``batch`` [n, keys]."""
-        self.update.step(self.gradients(*self._rows(batch, distortion)))
+        self._update(self.gradients(*self._rows(batch, distortion)))
+
+    def _update(self, gradients: Sequence[Tensor]) -> None:
+        """One step of every job along its ``gradients``, and its regularizer's."""
+        self.update.step(gradients)
         if self.update.regularized:
             names = self.stacked.regularized()
             self.update.regularize([self.stacked.tensors[name] for name in names])
