@@ -115,7 +115,7 @@ def coverage():
             rows.append([family, x["cases"], *shares[:3], widths[0], *shares[3:], widths[1]])
     head = ["family", "cases", "I(X;T) held, %", "upper", "lower", "mean width, nats"]
     head += ["I(Y;T) held, %", "upper", "lower", "mean width, nats"]
-    facts = "; ".join(f"{key}: {value}" for key, value in made["environment"].items())
+    facts = "; ".join(f"{key}: {made[key]}" for key in ("command", "revision", "machine", "date"))
     return f"{_table(head, rows)}\n\n*{facts}; seed: {made['seed']}* (`results/coverage.json`)"
 
 

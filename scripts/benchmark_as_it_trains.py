@@ -10,11 +10,9 @@ a machine with other work the clock says little.
 
 import csv
 import json
-import os
 import sys
 import tempfile
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 
@@ -81,14 +79,12 @@ def main(rounds: int = 3, epochs: int = 400) -> None:
         for name in names:
             writer.writerow([name, f"{clock[name]:.2f}", f"{processor[name]:.2f}"])
     made = {
-        "command": f"scripts/benchmark_as_it_trains.py rounds={rounds} epochs={epochs}",
+        **provenance.of_result(
+            f"scripts/benchmark_as_it_trains.py rounds={rounds} epochs={epochs}"
+        ),
         "epochs measured": len(settings["epochs"]),
         "slower by the clock (%)": _percent(clock),
         "slower by processor time (%)": _percent(processor),
-        "load average": round(os.getloadavg()[0], 1),
-        "revision": (provenance.git_revision() or {}).get("revision"),
-        "machine": f"{provenance.machine('cpu')['platform']}, {os.cpu_count()} processors",
-        "date": str(datetime.now(UTC).date()),
     }
     text = json.dumps(made, indent=2, ensure_ascii=False)
     (RESULTS / "as_it_trains.json").write_text(text + "\n", encoding="utf-8")

@@ -9,10 +9,8 @@ delays, and by the page's own processor time. Needs ``chromium`` and playwright.
 
 import csv
 import json
-import os
 import shutil
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 
@@ -69,15 +67,11 @@ def main(run: str, rounds: str = "5") -> None:
         csv.writer(file, lineterminator="\n").writerows([head, *rows])
     facts = json.loads((Path(run) / "run.json").read_text(encoding="utf-8"))
     made = {
-        "command": f"scripts/benchmark_report.py run=RUN rounds={rounds}",
+        **provenance.of_result(f"scripts/benchmark_report.py run=RUN rounds={rounds}"),
         "experiment": facts["experiment"],
         "size (MB)": round(path.stat().st_size / 1e6, 1),
         "in view after (s of the processor)": float(rows[0][2]),
         "browser": f"Chromium {version}",
-        "load average": round(os.getloadavg()[0], 1),
-        "revision": provenance.git_revision()["revision"],
-        "machine": f"{provenance.machine('cpu')['platform']}, {os.cpu_count()} processors",
-        "date": str(datetime.now(UTC).date()),
     }
     text = json.dumps(made, indent=2, ensure_ascii=False)
     (RESULTS / "report.json").write_text(text + "\n", encoding="utf-8")

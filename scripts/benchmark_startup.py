@@ -17,10 +17,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from datetime import date
 from pathlib import Path
 
-from ib_runner.files.provenance import git_revision, machine
+from ib_runner.files.provenance import of_result
 
 HERE = Path(__file__).resolve().parents[1]
 TRAIN = ["train", "network.widths=[3,2]", "trainer.epochs=2", "experiment=startup"]
@@ -85,13 +84,8 @@ def main() -> None:
         words = [f"--results results/{options.results.name}"]
         if options.beside:  # by neutral names: where the checkouts lie is nobody's business
             words = ["--beside OTHER", "--python OTHER/.venv/bin/python", *words]
-        made = {
-            "command": " ".join(["python scripts/benchmark_startup.py", *words]),
-            "revision": git_revision(),
-            "machine": {**machine("cpu"), "load": round(os.getloadavg()[0], 1)},
-            "date": date.today().isoformat(),
-            "seconds": found,
-        }
+        command = " ".join(["python scripts/benchmark_startup.py", *words])
+        made = {**of_result(command), "seconds": found}
         options.results.write_text(json.dumps(made, indent=2) + "\n", encoding="utf-8")
 
 

@@ -4,8 +4,8 @@ The families of cases are those of ``coverage_families``. Prints, for each famil
 often the 95 % interval and each of its sides (97.5 %) hold the truth, and how wide the interval is.
 A truth that is a sampled mean is made more precise until it is clear on which side of the ends it
 lies, and put within [0, H] as every truth is; what error is left counts against the interval. Every
-case is appended to ``--cases-file`` as
-it ends, and is not run again; the summary, with every case that was missed, goes to ``--output``.
+case is appended to ``--cases-file`` as it ends, and is not run again; the summary, with every case
+that was missed, goes to ``--output``.
 
     python scripts/coverage.py [--cases 1120] [--seconds 300] [--seed 1]
 """
@@ -16,10 +16,7 @@ if __name__ != "__main__":
 
 import argparse
 import csv
-import datetime
 import json
-import platform
-import subprocess
 import time
 from contextlib import nullcontext
 from pathlib import Path
@@ -30,6 +27,7 @@ import torch
 from coverage_families import Case, random_case, truths
 
 from ib_runner.files.atomic import write_text
+from ib_runner.files.provenance import of_result
 from ib_runner.information import estimate_layers
 from ib_runner.information.interval import coupled
 
@@ -131,23 +129,13 @@ def summary(rows: list[dict]) -> dict[str, dict]:
     return found
 
 
-def _environment(cases: int, seed: int) -> dict[str, str]:
-    revision = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True)
-    return {
-        "command": f"python scripts/coverage.py --cases {cases} --seed {seed}",
-        "revision": revision.stdout.strip(),
-        "machine": f"{platform.machine()}, {platform.system()}, torch {torch.__version__}",
-        "date": datetime.date.today().isoformat(),
-    }
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--cases", type=int, default=1120)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", type=int, nargs="+", help="these cases, printed, not kept")
     parser.add_argument("--seconds", type=float, default=float("inf"), help="then stop")
-    parser.add_argument("--cases-file", type=Path, default=Path("coverage_cases.csv"))
+    parser.add_argument("--cases-file", type=Path, default=Path("results/coverage.csv"))
     parser.add_argument("--output", type=Path, default=Path("results/coverage.json"))
     options = parser.parse_args()
     torch.set_num_threads(1)
@@ -179,7 +167,7 @@ def main() -> None:
             f"{one['upper']:.3f}  lower {one['lower']:.3f}  width {one['mean_width']:.4f}{missed}"
         )
     written = {
-        "environment": _environment(options.cases, options.seed),
+        **of_result(f"python scripts/coverage.py --cases {options.cases} --seed {options.seed}"),
         "seed": options.seed,
         "families": found,
     }

@@ -6,6 +6,7 @@ import platform
 import socket
 import subprocess
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -68,6 +69,19 @@ def processors() -> int:
     """The processors that this process may use."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return cores or 1
+
+
+def of_result(command: str) -> dict[str, str | float | bool | None]:
+    """What a script says in ``results/`` of the numbers it made: its command line, the revision and
+    whether it was changed, the machine (never its name) and its load (processes a minute), the day.
+    """
+    return {
+        "command": command,
+        **git_revision(),
+        "machine": f"{platform.platform()}, {os.cpu_count()} processors",
+        "load average": round(os.getloadavg()[0], 1),
+        "date": datetime.now(UTC).date().isoformat(),
+    }
 
 
 def machine(device: str) -> dict[str, str | int]:
