@@ -141,7 +141,8 @@ def _sweep(hydra: Hydra, command: Command) -> Plan:
     overrides = command.overrides if known else with_experiment(command.overrides)
     sweep, launcher = expand(hydra, stage.name, overrides, known)
     composed = {
-        name: compose(hydra, stage.name, [*launcher, *sweep.overrides(name)]) for name in sweep.jobs
+        name: compose(hydra, stage.name, [*launcher, *sweep.overrides(name)], typed=True)
+        for name in sweep.jobs
     }
     configs = {name: settings(config) for name, config in composed.items()}
     for config in configs.values():

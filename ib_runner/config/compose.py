@@ -58,13 +58,14 @@ def our_hydra() -> Iterator[Hydra]:
         GlobalHydra.instance().hydra = theirs
 
 
-def compose(hydra: Hydra, name: str, overrides: Sequence[str]) -> DictConfig:
-    """Configuration ``name`` with ``overrides``, Hydra's own node included.
+def compose(hydra: Hydra, name: str, overrides: Sequence[str], typed: bool = False) -> DictConfig:
+    """Configuration ``name`` with ``overrides``, Hydra's own node included, which is ``typed`` by
+    Hydra's classes for its launchers only.
 
     Raises ``UsageError`` saying what is wrong with which override.
     """
     try:
-        return compose_config(hydra, name, overrides)
+        return compose_config(hydra, name, overrides, typed)
     except (HydraException, OmegaConfBaseException, YAMLError, ValueError) as error:
         raise UsageError(explain(error, hydra, name, overrides)) from error
 

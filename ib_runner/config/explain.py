@@ -33,7 +33,7 @@ def explain(error: Exception, hydra: Hydra, name: str, overrides: Sequence[str])
         if why:
             return why
     try:
-        base = compose_config(hydra, name, [one.input_line for one in groups])
+        base = compose_config(hydra, name, [one.input_line for one in groups], typed=False)
     except (HydraException, OmegaConfBaseException, YAMLError, ValueError):
         return _shortened(error)
     for one in parsed:

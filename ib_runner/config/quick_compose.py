@@ -1,7 +1,8 @@
 """Composing again what differs in values only: the entries are put together once.
 
 Hydra chooses entries of groups first, puts some sixty files together, and applies overrides of
-values last. A sweep's jobs differ in values, most often: what comes before these is kept here.
+values last. A sweep's jobs differ in values, most often: what comes before these is kept here, and
+for the next command line in ``composed_files``.
 """
 
 import copy
@@ -13,16 +14,26 @@ from hydra._internal.hydra import Hydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.types import RunMode
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
+
+from ib_runner.config import composed_files
 
 #: entries put together, by the packages that they come from, configuration and overrides
 _KEPT: dict[tuple[str, ...], DictConfig] = {}
+#: without plugins that bring entries of their own
+_OURS = ["pkg://hydra.conf", "pkg://ib_runner.conf", "structured://"]
 #: how many of them; a process that composes more begins again
 _MOST = 16
 
 
-def compose_config(hydra: Hydra, name: str, overrides: Sequence[str]) -> DictConfig:
-    """What ``hydra.compose_config`` gives, and raises."""
+def compose_config(
+    hydra: Hydra, name: str, overrides: Sequence[str], typed: bool = True
+) -> DictConfig:
+    """What ``hydra.compose_config`` gives, and raises.
+
+    Hydra's own node is an instance of Hydra's classes where ``typed``, which its launchers need;
+    else it may be made of plain values, as a file keeps them.
+    """
     loader = hydra.config_loader
     assert isinstance(loader, ConfigLoaderImpl)
     parsed = OverridesParser.create(loader).parse_overrides(list(overrides))
@@ -35,12 +46,19 @@ def compose_config(hydra: Hydra, name: str, overrides: Sequence[str]) -> DictCon
         return hydra.compose_config(name, list(overrides), RunMode.RUN)
     values = [one for one in parsed if _is_of_a_value(loader, one)]
     entries = [one.input_line for one in parsed if one not in values]
-    key = (name, *(one.full_path() for one in sources), *entries)
-    if key not in _KEPT:
-        if len(_KEPT) == _MOST:
-            _KEPT.clear()
-        _KEPT[key] = hydra.compose_config(name, entries, RunMode.RUN)
-    config = copy.deepcopy(_KEPT[key])
+    paths = [one.full_path() for one in sources]
+    key = (name, *paths, *entries)
+    if key not in _KEPT and not typed and paths == _OURS and (found := composed_files.read(key)):
+        config = OmegaConf.create(found)
+        OmegaConf.set_struct(config, True)
+    else:
+        if key not in _KEPT:
+            if len(_KEPT) == _MOST:
+                _KEPT.clear()
+            _KEPT[key] = hydra.compose_config(name, entries, RunMode.RUN)
+            if paths == _OURS:
+                composed_files.write(key, OmegaConf.to_container(_KEPT[key]))
+        config = copy.deepcopy(_KEPT[key])
     loader._apply_overrides_to_config(values, config)
     _note(config, parsed)
     return config
