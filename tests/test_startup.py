@@ -83,3 +83,15 @@ def test_a_table_needs_neither_torch_nor_hydra(folder):
     work = "import ib_runner; assert len(ib_runner.open_run('run').table('training')) == 6"
     slow = ("torch", "hydra", "numba", "scipy", "matplotlib")
     assert imported(work, folder, slow).endswith("[]\n")
+
+
+def test_drawing_needs_no_torch(folder):
+    # figures are of tables, and torch is most of what there would be to import
+    words = ["plot", "run=run", "plot.figures=[losses]", "plot.formats=[png]"]
+    work = f"from ib_runner.cli import main; assert main({words!r}) == 0"
+    assert imported(work, folder, ("torch", "scipy.stats", "numba")).endswith("[]\n")
+
+
+def test_estimates_do_not_import_all_of_statistics(folder):
+    work = "import ib_runner; ib_runner.information.estimate_layers"
+    assert imported(work, folder, ("scipy.stats",)).endswith("[]\n")

@@ -1,31 +1,29 @@
 """From configuration to objects: data set, network, optimizer, measurements, figures.
 
-Every collaborator is a ``_target_`` entry; ``config.trust`` says which of them may be used.
+Every collaborator is a ``_target_`` entry; ``config.trust`` says which of them may be used. What
+needs torch is imported where it is built: figures and findings are of tables alone.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
 from hydra.errors import HydraException
 from hydra.utils import get_object, instantiate
 from omegaconf import DictConfig, OmegaConf
-from torch import nn
 
 from ib_runner.config.declared import check_declared
 from ib_runner.config.moved import as_named_now
 from ib_runner.config.trust import OURS, check_package, targets_in
-from ib_runner.datasets import Dataset
-from ib_runner.datasets.checked import checked
 from ib_runner.errors import UsageError
-from ib_runner.measurements.measurement import table_of
-from ib_runner.measurements.trial import try_measuring
 from ib_runner.seeds import stream_seed
 from ib_runner.selections.context import OverRuns
-from ib_runner.training.schedule import schedule
-from ib_runner.training.targets import check_loss
-from ib_runner.training.trial import try_training
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+    from ib_runner.datasets import Dataset
 
 #: the rooms of this package whose objects a configuration may name
 ROOMS = ("datasets", "networks", "training", "measurements", "figures", "findings")
@@ -42,20 +40,24 @@ class Builder:
         self.config = config
         self.allow_targets = tuple(allow_targets)
 
-    def dataset(self) -> Dataset:
+    def dataset(self) -> "Dataset":
         """The data set, split as ``seed`` says, its inputs and targets checked."""
+        from ib_runner.datasets.checked import checked
+
         dataset = self._call("dataset", seed=self.config.seed)
         try:
             return checked(dataset)
         except ValueError as error:
             raise UsageError(f"dataset: {error}") from error
 
-    def network(self, dataset: Dataset) -> nn.Module:
+    def network(self, dataset: "Dataset") -> "nn.Module":
         """The network for ``dataset`` with its initial weights, a function of ``seed``.
 
         Its target is called with ``n_inputs`` (the second axis of x), ``n_outputs`` (classes, or
         the width of y) and ``noise``, which makes a new channel at each call.
         """
+        import torch
+
         noise = self._target("noise")
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(stream_seed(self.config.seed, "initial weights"))
@@ -68,6 +70,8 @@ class Builder:
 
     def training(self) -> dict[str, Any]:
         """What ``training.loop.train`` takes beside network, data, checkpoints and history."""
+        from ib_runner.training.schedule import schedule
+
         config, trainer = self.config, self.config.trainer
         return {
             "epochs": trainer.epochs,
@@ -102,11 +106,15 @@ class Builder:
         return {name: self._call(f"findings.{name}") for name in self.config.findings}
 
     @cached_property
-    def tried(self) -> tuple[Dataset, nn.Module]:
+    def tried(self) -> "tuple[Dataset, nn.Module]":
         """The data set and the network, once all of ``config`` has been built without complaint.
 
         To be asked for before a folder is made: what cannot be built is said here.
         """
+        from ib_runner.measurements.trial import try_measuring
+        from ib_runner.training.targets import check_loss
+        from ib_runner.training.trial import try_training
+
         dataset = self.dataset()
         check_loss(self.config.trainer.loss, dataset)
         network = self.network(dataset)
@@ -155,8 +163,10 @@ def for_sweeps(entries: Mapping[str, Any]) -> dict[str, Any]:
     return {name: one for name, one in entries.items() if isinstance(one, OverRuns)}
 
 
-def resolve_device(device: str) -> torch.device:
+def resolve_device(device: str) -> "torch.device":
     """``auto`` is the GPU where there is one."""
+    import torch
+
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     return torch.device(device)
@@ -164,6 +174,8 @@ def resolve_device(device: str) -> torch.device:
 
 def _check_table(key: str, measurement: Any) -> None:
     """Raise ``UsageError`` where the rows of ``measurement`` have no table to go to."""
+    from ib_runner.measurements.measurement import table_of
+
     try:
         table_of(measurement)
     except (TypeError, ValueError) as error:
@@ -182,9 +194,14 @@ def _check_meant_for_entries(key: str, target: str) -> None:
         raise UsageError(f"{key}._target_={target}: {_reason(error)}") from error
     module = getattr(found, "__module__", None) or ""
     ours = module.startswith(tuple(f"ib_runner.{room}." for room in ROOMS))
-    optimizer = isinstance(found, type) and issubclass(found, torch.optim.Optimizer)
-    if not ours and not optimizer:
+    if not ours and not _is_optimizer(found):
         raise UsageError(f"{key}._target_={target}: nothing that a configuration may use.")
+
+
+def _is_optimizer(found: Any) -> bool:
+    from torch.optim import Optimizer
+
+    return isinstance(found, type) and issubclass(found, Optimizer)
 
 
 def _check_rules(key: str, target: str, node: Mapping[str, Any]) -> None:

@@ -16,7 +16,6 @@ from ib_runner.figures.epoch_axis import draw_interval, epoch_axis, marker
 from ib_runner.figures.layer_style import layer_legend, layer_line, layer_name
 from ib_runner.figures.style import COLUMN, GREY, colour, grow, new_figure, styled
 from ib_runner.figures.units import convert
-from ib_runner.information.estimate import Status
 from ib_runner.selections.context import Context, Tables, facts
 from ib_runner.selections.information import (
     BINNED,
@@ -27,6 +26,7 @@ from ib_runner.selections.information import (
     pairwise,
     paper,
 )
+from ib_runner.status import Status
 from ib_runner.tables.layers import Layers
 
 CROSS = {"marker": "x", "markersize": 4, "linestyle": "none", "zorder": 4}

@@ -10,6 +10,7 @@ from typing import Any
 
 import matplotlib
 import matplotlib.style
+from fontTools.subset import Options
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure, SubFigure
 
@@ -108,12 +109,21 @@ def styled(draw: Callable[..., Figure]) -> Callable[..., Figure]:
             figure = draw(*arguments, **keywords)
             if title := _look.get().title:
                 figure.suptitle(title)
-            # the layout is computed here, once: matplotlib would compute it for every file format
-            figure.draw_without_rendering()
-            figure.set_layout_engine("none")
+            _lay_out(figure)
             return figure
 
     return inside
+
+
+def _lay_out(figure: Figure) -> None:
+    """Place what is in ``figure``, once: matplotlib would do so for every file format.
+
+    Afterwards there is no layout engine: one of "none" would make it draw before it draws.
+    """
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        engine.execute(figure)
+    figure.set_layout_engine(None)
 
 
 def new_figure(width: float, height: float) -> Figure:
@@ -149,9 +159,27 @@ def encode(figure: Figure, kind: str) -> bytes:
     """``figure`` as the contents of a png or pdf file, without date: same figure, same bytes."""
     buffer = BytesIO()
     undated = {"pdf": {"CreationDate": None}, "svg": {"Date": None}}.get(kind, {})
-    with _style():
+    with _style(), _bare_fonts():
         figure.savefig(buffer, format=kind, metadata=undated)
     return buffer.getvalue()
+
+
+@contextmanager
+def _bare_fonts() -> Iterator[None]:
+    """Embed fonts without the tables that shape running text, for the length of the block.
+
+    matplotlib has placed each glyph; reading those tables is four fifths of embedding a font. Which
+    tables are dropped by default has no public name: where that is called otherwise, all stay.
+    """
+    before = getattr(Options, "_drop_tables_default", None)
+    if before is None:
+        yield
+        return
+    Options._drop_tables_default = [*before, "GSUB", "GPOS", "GDEF"]
+    try:
+        yield
+    finally:
+        Options._drop_tables_default = before
 
 
 def colour(index: int, palette: tuple[str, ...] = PALETTE) -> str:
@@ -166,4 +194,6 @@ def _style() -> Any:
         times = look.font / STYLE["font.size"]
         sizes = (one for one, value in STYLE.items() if one.endswith("size") and value)
         own |= {one: STYLE[one] * times for one in sizes}
-    return matplotlib.rc_context({**matplotlib.rcParamsDefault, "backend": "agg", **own})
+    # the layout is figures' own, and done once
+    fixed = {"figure.autolayout": False, "figure.constrained_layout.use": False}
+    return matplotlib.rc_context({**matplotlib.rcParamsDefault, "backend": "agg", **own, **fixed})

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pandas as pd
-from scipy import stats
+from scipy.special import stdtrit
 
 from ib_runner.findings.finding import Finding, FindingOverRuns, Quantity, Undecidable
 from ib_runner.selections.context import Context, Runs, Tables
@@ -63,7 +63,7 @@ class ErrorsDifference(FindingOverRuns):
         difference = (errors[self.condition] - errors[Condition()]).dropna()
         if len(difference) < 2:
             raise Undecidable(f"both conditions have {len(difference)} seeds in common, not 2")
-        mean, stderr = difference.mean(), stats.sem(difference)
-        half = float(stats.t.ppf(0.975, len(difference) - 1) * stderr)
+        mean, stderr = difference.mean(), difference.sem()
+        half = float(stdtrit(len(difference) - 1, 0.975) * stderr)
         text = f"{mean:+.1f} ± {half:.1f} (95 %) over {len(difference)} seeds at epoch {epoch}"
         return Quantity(text, mean - half, mean + half)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy.special import stdtrit
 
 from ib_runner.findings.finding import Finding, FindingOverRuns, Quantity, Undecidable
 from ib_runner.selections.context import Runs, Tables, of_run
@@ -76,5 +76,5 @@ class PairedDifference(FindingOverRuns):
 
 def _reach(values: list[float]) -> float:
     """Half the width of Student's interval of the mean of ``values``."""
-    quantile = stats.t.ppf((1 + CONFIDENCE) / 2, len(values) - 1)
+    quantile = stdtrit(len(values) - 1, (1 + CONFIDENCE) / 2)
     return float(quantile * np.std(values, ddof=1) / math.sqrt(len(values)))

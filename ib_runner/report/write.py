@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from ib_runner.files.atomic import write_text
-from ib_runner.information.estimate import Status
 from ib_runner.report.axes import with_axes
 from ib_runner.report.encode import encode_table
 from ib_runner.report.reduce import reduced
 from ib_runner.report.source import Source, read_source
+from ib_runner.status import Status
 
 NAME = "report.html"
 #: letters of the encoded tables; with the libraries and the scripts, 8 MB

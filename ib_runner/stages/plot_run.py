@@ -105,6 +105,8 @@ def applies(figure: object, tables: Tables, context: Context) -> bool:
 
 def _warn(config: DictConfig, run: Run, missing: Mapping[str, Sequence[str]]) -> None:
     """Name the figures that wait for tables that the run's measurements write."""
+    if not any(missing.values()):
+        return  # building the measurements imports torch
     measurements = run.builder(config).measurements().values()
     written = {one.table for one in measurements}
     waiting = [

@@ -6,7 +6,6 @@ import pandas as pd
 from omegaconf import DictConfig
 
 from ib_runner.files.atomic import make_folder
-from ib_runner.measurements.layers import layers_table
 from ib_runner.runs.folder import Run
 from ib_runner.runs.log import logger
 from ib_runner.selections.context import Context, Tables
@@ -53,6 +52,8 @@ def record_layers(config: DictConfig, run: Run) -> None:
 
     Of other inputs the rows stay. For the holder of the run's lock.
     """
+    from ib_runner.measurements.layers import layers_table  # torch, which tables do without
+
     name = config.measure.inputs
     inputs = getattr(run.dataset(), name)
     rows = layers_table(run.network(run.epochs[0]), inputs, name)

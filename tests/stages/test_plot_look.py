@@ -5,6 +5,7 @@ import struct
 import matplotlib
 import pytest
 from fake_tables import fake_tables
+from matplotlib.figure import Figure
 
 from ib_runner.config.compose import compose, open_hydra, settings
 from ib_runner.runs.folder import Run
@@ -116,3 +117,18 @@ def test_what_makes_no_sense_is_refused_by_name(draw, word, said):
     error = draw(word, status=2)
     assert said in error
     assert len(error.strip().splitlines()) <= 3
+
+
+@pytest.mark.parametrize("style", [None, {"figure.constrained_layout.use": True}])
+def test_a_figure_is_drawn_once_for_each_format(draw, style, tmp_path, monkeypatch):
+    words = ["plot.formats=[png,pdf]"]
+    if style:
+        (tmp_path / "mine.mplstyle").write_text("".join(f"{k}: {v}\n" for k, v in style.items()))
+        words.append(f"plot.style={tmp_path}/mine.mplstyle")
+    drawn = []
+    once = Figure.draw
+    monkeypatch.setattr(
+        Figure, "draw", lambda figure, renderer: drawn.append(figure) or once(figure, renderer)
+    )
+    draw(*words)
+    assert len(drawn) == 2

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from scipy.special import ndtri
-from scipy.stats import qmc
 from torch import Tensor, nn
 
 from ib_runner.networks.noise import GaussianNoise, NoNoise
@@ -76,6 +75,8 @@ def points_in_unit_noise(points: Tensor, n_draws: int, seed: int) -> Mean:
     sequences: scrambled Sobol points, unbiased, with the standard error from the replicates. The
     points' order is the sequence's first coordinate; sorting them lets neighbours share it.
     """
+    from scipy.stats import qmc  # takes a second to import, and estimates need none of it
+
     n, d = points.shape
     first_axis = torch.linalg.svd(points - points.mean(0), full_matrices=False)[2][0]
     points = points[(points @ first_axis).argsort()]

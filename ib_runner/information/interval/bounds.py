@@ -32,7 +32,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy import stats
+from scipy.special import stdtrit  # of scipy.stats, whose import takes a second
 
 from ib_runner.information.interval.mixtures import LN2, PRUNED, MixtureSums
 
@@ -130,7 +130,7 @@ def interval(bound: Bound, highest: float, most: float, miss: float = MISS) -> I
     estimates: its bias is at most half their distance.
     """
     n, m = bound.upper.shape
-    quantile = stats.t.ppf(1.0 - miss, n * (m - 1))
+    quantile = float(stdtrit(n * (m - 1), 1.0 - miss))
     upper = bound.upper.mean() + quantile * stratified_stderr(bound.upper)
     lower = bound.lower.mean() - quantile * stratified_stderr(bound.lower)
     upper += unseen_above(bound.upper.mean(), most, n * m, miss)

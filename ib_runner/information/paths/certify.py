@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy import stats
+from scipy.special import stdtrit
 
 from ib_runner.information.estimate import Status, Values
 from ib_runner.information.interval.bounds import (
@@ -207,7 +207,7 @@ def _interval(
     upper, lower, middle = means
     rare_above = rounding + changes[0] + unseen_above(upper.value, most, upper.count, miss)
     rare_below = rounding + changes[1] + unseen_below(lower.value, lower.count, miss)
-    quantile = float(stats.t.ppf(1.0 - miss, max(min(count, upper.count) // 2, 1)))
+    quantile = float(stdtrit(max(min(count, upper.count) // 2, 1), 1.0 - miss))
     low, high = ends(
         lower.value - quantile * lower.stderr - rare_below,
         upper.value + quantile * upper.stderr + rare_above,
