@@ -245,6 +245,7 @@ def test_a_run_in_use_is_left_alone(asked, capsys):
     assert Run(path).config.trainer.epochs == 5
 
 
+@pytest.mark.slow
 def test_a_sweep_and_its_continuation(asked, capsys):
     status, out, _ = run_cli(capsys, "train", "-m", "seed=range(2)", "noise.beta=0.1,0.2")
     assert status == 0
@@ -302,6 +303,7 @@ def test_a_sweep_goes_on_when_findings_have_changed(asked, capsys):
     assert [path.name for *_, path in asked] == ["seed-2"]
 
 
+@pytest.mark.slow
 def test_all_on_a_sweep_does_what_is_left(asked, capsys):
     words = ["all", "-m", "seed=0,1", "trainer.epochs=4"]
     sweep = run_cli(capsys, *words)[1][-1]
@@ -331,6 +333,7 @@ def test_all_does_not_train_at_another_noise_level(asked, capsys):
     assert Run(path).config.trainer.epochs == 4
 
 
+@pytest.mark.slow
 def test_a_saved_scheduler_is_nobodys_choice(asked, capsys):
     address = "measure.scheduler=tcp://127.0.0.1:8786"
     path = Path(run_cli(capsys, "train", address)[1][-1])

@@ -4,10 +4,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 TINY = ["network.widths=[3,2]", "trainer.epochs=2", "measure.measurements=[binned_entropy]"]
 TINY += ["measure.n_jobs=1"]
 
 
+@pytest.mark.slow
 def test_train_and_measure(ib_process, tmp_path):
     trained = ib_process("train", *TINY)
     assert trained.returncode == 0, trained.stderr

@@ -73,6 +73,7 @@ def test_two_runs_of_a_sweep_are_measured_at_once(runs):
     assert not first.equals(second)
 
 
+@pytest.mark.slow
 def test_a_second_process_on_one_run_is_refused(runs):
     run = runs[0]
     before = {path: path.read_bytes() for path in run.path.glob("measurements/*")}

@@ -65,6 +65,7 @@ def test_curves_stand_at_the_measured_epochs_nearest_to_those_asked_for():
 
 
 @pytest.mark.parametrize("figure", [Fig5, Fig4])
+@pytest.mark.slow
 def test_epochs_asked_for_of_the_figure_yield_to_those_of_plot(figure):
     def titles(context):
         drawn = figure(epochs=[DIP + 1, 9_000])(TABLES, context)

@@ -27,6 +27,7 @@ def test_an_experiments_findings(name):
         assert one.quantity
 
 
+@pytest.mark.slow
 def test_experiments_have_the_findings_of_their_name():
     for name in group_options(HYDRA, "exp"):
         if name in group_options(HYDRA, "findings"):

@@ -15,6 +15,7 @@ def network(activation, widths, beta):
 
 
 @pytest.mark.parametrize("activation", ["tanh", "identity"])
+@pytest.mark.slow
 def test_widths_are_about_what_comes_out(activation):
     net, x = network(activation, (20, 3, 18), 0.3)
     expected = {one.layer: one for one in forecasts(net, x, target_width=0.2)}

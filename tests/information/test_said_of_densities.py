@@ -2,12 +2,14 @@
 
 import logging
 
+import pytest
 import torch
 
 from ib_runner.information import estimate_layers
 from ib_runner.networks import FCN, GaussianNoise
 
 
+@pytest.mark.slow
 def test_what_densities_are_made_of(caplog):
     torch.manual_seed(0)
     network = FCN(4, 2, (20, 3, 18), "tanh", lambda: GaussianNoise(0.3)).eval()

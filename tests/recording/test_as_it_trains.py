@@ -48,6 +48,7 @@ def _words(process):
         return ""
 
 
+@pytest.mark.slow
 def test_tables_grow_while_it_trains_and_are_those_of_measuring_afterwards(tmp_path, caplog):
     torch.manual_seed(0)
     network = small()
@@ -94,6 +95,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 def test_a_killed_training_keeps_what_was_measured_and_goes_on(tmp_path):
     children = [int(word) for word in killed(KILLED, tmp_path).split()]
     assert children
@@ -136,6 +138,7 @@ def test_without_a_factory_it_is_refused_and_the_remedy_named(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_a_recording_without_a_factory_goes_on_with_one(tmp_path):
     with ib_runner.Recorder(small(), *inputs(), output_root=tmp_path) as recorder:
         recorder.epoch()

@@ -95,6 +95,7 @@ def test_measure_plot_check_report_in_python(network, tmp_path):
         run.measure(epochs=[7])
 
 
+@pytest.mark.slow
 def test_without_a_factory_the_command_line_says_what_it_needs(network, tmp_path, ib_run):
     run, _ = recorded(network, tmp_path)
     del network
@@ -273,6 +274,7 @@ os.kill(os.getpid(), 9)
 """
 
 
+@pytest.mark.slow
 def test_a_killed_process_leaves_what_was_recorded_and_recording_goes_on(tmp_path):
     killed(KILLED, tmp_path)
     (folder,) = (tmp_path / "mine").iterdir()

@@ -34,6 +34,7 @@ def test_a_list_becomes_columns(tmp_path):
     assert csv[csv["layer"] == 0]["value_2"].isna().all(), "the input has two"
 
 
+@pytest.mark.slow
 def test_a_sweeps_tables_have_their_runs(tmp_path):
     folder = export_tables(sweep_folder(tmp_path / "sweep"))
     csv = pd.read_csv(folder / "mutual_information.csv")

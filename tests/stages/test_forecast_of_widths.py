@@ -2,6 +2,7 @@
 
 import math
 
+import pytest
 import torch
 
 from ib_runner.datasets import Split
@@ -30,6 +31,7 @@ def test_widths_and_what_makes_them():
     assert f"layer 2 {second.width:.2g} nats (paths aimed at each point)" in lines[1]
 
 
+@pytest.mark.slow
 def test_at_the_noise_level_that_is_asked_for_and_nothing_that_no_budget_pays():
     asked = MutualInformation(["coupled"], betas=[1e-3, 0.3], target_width=0.2)
     own = MutualInformation(["coupled"], target_width=0.2)

@@ -54,6 +54,7 @@ def parts(run):
     return list(run.path.glob("measurements/.parts-*"))
 
 
+@pytest.mark.slow
 def test_two_processes_give_the_values_of_one(run, expected, capsys):
     assert measure(run, capsys, "measure.n_jobs=2")[0] == 0
     assert_same_tables(tables_of(run), expected)

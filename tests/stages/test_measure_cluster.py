@@ -56,6 +56,7 @@ def look_for_ever(workers):
         time.sleep(0.05)
 
 
+@pytest.mark.slow
 def test_workers_that_are_lost(cluster, caplog):
     with Client(cluster, set_as_default=False) as client:
         workers = Workers(client, "there")

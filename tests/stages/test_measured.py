@@ -29,6 +29,7 @@ def test_the_same_again_does_nothing(measured):
     assert before == after
 
 
+@pytest.mark.slow
 def test_what_is_missing_or_other_is_measured(measured):
     measure, run = measured
     assert measure("measure.epochs=[0,2]")

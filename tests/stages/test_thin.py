@@ -49,6 +49,7 @@ def test_tables_keep_their_checkpoints_unless_told(ib_run, path):
     assert Run(path).epochs == [0, 8]
 
 
+@pytest.mark.slow
 def test_everything_goes_on_afterwards(ib_run, path):
     ib_run("thin", f"run={path}", "keep=[4]")
     status, _, err = ib_run("measure", *MEASURE)

@@ -74,6 +74,7 @@ def test_stacked_networks_leave_the_same_files(sweep):
         assert (tables[0].loss - tables[1].loss).abs().max() < 1e-5
 
 
+@pytest.mark.slow
 def test_all_stages_go_on_from_there(sweep):
     path = sweep("a", *SWEPT, "trainer.together=2", BINNED, stage="all")
     for job in jobs_of(path):

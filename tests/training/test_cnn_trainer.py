@@ -158,6 +158,7 @@ def test_images_are_distorted_as_on_the_cpu():
         assert not arrays.framed[key, :, :, 30:].any()
 
 
+@pytest.mark.slow
 def test_scores_are_those_of_float64(monkeypatch):
     monkeypatch.setattr(cnn_trainer, "_SCORED", 4)  # blocks of 4, 3 and of 4, 1
     problems = [problem(partial(GaussianNoise, 0.5), seed) for seed in (1, 2)]

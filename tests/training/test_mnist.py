@@ -13,6 +13,7 @@ from ib_runner.networks.cnn import CNN
 
 
 @pytest.mark.mnist
+@pytest.mark.slow
 def test_a_short_training_on_real_images(tmp_path):
     """192 steps on distorted images with dropout: below a quarter of 1000 validation images are
     mistaken (178 when this was written), from about 90 % before.

@@ -228,6 +228,7 @@ def cnn_jobs(folder, data, epochs=1):
     ]
 
 
+@pytest.mark.slow
 def test_an_epoch_of_cnns(tmp_path):
     """Against PyTorch's passes through each alone, with the same noise and distortions."""
     data = images()

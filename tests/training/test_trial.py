@@ -287,6 +287,7 @@ def given(monkeypatch, **data):
         (np.arange(16) % 2).tolist(),
     ],
 )
+@pytest.mark.slow
 def test_labels_of_other_types_are_the_same_labels(training, monkeypatch, y):
     expected = training(*CLASSES, "network.widths=[3,2]").table("training")
     given(monkeypatch, y=y)

@@ -214,12 +214,14 @@ def test_holds_the_integral_of_two_neurons():
         assert estimate.upper - estimate.lower < 0.05
 
 
+@pytest.mark.slow
 def test_unreached_width_is_said():
     x = inputs(300)
     estimate = mutual_information(tanh_network(0.2), x, 3, target_width=1e-3)
     assert estimate.status is Status.WIDTH_NOT_REACHED
 
 
+@pytest.mark.slow
 def test_a_small_budget_buys_fewer_points():
     x = inputs(300)
     free, bound = (
@@ -237,6 +239,7 @@ def test_duplicate_inputs_count_once_in_the_entropy():
     assert estimate.lower == pytest.approx(np.log(8), abs=0.02)
 
 
+@pytest.mark.slow
 def test_wide_layers_have_both_ends_or_prove_saturation():
     x = inputs(40, 20)
     for beta, saturated in [(0.01, True), (3.0, False)]:

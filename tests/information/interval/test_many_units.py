@@ -27,6 +27,7 @@ def truth(n: int, clump: int) -> float:
 
 
 @pytest.mark.parametrize(("n", "clump", "runs"), [(12, 2, 60), (100, 2, 40), (700, 4, 10)])
+@pytest.mark.slow
 def test_both_ends_hold_where_a_few_inputs_are_confused(n, clump, runs):
     above = below = 0
     for seed in range(runs):

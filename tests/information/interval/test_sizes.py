@@ -91,6 +91,7 @@ def test_the_budget_is_a_limit(budget, monkeypatch):
     assert found.n_mc >= 2
 
 
+@pytest.mark.slow
 def test_more_budget_narrower_intervals():
     one, x = network()
     widths = []

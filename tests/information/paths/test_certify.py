@@ -17,6 +17,7 @@ from ib_runner.information.paths.terms import Reach, _chosen
 from ib_runner.networks import FCN, DropoutNoise, GaussianNoise
 
 
+@pytest.mark.slow
 def test_dead_units_cost_and_loosen_nothing():
     """12 independent bits ±1 in noise of 1, 0.33683 nats each, and 8 units with zero weights."""
     network = FCN(12, 2, (20,), "identity", lambda: GaussianNoise(1.0)).eval()
@@ -62,6 +63,7 @@ class Wrapped(nn.Module):
         return self.inner(x) + 0.0
 
 
+@pytest.mark.slow
 def test_paths_of_any_module_against_the_exact_information():
     network, x = linear((6, 18), (0.8, 0.2), 1)
     y = (x[:, 0] > 0).long()

@@ -98,6 +98,7 @@ def test_the_means_bracket_the_density_with_few_paths():
     assert np.all(abs(ratio.mean(0) - 1) <= 4 * ratio.std(0) / math.sqrt(repeats) + 2e-3)
 
 
+@pytest.mark.slow
 def test_the_mean_from_above_is_above():
     """The bound is on the mean over points and the paths that made them."""
     net, x = network("relu", (2, 2), (1.0, 0.3), 2.0), inputs()
