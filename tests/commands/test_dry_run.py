@@ -31,6 +31,10 @@ def costs(monkeypatch):
     return known
 
 
+def one_after_the_other(seconds, size):
+    return f"about {duration_text(seconds)} one after the other, {size_text(size)}"
+
+
 def planned(opened, stage, *words):
     return make_plan(opened, parse_command(stages()[stage], [*TINY, *words]))
 
@@ -39,7 +43,7 @@ def test_a_new_run_step_by_step_and_in_all(opened, costs):
     lines = describe(planned(opened, "all")).splitlines()
     assert lines[0] == "a new run of points4"
     assert lines[1:3] == ["  train: train of mse", "  measure: measure of mse"]
-    assert lines[-1] == f"in all about {duration_text(120.0)} one after the other, {size_text(3e6)}"
+    assert lines[-1] == f"in all {one_after_the_other(120.0, 3e6)}"
 
 
 def test_one_step_has_no_sum(opened, costs):
@@ -56,14 +60,14 @@ def test_jobs_that_do_the_same_are_described_once_and_all_are_counted(opened, co
         "  train: train of mse",
         "seed-1: as the others before",
         "seed-2: as the others before",
-        f"3 jobs, 0 done; in all about {duration_text(270.0)} one after the other, {size_text(6e6)}",
+        f"3 jobs, 0 done; in all {one_after_the_other(270.0, 6e6)}",
     ]
     jobs = (replace(plan.jobs[0], done=True), *plan.jobs[1:])
     lines = describe(replace(plan, jobs=jobs)).splitlines()
     assert lines[0] == "seed-1: a new run of points4"
     assert lines[-2:] == [
         "done: seed-0",
-        f"3 jobs, 1 done; in all about {duration_text(180.0)} one after the other, {size_text(4e6)}",
+        f"3 jobs, 1 done; in all {one_after_the_other(180.0, 4e6)}",
     ]
 
 

@@ -1,4 +1,4 @@
-"""The pilot of a layer's paths: what it may cost, what it finds, and that its points are its own."""
+"""The pilot of a layer's paths: its cost, what it finds, and that its points are its own."""
 
 import numpy as np
 import pytest
