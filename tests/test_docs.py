@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+import ib_runner
 from ib_runner.stages.stage import stages
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -140,3 +142,14 @@ def test_the_site_builds_strictly(tmp_path):
     tables = (tmp_path / "site" / "reference" / "tables" / "index.html").read_text()
     assert "mutual_information" in tables
     assert "made:" not in tables
+
+
+def test_the_run_of_mnist_that_is_kept_can_be_looked_at(tmp_path, ib_run):
+    run = tmp_path / "run"
+    shutil.copytree(ROOT / "results" / "mnist" / "run", run)
+    assert sum(path.stat().st_size for path in run.rglob("*")) < 5e6
+    (status, out, err) = ib_run("report", f"run={run}")
+    assert (status, out) == (0, [str(run / "report.html")]), err
+    opened = ib_runner.open_run(run)
+    assert opened.table("training")["epoch"].max() == 128
+    assert set(opened.table("binned_entropy")["layer"]) == {1, 2, 3}
