@@ -34,6 +34,7 @@ from numba.core.caching import (
 _logger = logging.getLogger("ib_runner")
 #: parts of a range for each thread: one that ends early takes another
 _PARTS = 8
+_asked_for = 0
 _IMPORT = re.compile(r"^from +([\w.]+) +import +(\([^)]*\)|[^\n]*)|^import +([\w.]+)", re.MULTILINE)
 
 
@@ -115,6 +116,11 @@ class ParallelRange:
                 raise
 
 
+def kernels_asked_for() -> int:
+    """How many kernels this process has loaded or compiled, each the first time it was called."""
+    return _asked_for
+
+
 @cache
 def _hint(why: str) -> None:
     """Say once why kernels are compiled anew in each process, which takes a minute or so."""
@@ -181,6 +187,8 @@ class _Cache(FunctionCache):
     _impl_class = _Places
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
+        global _asked_for
+        _asked_for += 1
         try:
             found = super().load_overload(sig, target_context)
         except Exception:  # a file that was cut off or altered may raise anything

@@ -13,11 +13,9 @@ import contextlib
 import io
 import json
 import os
-import platform
 import sys
 import tempfile
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -26,17 +24,28 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 MOMENT, FACTOR = 2.0, 2.0
 ONE = ["measure.n_jobs=1", "plot.formats=[png,pdf]"]
 FEW = ["measure.epochs=[0,1,2,4,8,16,32,60]", "trainer.epochs=60"]
+LATE = ["measure.epochs=[0,4,40,400,1500]", "trainer.epochs=1500"]
+OF_DIGITS = ["network=fcn", "network.widths=[64,64]", "dataset=digits", "noise.beta=0.1"]
+NEURON = ["trainer.epochs=20000", "measure.epochs=[0,250,2500,20000]"]
 CASES = {
     "szt_tanh": ["+exp=szt_tanh", *FEW],
+    "szt_tanh, later": ["+exp=szt_tanh", *LATE],
     "szt_tanh with paper": ["+exp=szt_tanh", *FEW, "measure.methods=[coupled,paper]"],
+    "szt_tanh_wide_noise": ["+exp=szt_tanh_wide_noise", *FEW],
+    "szt_tanh_parseval": ["+exp=szt_tanh_parseval", *FEW],
     "szt_relu": ["+exp=szt_relu", *FEW],
     "szt_linear": ["+exp=szt_linear", *FEW],
     "szt_deterministic": ["+exp=szt_deterministic", *FEW],
-    "spiral_tanh": ["+exp=spiral_tanh", *FEW],
-    "neuron_tanh": ["+exp=neuron_tanh", "trainer.epochs=20000",
-                    "measure.epochs=[0,250,2500,20000]"],
-    "digits": ["network=fcn", "network.widths=[64,64]", "dataset=digits", "noise.beta=0.1",
-               "trainer.epochs=30", "measure.epochs=[0,30]"],
+    "spiral_tanh": ["+exp=spiral_tanh", *LATE],
+    "spiral_deterministic": ["+exp=spiral_deterministic", *FEW],
+    "neuron_tanh": ["+exp=neuron_tanh", *NEURON],
+    "neuron_leaky_relu": ["+exp=neuron_leaky_relu", *NEURON],
+    "own widths": ["network=fcn", "network.widths=[20,8,2]", "network.activation=relu",
+                   "noise.beta=0.05", *FEW],
+    "digits": [*OF_DIGITS, "measure.epochs=[0,30]", "trainer.epochs=30"],
+    "digits with paper": [*OF_DIGITS, "measure.methods=[paper]", "measure.epochs=[10]",
+                          "trainer.epochs=10", "measure.measurements=[mutual_information]"],
+    "sweep of 2 x 2": ["-m", "+exp=szt_tanh", "noise.beta=0.01,0.05", "seed=0,1", *FEW],
 }  # fmt: skip
 DIGITS = """
 import torch
@@ -59,41 +68,43 @@ def digits(seed: int) -> Dataset:
 
 
 def announced(words):
-    """What each stage is said to take, seconds, and each method and layer of measuring, and what
-    share of measuring the methods are.
+    """What each stage is said to take, seconds; each method and layer of measuring; what share of
+    measuring the methods are; and what it took to find out, all for all jobs.
     """
-    from functools import cache
-
+    from ib_runner.commands import dry_run
     from ib_runner.commands.arguments import parse_command
     from ib_runner.commands.plan import make_plan
     from ib_runner.config.compose import open_hydra
     from ib_runner.stages import forecast
     from ib_runner.stages.stage import stages
 
+    for known in (forecast._known, forecast._growths, forecast._rates):
+        known.clear()
     command = parse_command(stages()["all"], words)
-    (job,) = make_plan(open_hydra(command.flags.config_dir), command).jobs
-    builder = cache(job.builder)
-    forecast._known.clear()
+    plan = make_plan(open_hydra(command.flags.config_dir), command)
+    began = time.process_time()
+    of_jobs = dry_run._costs(plan)
+    over = dry_run._over_runs(plan) if plan.is_sweep else {}
+    took = time.process_time() - began
     costs = {
-        step.name: step.cost(job.config, None, builder).seconds for step in command.stage.steps
+        name: sum(one[name].seconds for one in of_jobs.values()) * len(plan.jobs) / len(of_jobs)
+        + (over[name].seconds if name in over else 0.0)
+        for name in ("train", "measure", "plot")
     }
-    (timed,) = forecast._known.values()
-    share = sum(one.seconds for one in timed if " by " in one.name) / sum(
-        one.seconds for one in timed
-    )
-    return (
-        costs,
-        share,
-        {
-            f"{one.name}, layer {layer}": seconds
-            for one in timed
-            for layer, seconds in one.layers.items()
-        },
-    )
+    timed = [one for each in forecast._known.values() for one in each]
+    every = len(plan.jobs) / len(forecast._known)
+    total = sum(one.seconds for one in timed)
+    share = sum(one.seconds for one in timed if " by " in one.name) / total if total else 0.0
+    layers = {}
+    for one in timed:
+        for layer, seconds in one.layers.items():
+            key = f"{one.name.rpartition(' by ')[2]}, layer {layer}"
+            layers[key] = layers.get(key, 0.0) + every * seconds
+    return costs, share, layers, took
 
 
-def taken(words, root):
-    """The run, and what each stage took, seconds."""
+def taken(words):
+    """The run, or sweep, and what each stage took, seconds."""
     from ib_runner import cli
 
     seconds, path = {}, None
@@ -142,44 +153,53 @@ def one_case(words):
         words = [*words, *ONE, f"--config-dir={folder}/conf"]
         if "dataset=digits" in words:
             words.append("allow_targets=[digits_here]")
-        costs, share, layers = announced(words)
-        path, seconds = taken(words, folder)
+        costs, share, layers, took = announced(words)
+        path, seconds = taken(words)
         there = of_layers(path, share * seconds["measure"])
-        stages = {name: compared(costs[name], one) for name, one in seconds.items()}
-        methods = {
-            name: compared(layers[key], there[name])
-            for key in layers
-            for name in [key.rpartition(" by ")[2]]
-            if name in there
-        }
         os.chdir("/")
-    return {"stages": stages, "methods and layers": methods}
+    return {
+        "stages": {name: compared(costs[name], one) for name, one in seconds.items()},
+        "methods and layers": {
+            name: compared(layers[name], there[name]) for name in layers if name in there
+        },
+        "announcing (s)": round(took, 1),
+    }
 
 
 def main(words):
     target = Path(words[0]).resolve() if words and words[0].endswith(".json") else None
     names = words[1 if target else 0 :] or list(CASES)
-    made = {
-        "made by": "scripts/check_dry_run.py",
-        "machine": f"{platform.machine()}, {os.cpu_count()} processors",
-        "date": datetime.now(UTC).date().isoformat(),
-    }
-    cases, off = {}, []
+    # one thread: others, where programs share the processors, would wait for it busily
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, [max(os.sched_getaffinity(0))])
+    from ib_runner.files import provenance
+
+    off = []
     for name in names:
-        cases[name] = one_case(CASES[name])
-        for part, rows in cases[name].items():
-            for what, row in rows.items():
-                times = f"{row['announced']:>8} {row['measured']:>8} {row['ratio']}"
-                print(f"{name:<20} {what:<32} {times}", flush=True)
-                short = max(row["announced"], row["measured"]) < MOMENT
-                if not short and not 1 / FACTOR <= row["ratio"] <= FACTOR:
-                    off.append(f"{name}: {part}: {what}")
+        case = one_case(CASES[name])
+        off += [f"{name}: {one}" for one in told(name, case)]
         if target:
             known = json.loads(target.read_text()) if target.exists() else {}
-            content = {**made, "cases": {**known.get("cases", {}), **cases}}
+            content = {
+                **provenance.of_result("scripts/check_dry_run.py results/dry_run.json"),
+                "cases": {**known.get("cases", {}), name: case},
+            }
             target.write_text(json.dumps(content, indent=1) + "\n")
     print(f"off by more than {FACTOR:g}: {', '.join(off) or 'none'}")
     return int(bool(off))
+
+
+def told(name, case):
+    """Prints ``case``; what of it is off."""
+    off = []
+    print(f"{name}: announced in {case['announcing (s)']} s")
+    for what, row in {**case["stages"], **case["methods and layers"]}.items():
+        times = f"{row['announced']:>8} {row['measured']:>8} {row['ratio']}"
+        print(f"{name:<20} {what:<32} {times}", flush=True)
+        short = max(row["announced"], row["measured"]) < MOMENT
+        if not short and not 1 / FACTOR <= row["ratio"] <= FACTOR:
+            off.append(what)
+    return off
 
 
 if __name__ == "__main__":

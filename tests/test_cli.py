@@ -403,14 +403,40 @@ def test_dry_run_makes_nothing(words, asked, capsys, tmp_path):
 def test_dry_run_times_configurations_that_differ_in_their_seed_once(asked, capsys, monkeypatch):
     timed = []
     monkeypatch.setattr(
-        "ib_runner.stages.timing._of_epochs", lambda *a: timed.append(a) or (0.5, ())
+        "ib_runner.stages.timing._of_epochs", lambda *a: timed.append(a) or (0.5, {})
     )
     words = ["train", "-m", "seed=0,1", "trainer.epochs=2", "--dry-run"]
     status, out, _ = run_cli(capsys, *words, "network.widths=[7],[6]")
     assert status == 0
     assert len(timed) == 2  # of two networks
     assert sum("train: 2 epochs; about 2 s, by compiled kernels (0.5 s" in one for one in out) == 2
-    assert sum("as the others before" in line for line in out) == 2
+    assert sum(": as network.widths-" in line for line in out) == 2
+
+
+def test_dry_run_of_many_jobs_times_some(asked, capsys, monkeypatch):
+    timed = []
+    monkeypatch.setattr("ib_runner.commands.dry_run.TIMED_SECONDS", 0.0)
+    monkeypatch.setattr(
+        "ib_runner.stages.timing._of_epochs", lambda *a: timed.append(a) or (0.5, {})
+    )
+    words = ["train", "-m", "noise.beta=0.101,0.102,0.103", "seed=0,1", "trainer.epochs=2"]
+    status, out, _ = run_cli(capsys, *words, "--dry-run")
+    assert status == 0
+    assert len(timed) == 1
+    assert sum("not timed, taken as the mean of those that are" in one for one in out) == 4
+    assert out[-1].startswith("6 jobs, 0 done; in all about 12 s")
+
+
+def test_dry_run_of_a_sweep_counts_the_figures_it_will_draw(asked, capsys):
+    words = ["+exp=szt_tanh", "trainer.epochs=2", "measure.measurements=[mutual_information]"]
+    status, out, _ = run_cli(capsys, "all", "-m", *words, "seed=0,1", "--dry-run")
+    assert status == 0
+    assert sum("plot: no figures of this run alone" in line for line in out) == 1
+    of_all = " ".join(out[out.index("of all runs together:") + 1 :])
+    assert "seeds_mutual_information" in of_all
+    assert "by_noise" not in of_all
+    assert "seeds_binned_entropy" not in of_all  # a table that is not measured
+    assert all(len(line) <= 100 for line in out)
 
 
 def test_a_failure_while_running_is_status_1(asked, capsys, monkeypatch):

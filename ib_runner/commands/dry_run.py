@@ -1,7 +1,11 @@
 """``--dry-run``: what would run, what is done, and what it takes; and a word before long work."""
 
-from collections import Counter
+import textwrap
+import time
+from collections.abc import Mapping, Sequence
 from functools import cache
+
+from omegaconf import OmegaConf
 
 from ib_runner.commands.plan import Job, Plan
 from ib_runner.runs.log import logger
@@ -9,34 +13,112 @@ from ib_runner.stages.cost import Cost, together
 from ib_runner.stages.stage import Stage
 from ib_runner.wording import duration_text, size_text
 
+#: columns of what is printed; processor seconds after which no further job of a sweep is timed
+WIDTH, TIMED_SECONDS = 100, 8.0
+
 
 def describe(plan: Plan) -> str:
-    """``plan`` for people: what is to do, once for jobs that have the same, and all together."""
-    costs: list[Cost] = []
+    """``plan`` for people: what is to do, each thing once, and all together; lines of a terminal.
+
+    Jobs are timed while that is a matter of seconds, first, last and those between; those that are
+    left take as long as the mean.
+    """
+    costs = _costs(plan)
+    each = {name: together(steps.values()) for name, steps in costs.items()}
     lines: list[str] = []
-    alike: Counter[str] = Counter()
-    for job in plan.jobs:
-        if job.done:
+    first: dict[str, str] = {}  # who said it
+    todo = [job for job in plan.jobs if not job.done]
+    for job in todo:
+        if job.name not in costs:
+            lines.append(f"{job.name}: not timed, taken as the mean of those that are")
             continue
-        head, costs_of_steps = _costs(plan.stage, job)
-        costs += costs_of_steps.values()
-        body = _body(plan.stage, costs_of_steps)
-        if not plan.is_sweep:
-            lines += [head, *body] if body else [head]
+        said = [f"  {name}: {one.text}" for name, one in costs[job.name].items()]
+        new = [one for one in said if one not in first]
+        if not new:
+            lines.append(f"{job.name}: as {first[said[0]]}")
             continue
-        said = "\n".join(body)
-        alike[said] += 1
-        lines.append(f"{job.name}: {'as the others before' if alike[said] > 1 else head}")
-        lines += body if alike[said] == 1 else []
-    every = together(costs)
-    total = f"about {duration_text(every.seconds)} one after the other, {size_text(every.size)}"
+        head = _head(plan.stage, job)
+        lines.append(f"{job.name}: {head}" if plan.is_sweep else head)
+        lines += new
+        if len(new) < len(said):
+            same = ", ".join(one.strip().partition(":")[0] for one in said if one in first)
+            lines.append(f"  {same}: as before")
+        first |= dict.fromkeys(new, job.name)
+    seconds, size = (_in_all(each, len(todo), key) for key in ("seconds", "size"))
+    if plan.is_sweep and todo:
+        over = _over_runs(plan)
+        lines += ["of all runs together:"] if over else []
+        lines += [f"  {name}: {one.text}" for name, one in over.items()]
+        seconds += sum(one.seconds for one in over.values())
+        size += sum(one.size for one in over.values())
+    total = f"about {duration_text(seconds)} one after the other, {size_text(size)}"
     if plan.is_sweep:
         done = [job.name for job in plan.jobs if job.done]
         lines += [f"done: {', '.join(done)}"] if done else []
         lines.append(f"{len(plan.jobs)} jobs, {len(done)} done; in all {total}")
-    elif len(plan.stage.steps) > 1 and every.seconds:
+    elif len(plan.stage.steps) > 1 and seconds:
         lines.append(f"in all {total}")
-    return "\n".join(lines)
+    return "\n".join(one for line in lines for part in line.split("\n") for one in _folded(part))
+
+
+def _over_runs(plan: Plan) -> dict[str, Cost]:
+    """What the stage's steps add that is about all runs of a sweep."""
+    configs = [job.config for job in plan.jobs]
+    costs = {step.name: step.cost_over_runs(configs) for step in plan.stage.steps}
+    return {name: one for name, one in costs.items() if one is not None}
+
+
+def _in_all(costs: Mapping[str, Cost], jobs: int, key: str) -> float:
+    """Of all ``jobs``: those that were not timed take the others' mean."""
+    return sum(getattr(one, key) for one in costs.values()) * jobs / max(len(costs), 1)
+
+
+def _folded(line: str) -> list[str]:
+    space = " " * (len(line) - len(line.lstrip()) + 4)
+    return textwrap.wrap(line, WIDTH, subsequent_indent=space, break_on_hyphens=False) or [line]
+
+
+def _costs(plan: Plan) -> dict[str, dict[str, Cost]]:
+    """What each step of the stage would do to a job's run, by the names of those that are timed."""
+    todo = [job for job in plan.jobs if not job.done]
+    found: dict[str, dict[str, Cost]] = {}
+    known: dict[str, dict[str, Cost]] = {}
+    began = time.process_time()
+    for job in _spread(todo):
+        alike = _but_for_its_seed(job)
+        if alike not in known:
+            if known and time.process_time() - began > TIMED_SECONDS:
+                continue
+            known[alike] = _of_job(plan, job)
+        found[job.name] = known[alike]
+    return found
+
+
+def _of_job(plan: Plan, job: Job) -> dict[str, Cost]:
+    builder = cache(job.builder)  # so that steps share the data set and the network
+    return {
+        step.name: (step.cost_in_sweep if plan.is_sweep else step.cost)(
+            job.config, job.run, builder
+        )
+        for step in plan.stage.steps
+    }
+
+
+def _but_for_its_seed(job: Job) -> str:
+    """What new runs that take as long as each other have in common."""
+    tree = OmegaConf.to_container(job.config, resolve=False)
+    return job.name if job.run else repr({**tree, "seed": None})
+
+
+def _spread(jobs: Sequence[Job]) -> list[Job]:
+    """The first, the last, the middle one, and so on between those."""
+    n = len(jobs)
+    steps = [
+        1.0,
+        *(k / 2**power for power in range(1, n.bit_length() + 1) for k in range(2**power)),
+    ]
+    order = dict.fromkeys([0, *(round(one * (n - 1)) for one in steps), *range(n)])
+    return [jobs[one] for one in order] if jobs else []
 
 
 def announce(plan: Plan) -> None:
@@ -55,15 +137,8 @@ def announce(plan: Plan) -> None:
                 logger.info(warning)
 
 
-def _costs(stage: Stage, job: Job) -> tuple[str, dict[str, Cost]]:
-    """A heading for ``job``, and what each step of the stage would do to its run."""
-    builder = cache(job.builder)  # so that steps share the data set and the network
-    costs = {step.name: step.cost(job.config, job.run, builder) for step in stage.steps}
+def _head(stage: Stage, job: Job) -> str:
     if job.run and stage.own_keys:
-        return f"{job.run.path}", costs
+        return f"{job.run.path}"
     new = f"a new run of {job.config.get('experiment')}"
-    return f"{job.run.path}: {job.run.state}" if job.run else new, costs
-
-
-def _body(stage: Stage, costs: dict[str, Cost]) -> list[str]:
-    return [f"  {name}: {one.text}" for name, one in costs.items()]
+    return f"{job.run.path}: {job.run.state}" if job.run else new

@@ -18,7 +18,7 @@ from ib_runner import rules
 
 PACKAGE = "ib_runner"
 #: constants of our classes that are said without importing them
-SAID = ("depth", "table", "tables_needed", "least_widths", "targets_needed")
+SAID = ("depth", "table", "tables_needed", "keys_needed", "least_widths", "targets_needed")
 ROOT = Path(rules.__file__).parent
 
 

@@ -2,6 +2,7 @@
 
 from ib_runner.stages.cost import Cost
 from ib_runner.stages.stage import Stage
+from ib_runner.wording import counted
 
 
 class Check(Stage):
@@ -27,4 +28,6 @@ class Check(Stage):
         print_verdicts(config, run)
 
     def cost(self, config, run, builder):
-        return Cost(f"{', '.join(config.findings) or 'no findings'}; seconds")
+        if not config.findings:
+            return Cost("no findings to hold the tables against")
+        return Cost(f"{counted(len(config.findings), 'finding')}; seconds")

@@ -11,7 +11,7 @@ DENSITIES = {
     "exact": "exact densities",
     "clouds": "clouds of draws",
     "paths": "paths aimed at each point",
-    "none": "no more than H(X) and a lower end",
+    "none": "H(X) and a lower end",
 }
 #: seconds beside what is timed: of the run, and of an epoch's weights and tables
 SECONDS_A_RUN, SECONDS_AN_EPOCH = 1.0, 0.05
@@ -64,6 +64,7 @@ class Measure(Stage):
         return len(epochs) * len(inputs) * units * MOST_A_UNIT > LONG_SECONDS
 
     def cost(self, config, run, builder):
+        from ib_runner.files.provenance import processors
         from ib_runner.stages.asked_epochs import epochs_to_measure
         from ib_runner.stages.forecast import forecast
         from ib_runner.stages.measure_processes import n_workers
@@ -72,8 +73,9 @@ class Measure(Stage):
             return Cost("all is there with these settings, nothing is left to do")
         inputs, checkpointed, weights = _to_measure(config, run, builder)
         epochs = epochs_to_measure(config, checkpointed)
-        timed = forecast(builder(), epochs, inputs, weights)
         workers = n_workers(config.measure.n_jobs, len(epochs))
+        threads = max(1, processors() // workers)
+        timed = forecast(builder(), epochs, inputs, weights, threads)
         seconds = sum(one.seconds for one in timed) + len(epochs) * SECONDS_AN_EPOCH
         seconds = seconds / workers + SECONDS_A_RUN + (SECONDS_A_START if workers > 1 else 0.0)
         size = len(epochs) * BYTES_AN_EPOCH
@@ -93,7 +95,7 @@ def _is_measured(config, run):
 
 
 def _to_measure(config, run, builder):
-    """The inputs, the checkpointed epochs, and weights that stand for them."""
+    """The inputs, the checkpointed epochs, and the weights, by epoch, that stand for them."""
     from ib_runner.stages.asked_epochs import epochs_to_measure
     from ib_runner.stages.timing import time_training
 
@@ -103,19 +105,18 @@ def _to_measure(config, run, builder):
         weights = time_training(builder()).weights
         return getattr(dataset, config.measure.inputs), [*range(0, last, every), last], weights
     epochs = epochs_to_measure(config, run.epochs)
-    some = sorted({epochs[len(epochs) // 3], epochs[-1 - len(epochs) // 6]})
+    some = sorted({epochs[len(epochs) // 3], epochs[-1 - len(epochs) // 6], epochs[-1]})
     inputs = getattr(run.dataset(), config.measure.inputs)
-    return inputs, run.epochs, [run.weights(epoch) for epoch in some]
+    return inputs, run.epochs, {epoch: run.weights(epoch) for epoch in some}
 
 
 def _lines(one, workers):
     yield _line(one, workers)
-    if one.intervals:
-        widths = (
-            f"layer {each.layer} {each.width:.2g} nats ({DENSITIES[each.densities]})"
-            for each in one.intervals
-        )
-        yield f"  widths of its intervals, about: {', '.join(widths)}"
+    made = {each.densities: [] for each in one.intervals}
+    for each in one.intervals:
+        made[each.densities].append(f"layer {each.layer} {each.width:.2g}")
+    for densities, widths in made.items():
+        yield f"  intervals of {DENSITIES[densities]}, nats wide: {', '.join(widths)}"
 
 
 def _line(one, workers):

@@ -36,20 +36,67 @@ class Plot(Stage):
 
     def cost(self, config, run, builder):
         figures = drawable(config, run)
-        files = len(figures) * len(config.plot.formats)
-        share = len(config.plot.formats) / 2
-        seconds = SECONDS_TO_START + share * sum(
-            SECONDS.get(one, SECONDS_A_FIGURE) for one in figures
-        )
         if not figures:
             return Cost("nothing that can be drawn from the tables there will be")
-        return Cost(
-            f"{', '.join(figures)} as {', '.join(config.plot.formats)}; about "
-            f"{duration_text(seconds)}",
-            seconds,
-            files * BYTES_A_FILE,
-            "fewer plot.figures=[…], or plot.formats=[png], take less",
-        )
+        return _drawing(figures, config.plot.formats)
+
+    def cost_in_sweep(self, config, run, builder):
+        own = run.config.plot.figures if run else config.plot.figures
+        each = config.plot.each_run or list(own) != list(config.plot.figures)
+        if each or not _of_sweeps(config):
+            return self.cost(config, run, builder)
+        return Cost("no figures of this run alone (plot.each_run=true draws them)")
+
+    def cost_over_runs(self, configs):
+        from omegaconf import OmegaConf
+
+        config = configs[0]
+        tables = _tables(OmegaConf.to_container(config, resolve=True))
+        figures = [
+            name
+            for name, figure in _of_sweeps(config).items()
+            if all(_differs(configs, key) for key in getattr(figure, "keys_needed", ()))
+            and tables.issuperset(_needed(config.figure[name], figure))
+        ]
+        return _drawing(figures, config.plot.formats) if figures else None
+
+
+def _drawing(figures, formats):
+    seconds = SECONDS_TO_START + len(formats) / 2 * sum(
+        SECONDS.get(one, SECONDS_A_FIGURE) for one in figures
+    )
+    return Cost(
+        f"{', '.join(figures)} as {', '.join(formats)}; about {duration_text(seconds)}",
+        seconds,
+        len(figures) * len(formats) * BYTES_A_FILE,
+        "fewer plot.figures=[…], or plot.formats=[png], take less",
+    )
+
+
+def _of_sweeps(config):
+    """The figures over runs."""
+    found = {name: outline(config.figure[name]._target_) for name in config.plot.figures}
+    return {name: one for name, one in found.items() if hasattr(one, "over_runs")}
+
+
+def _differs(configs, key):
+    from omegaconf import OmegaConf
+
+    return len({str(OmegaConf.select(one, key)) for one in configs}) > 1
+
+
+def _needed(entry, figure):
+    """The tables of a figure; that of seeds needs one for each of its panels."""
+    return {*getattr(figure, "tables_needed", ()), *entry.get("panels", ())}
+
+
+def _tables(tree):
+    """The tables that there will be once a run is measured."""
+    found = {"training", "layers"}
+    for name in tree["measure"]["measurements"]:
+        made = outline(tree["measurement"][name]["_target_"])
+        found.add(getattr(made, "table", name))
+    return found
 
 
 def drawable(config, run):
@@ -58,9 +105,7 @@ def drawable(config, run):
 
     tree = OmegaConf.to_container(config, resolve=True)
     tables = {"training", "layers", *(one.stem for one in _files(run))}
-    for name in tree["measure"]["measurements"] if not _files(run) else ():
-        made = outline(tree["measurement"][name]["_target_"])
-        tables.add(getattr(made, "table", name))
+    tables |= set() if _files(run) else _tables(tree)
     return [one for one in tree["plot"]["figures"] if _can_be_drawn(one, tree, tables)]
 
 

@@ -17,7 +17,7 @@
 stages are imported to print the help: they import torch, pandas and the like in their methods.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from importlib import import_module, resources
 from typing import TYPE_CHECKING, ClassVar
@@ -120,6 +120,16 @@ class Stage:
         ``builder()`` makes the builder for ``config``: a stage that needs no data does without.
         """
         raise NotImplementedError
+
+    def cost_in_sweep(
+        self, config: "DictConfig", run: "Run | None", builder: "Callable[[], Builder]"
+    ) -> Cost:
+        """As ``cost``, of ``work_in_sweep``."""
+        return self.cost(config, run, builder)
+
+    def cost_over_runs(self, configs: "Sequence[DictConfig]") -> Cost | None:
+        """What ``over_runs`` would do and take, where that is more than a moment."""
+        return None
 
     def may_take_long(
         self, config: "DictConfig", run: "Run | None", builder: "Callable[[], Builder]"

@@ -22,6 +22,8 @@ WHOLE_SECONDS = 0.25
 TIMED_STEPS, TIMED_BLOCKS = 20, 3
 #: seconds for which short epochs are trained, so that what is measured is not the initial network
 TRIED_SECONDS = 1.0
+#: the same, of configurations after the first one
+FURTHER_SECONDS = 0.3
 #: the epoch whose weights stand for an early stage of training when measuring is timed
 EARLY = 16
 #: a checkpoint's share of the disk's time, seconds a byte, and of an epoch's bookkeeping, seconds
@@ -33,13 +35,13 @@ NODES = ("dataset", "network", "noise", "regularizer", "optimizer", "trainer", "
 class Times(NamedTuple):
     """Seconds of an epoch, scoring and keeping it included, and ``how`` it is trained, in words.
 
-    ``weights``: of the first network, and of two later ones of a training that lasts a moment,
-    where there was time for that.
+    ``weights``, by epoch: of the first network, and of two later ones of a training that lasts a
+    moment, where there was time for that.
     """
 
     epoch: float
     how: str
-    weights: tuple[dict[str, Tensor], ...]
+    weights: dict[int, dict[str, Tensor]]
 
 
 def time_training(builder: Builder) -> Times:
@@ -66,13 +68,14 @@ def _training(text: str, allow_targets: tuple[str, ...]) -> Times:
     trainer = trainer_of(problem)
     first = dict(trainer.weights())
     kept = sum(tensor.nbytes for tensor in first.values()) * SECONDS_A_BYTE + SECONDS_AN_EPOCH
+    tried = FURTHER_SECONDS if _training.cache_info().currsize else TRIED_SECONDS
     with reproducible(network, settings["device"]):
         if isinstance(trainer, PlainTrainer):
             seconds = _of_steps(trainer)
             if seconds > WHOLE_SECONDS:
-                return Times(seconds + kept, _how(trainer, problem), (first,))
-        seconds, later = _of_epochs(trainer, builder.config.trainer.epochs)
-    return Times(seconds + kept, _how(trainer, problem), (first, *later))
+                return Times(seconds + kept, _how(trainer, problem), {0: first})
+        seconds, later = _of_epochs(trainer, builder.config.trainer.epochs, tried)
+    return Times(seconds + kept, _how(trainer, problem), {0: first, **later})
 
 
 def _how(trainer: Trainer, problem: Problem) -> str:
@@ -95,8 +98,10 @@ def _of_steps(trainer: PlainTrainer) -> float:
     return -(-n // problem.batch_size) * step + (n + len(problem.test.x)) * score
 
 
-def _of_epochs(trainer: Trainer, epochs: int) -> tuple[float, tuple[dict[str, Tensor], ...]]:
-    """Seconds of an epoch, the mean of those of ``TRIED_SECONDS`` behind the first, and weights.
+def _of_epochs(
+    trainer: Trainer, epochs: int, tried: float
+) -> tuple[float, dict[int, dict[str, Tensor]]]:
+    """Seconds of an epoch, the mean of those of ``tried`` seconds behind the first, and weights.
 
     These are of an epoch early on, when representations spread, and of the last that was trained.
     """
@@ -105,12 +110,12 @@ def _of_epochs(trainer: Trainer, epochs: int) -> tuple[float, tuple[dict[str, Te
         return _seconds(lambda: _epoch(trainer, number))
 
     epoch(1)  # which may compile
-    spent, count, early = 0.0, 0, dict(trainer.weights())
-    while count == 0 or (spent < TRIED_SECONDS and count + 1 < epochs):
+    spent, count, kept = 0.0, 0, {1: dict(trainer.weights())}
+    while count == 0 or (spent < tried and count + 1 < epochs):
         spent, count = spent + epoch(count + 2), count + 1
         if count + 1 == EARLY:
-            early = dict(trainer.weights())
-    return spent / count, (early, dict(trainer.weights()))
+            kept = {EARLY: dict(trainer.weights())}
+    return spent / count, {**kept, count + 1: dict(trainer.weights())}
 
 
 def _epoch(trainer: Trainer, number: int) -> None:

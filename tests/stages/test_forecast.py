@@ -6,7 +6,7 @@ import pytest
 from ib_runner.config.builder import Builder
 from ib_runner.config.compose import compose, open_hydra, settings
 from ib_runner.stages import forecast as module
-from ib_runner.stages.forecast import forecast
+from ib_runner.stages.forecast import Spent, _over_epochs, _seconds, forecast
 
 EPOCHS = (0, 1, 2, 3)
 
@@ -38,14 +38,15 @@ def timed(monkeypatch):
         clock = {"now": 0.0}
         for name in ("perf_counter", "process_time"):
             monkeypatch.setattr(module.time, name, lambda: clock["now"])
-        monkeypatch.setattr(module, "_known", {})
+        for name in ("_known", "_growths", "_rates"):
+            monkeypatch.setattr(module, name, {})
         made = Costly(clock, seconds)
         config = settings(compose(open_hydra(), "measure", ["+exp=szt_tanh", "seed=0"]))
         builder = Builder(config)
         monkeypatch.setattr(builder, "measurements", lambda: {"mine": made})
         dataset = builder.dataset()
         weights = builder.network(dataset).state_dict()
-        (found,) = forecast(builder, EPOCHS, dataset.all, [weights])
+        (found,) = forecast(builder, EPOCHS, dataset.all, {0: weights})
         monkeypatch.undo()
         return found, made.asked
 
@@ -53,26 +54,46 @@ def timed(monkeypatch):
 
 
 def test_what_takes_seconds_is_measured_whole(timed):
-    found, asked = timed(lambda n: 0.2 + 2.0 * (n / 4096) ** 2)
+    found, asked = timed(lambda n: 0.2 + 1.0 * (n / 4096) ** 2)
     assert max(asked) == 4096
-    assert found.seconds == pytest.approx(len(EPOCHS) * 2.2)
-    assert found.layers == pytest.approx({1: 2.2, 2: 6.6})
+    assert found.seconds == pytest.approx(len(EPOCHS) * 1.2)
+    assert found.layers == pytest.approx({1: 1.2, 2: 3.6})
 
 
 @pytest.mark.parametrize("power", [1.0, 1.5, 2.0])
 @pytest.mark.parametrize("fixed", [0.0, 1.0])
 def test_what_takes_minutes_is_extrapolated(timed, power, fixed):
     def seconds(n):
-        return fixed + 100.0 * (n / 4096) ** power
+        return fixed + 20.0 * (n / 4096) ** power
 
     found, asked = timed(seconds)
-    assert max(asked) == 1024
+    assert max(asked) <= 1024
     assert found.seconds == pytest.approx(len(EPOCHS) * seconds(4096), rel=0.1)
     assert sum(found.layers.values()) == pytest.approx(found.seconds)
 
 
-def test_no_more_than_with_the_square_of_the_inputs_and_no_less_than_with_their_number(timed):
-    steep, _ = timed(lambda n: 100.0 * (n / 4096) ** 3)
-    assert steep.seconds == pytest.approx(len(EPOCHS) * 16 * 100.0 / 64, rel=0.01)
-    flat, _ = timed(lambda n: 30.0)
-    assert flat.seconds == pytest.approx(len(EPOCHS) * 30.0, rel=0.1)
+def test_what_takes_as_long_whatever_the_number(timed):
+    flat, _ = timed(lambda n: 0.7)
+    assert flat.seconds == pytest.approx(len(EPOCHS) * 0.7, rel=0.1)
+
+
+def test_a_share_of_what_takes_hours_is_enough(timed):
+    found, asked = timed(lambda n: 7200.0 * (n / 4096) ** 2)
+    assert max(asked) <= 64  # 2 s
+    assert found.seconds == pytest.approx(len(EPOCHS) * 7200.0, rel=0.1)
+
+
+def test_epochs_between_those_of_the_weights_are_interpolated():
+    each = {0: Spent(1.0, {1: 1.0}), 99: Spent(3.0, {1: 2.0, 2: 1.0})}
+    found = _over_epochs("mine", [0, 9, 99, 1000], each, ())
+    assert found.seconds == pytest.approx(1.0 + 2.0 + 3.0 + 3.0)
+    assert found.layers == pytest.approx({1: 1.0 + 1.5 + 2.0 + 2.0, 2: 0.0 + 0.5 + 1.0 + 1.0})
+
+
+def test_what_loaded_kernels_is_timed_again(monkeypatch):
+    clock = {"now": 0.0}
+    for name in ("perf_counter", "process_time"):
+        monkeypatch.setattr(module.time, name, lambda: clock["now"])
+    took, kernels = [40.0, 2.0], iter([0, 3, 3, 3])
+    monkeypatch.setattr(module, "kernels_asked_for", lambda: next(kernels))
+    assert _seconds(lambda: clock.update(now=clock["now"] + took.pop(0))) == 2.0
