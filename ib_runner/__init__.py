@@ -12,7 +12,7 @@ __all__ = ["Recorder", "information", "networks", "open_run"]
 
 
 def __getattr__(name: str) -> Any:
-    # late, because importing torch takes seconds and `ib-run --help` needs none of it
+    # imported when asked for: torch takes seconds to import, and `ib-run --help` does without torch
     if name == "open_run":
         return import_module("ib_runner.runs.find").open_run
     if name == "Recorder":

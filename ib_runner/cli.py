@@ -1,8 +1,8 @@
 """The command line: ``ib-run STAGE [overrides and flags]``.
 
-A thin layer: it takes the stage, ``run=`` and our own flags out of the arguments, lets Hydra
-compose the rest, checks all of it, and hands over to the stage. Exit statuses: 0 done, 1 failed
-while running, 2 a mistake in the command line or configuration, 130 and 143 interrupted.
+The stage word chooses a class in ``stages``; ``commands.run`` does the rest. Exit statuses: 0 done,
+1 failed while running, 2 a mistake in the command line or configuration, 130 interrupted (Ctrl-C),
+143 terminated (SIGTERM).
 """
 
 import os
@@ -35,7 +35,8 @@ def _guarded(argv: list[str]) -> int:
     except (KeyboardInterrupt, Interrupted) as interruption:
         return _interrupted(interruption)
     except BrokenPipeError:
-        # whoever read our output has gone, `| head` say: keep Python from complaining at its exit
+        # the reader of a pipe has closed it (`ib-run … | head`): without this redirection Python
+        # would print a second error when it flushes standard output at its exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except Exception as error:

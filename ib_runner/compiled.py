@@ -1,10 +1,10 @@
 """Compiled kernels: numba's ``njit`` with a cache on disk that may be old, broken or missing.
 
-numba itself refuses to define a function where it finds no place for its cache (no home, packages
-that may only be read), fails where a cached file is cut off or the disk is full, and takes a kernel
-from the cache although another one that it calls has changed. Here the cache only saves time: a
-kernel is compiled again whenever its module, or one that it imports from its package, is not what
-it was, and whenever anything is wrong with the cached file.
+numba's own cache raises an error where no folder is writable (no home, read-only packages), where a
+cached file is truncated, or where the disk is full; and it returns an outdated kernel after a
+change in another kernel that the first one calls. Here the cache only saves time: a kernel is
+compiled again whenever its module, or a module of this package that its module imports, has
+changed, and whenever the cached file cannot be used.
 """
 
 import hashlib
@@ -32,7 +32,7 @@ from numba.core.caching import (
 )
 
 _logger = logging.getLogger("ib_runner")
-#: parts of a range for each thread: one that ends early takes another
+#: parts of a range of tasks for each thread: a thread that is done takes the next part
 _PARTS = 8
 _asked_for = 0
 _IMPORT = re.compile(r"^from +([\w.]+) +import +(\([^)]*\)|[^\n]*)|^import +([\w.]+)", re.MULTILINE)
@@ -50,7 +50,7 @@ def njit(**options: Any) -> Callable[[Callable], Any]:
         kernel = numba.njit(**options)(function)
         try:
             kernel._cache = _Cache(function)  # what numba's own cache=True does
-        except RuntimeError:  # numba's word for: no place
+        except RuntimeError:  # numba found no writable folder for the cache
             kernel._cache = NullCache()
             _hint("there is no folder for them")
         return kernel
@@ -59,12 +59,12 @@ def njit(**options: Any) -> Callable[[Callable], Any]:
 
 
 def inner(**options: Any) -> Callable[[Callable], Any]:
-    """``numba.njit`` with these options for a function that kernels alone call.
+    """``numba.njit`` with these options, for a function that only other kernels call.
 
-    Compiled into each of them, it has no cached file and no entry from Python, where a call would
-    crash: to make these takes as long as the code itself.
+    The function is compiled into each kernel that calls it, without a cached file and without the
+    wrapper for Python, which would double the time to compile: a call from Python crashes.
     """
-    options |= {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}  # numba's types lack them
+    options |= {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}  # not in numba's type stubs
     return numba.njit(**options)
 
 
@@ -81,7 +81,7 @@ def parallel_range(**options: Any) -> Callable[[Callable], "ParallelRange"]:
 
 
 def is_kept(kernel: "ParallelRange") -> bool:
-    """Whether a cached file has the code of ``kernel`` and is as new as its sources."""
+    """Whether the compiled code of ``kernel`` is in the cache and no older than its sources."""
     try:
         return bool(kernel.kernel._cache._cache_file._load_index())
     except Exception:  # no cache, or one that is broken
@@ -123,7 +123,7 @@ def kernels_asked_for() -> int:
 
 @cache
 def _hint(why: str) -> None:
-    """Say once why kernels are compiled anew in each process, which takes a minute or so."""
+    """Log once why each process has to compile its kernels again (about a minute)."""
     _logger.warning(
         "compiled kernels are not kept: %s.\nSet NUMBA_CACHE_DIR to a folder with room in it that "
         "you may write to.",
@@ -137,7 +137,7 @@ def _say_compiling() -> None:
 
 
 class _OfPackage:
-    """Locators whose kernels are as fresh as all the sources that they are made from."""
+    """Mixin for numba's cache locators: a change in any source of a kernel outdates the kernel."""
 
     _py_file: str
 
@@ -154,7 +154,7 @@ class _InTree(_OfPackage, InTreeCacheLocator):
 
 
 class _UserWide(_OfPackage, UserWideCacheLocator):
-    """The user's folder for caches."""
+    """numba's folder in the user's cache, ``~/.cache/numba`` on Linux."""
 
     def ensure_cache_path(self) -> None:
         if not os.path.isabs(self._cache_path):  # without a home it would be ./~/.cache
@@ -163,7 +163,7 @@ class _UserWide(_OfPackage, UserWideCacheLocator):
 
 
 class _Temporary(_OfPackage, UserWideCacheLocator):
-    """A folder of the user's own, closed to others, where temporary files are."""
+    """A folder below the system's temporary folder that only this user can read and write."""
 
     def __init__(self, py_func: Callable, py_file: str):
         super().__init__(py_func, py_file)
@@ -191,7 +191,7 @@ class _Cache(FunctionCache):
         _asked_for += 1
         try:
             found = super().load_overload(sig, target_context)
-        except Exception:  # a file that was cut off or altered may raise anything
+        except Exception:  # reading a truncated or altered cache file may raise anything
             found = None
         if found is None:
             _say_compiling()
@@ -200,21 +200,21 @@ class _Cache(FunctionCache):
     def save_overload(self, sig: Any, data: Any) -> None:
         try:
             super().save_overload(sig, data)
-        except Exception:  # the index of what is kept may be broken: begin a new one
+        except Exception:  # the cache's index may be damaged: begin a new one
             self._save_anew(sig, data)
 
     def _save_anew(self, sig: Any, data: Any) -> None:
         try:
             self.flush()
             super().save_overload(sig, data)
-        except Exception as error:  # it runs without, as before
+        except Exception as error:  # the kernel is compiled, and runs without a cache
             self.disable()
             _hint(f"{self.cache_path}: {getattr(error, 'strerror', None) or error}")
 
 
 @cache
 def sources_digest(path: str) -> str:
-    """A digest of the module at ``path`` and all those of its package that it goes back to."""
+    """SHA-256 of the module at ``path`` and all modules of its package that it imports, in turn."""
     digest = hashlib.sha256()
     for name in sorted(_closure(path)):
         digest.update(hashlib.sha256(_source(name).encode()).digest())
@@ -238,7 +238,7 @@ def _source(path: str) -> str:
 
 @cache
 def _imported(path: str) -> list[str]:
-    """The files of the loaded modules of its own package that the module at ``path`` imports."""
+    """The files of the modules that the module at ``path`` imports from its own package."""
     package = _package(Path(path))
     names = {name for name in _names(_source(path)) if name.partition(".")[0] == package}
     files = (_file(sys.modules.get(name)) for name in names - {__name__})

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-#: nodes that refer to keys of other nodes
+#: nodes of the configuration whose values refer to keys of other nodes (``${noise.beta}``)
 LATE_NODES = ("measurement", "figure", "findings")
 
 
@@ -12,7 +12,7 @@ def changed(
 ) -> dict[str, tuple[Any, Any]]:
     """Dotted keys outside ``allowed`` whose values differ: key to (value before, value after).
 
-    Nodes that refer to others come last: the cause of a difference is named before what follows.
+    ``LATE_NODES`` come last, so that a changed key is named before the keys that refer to it.
     """
     old, new = dict(leaves(before)), dict(leaves(after))
     keys = sorted(old.keys() | new.keys(), key=lambda key: (key.split(".")[0] in LATE_NODES, key))

@@ -1,8 +1,8 @@
-"""What can go wrong, and the exit status that says so."""
+"""The exceptions of ib-run, each with the exit status of a command that it ends."""
 
 
 class IbRunError(Exception):
-    """Failed while running: exit status 1. The message is one to three lines for the user."""
+    """A command failed while running: exit status 1. The message has one to three lines."""
 
     exit_status = 1
 
@@ -17,15 +17,15 @@ class UsageError(IbRunError):
 
 
 class UnmeasurableError(UsageError, ValueError):
-    """A network or data that would be measured wrongly, or not at all; found before any work."""
+    """A network or data set that cannot be measured correctly; raised before any work."""
 
 
 class UnresolvedError(IbRunError, ArithmeticError):
-    """A value that floating-point numbers do not resolve: found out while estimating."""
+    """A value too small for floating-point numbers to resolve; raised while estimating."""
 
 
 class TooMuchWorkError(IbRunError, ValueError):
-    """A value that would take too long, or too much memory: found before it is computed."""
+    """A value whose computation would take too much time or memory; raised before computing."""
 
 
 class DamagedFileError(IbRunError):
@@ -33,7 +33,7 @@ class DamagedFileError(IbRunError):
 
 
 class UnreadableError(IbRunError):
-    """A file may be whole, but cannot be read: no permission, or the file system fails."""
+    """A file that may be undamaged cannot be read: no permission, or a failing file system."""
 
 
 class CannotGoOnError(IbRunError):
@@ -41,29 +41,32 @@ class CannotGoOnError(IbRunError):
 
 
 class RunInUseError(IbRunError):
-    """Another process holds the run."""
+    """Another process holds the lock of the run or sweep."""
 
 
 class TrainingFailedError(IbRunError):
-    """The loss stopped being a number; everything up to there is kept."""
+    """The training loss became NaN or infinite; the earlier epochs and scores are kept."""
 
 
 class MeasurementFailedError(IbRunError):
-    """Some points could not be measured; the tables have all the others."""
+    """Some epochs or layers could not be measured; the tables have the rows of all others."""
 
 
 class Interrupted(BaseException):
-    """A SIGTERM, raised where a KeyboardInterrupt would be: exit status 143."""
+    """SIGTERM was received, as ``KeyboardInterrupt`` stands for SIGINT: exit status 143."""
 
 
 def raise_interruption_behind(error: Exception) -> None:
-    """For handlers of any ``Exception``: an interruption is none that they may keep."""
+    """Raise the interruption behind ``error``, if any: an ``except Exception`` must not hide it."""
     if (interruption := interruption_behind(error)) is not None:
         raise interruption from None
 
 
 def interruption_behind(error: BaseException) -> BaseException | None:
-    """The interruption during which ``error`` was raised: a library that cleans up may hide it."""
+    """The interruption among the causes and contexts of ``error``, or None.
+
+    A library that is interrupted may raise an error of its own while cleaning up.
+    """
     behind: BaseException | None = error
     while behind is not None:
         if isinstance(behind, KeyboardInterrupt | Interrupted):

@@ -1,4 +1,4 @@
-"""How far the work is: a bar on a terminal, and whole lines, now and then, anywhere else."""
+"""Progress of long work: a bar on a terminal, a line every 30 seconds anywhere else."""
 
 import sys
 import time
@@ -13,7 +13,7 @@ from ib_runner.wording import duration_text
 
 #: seconds between two lines where there is no terminal
 LINE_SECONDS = 30.0
-#: seconds of work, behind the first unit, from which on the rest is estimated
+#: seconds of work after the first unit before the remaining time is estimated
 KNOWN_SECONDS = 2.0
 _shown: ContextVar[bool] = ContextVar("progress", default=True)
 
@@ -29,7 +29,7 @@ def showing(shown: bool) -> Iterator[None]:
 
 
 class Pace:
-    """How long the rest will take, from the time behind the first unit, which may compile."""
+    """The remaining time, estimated from all units but the first, which may include compiling."""
 
     def __init__(self, total: int, done: int):
         self.total = total
@@ -37,13 +37,13 @@ class Pace:
         self._begun: tuple[float, int] | None = None
 
     def update(self, now: float) -> None:
-        """One unit more is done, at ``now``, seconds of any clock."""
+        """Count one more finished unit, at time ``now`` (seconds of any clock)."""
         self.n += 1
         if self._begun is None:
             self._begun = now, self.n
 
     def left(self, now: float) -> float | None:
-        """Seconds left; None where it isn't known yet."""
+        """Seconds left at time ``now``; None before ``KNOWN_SECONDS`` have passed."""
         if self._begun is None:
             return None
         since, first = self._begun
@@ -53,7 +53,7 @@ class Pace:
 
 
 class _Bar(tqdm):
-    """tqdm's bar with our estimate of what is left, which isn't shown before it is known."""
+    """tqdm's bar with the remaining time of ``Pace``, left out while that is unknown."""
 
     pace: Pace
 
@@ -65,9 +65,10 @@ class _Bar(tqdm):
 
 
 class Progress:
-    """``what`` is done ``total`` times, of which ``done`` are there; a ``unit`` is called so.
+    """Shows how many of ``total`` units of work are finished; a context manager.
 
-    A context manager. ``doing``: what goes on until the first unit is through.
+    ``what`` names the work ("measure"), ``unit`` one unit of it in the singular ("epoch"); ``done``
+    units are finished at the start; ``doing`` is shown until the first ``update``.
     """
 
     def __init__(self, total: int, what: str, unit: str, done: int = 0, doing: str = ""):
@@ -90,12 +91,12 @@ class Progress:
             self.doing(doing)
 
     def doing(self, what: str) -> None:
-        """Say what goes on where nothing moves."""
+        """Show ``what`` beside the bar, for work during which no unit is finished."""
         if self._bar is not None and what:
             self._bar.set_postfix_str(what)
 
     def update(self, note: str = "") -> None:
-        """One unit more is done; ``note`` is a word on it."""
+        """Count one more finished unit and show ``note`` behind the count."""
         now = time.monotonic()
         self._pace.update(now)
         if self._bar is not None:

@@ -1,4 +1,4 @@
-"""What a key of the configuration accepts: a predicate, and the sentence that a user reads.
+"""Rules: which values a key of the configuration accepts, and the words that tell the user so.
 
 A class or function that the configuration names declares the rules of its keys in its signature::
 
@@ -22,11 +22,11 @@ from ib_runner.wording import one_of
 
 @dataclass(frozen=True)
 class Rule:
-    """``accepts`` a value, or the user reads that the key ``needs`` something else.
+    """A predicate ``accepts`` and, for messages, the accepted values in words, ``needs``.
 
-    ``choices`` are the accepted words, for a near miss; ``lists`` says what a list is of, where
-    the network or the training decides which members there are: epochs, layers, or layers_from_end
-    (0 is the input, −1 the last hidden layer).
+    ``choices`` are the accepted words, among which a message looks for the one that was meant.
+    ``lists`` says what the members of a list are, where the network or the training decides which
+    of them exist: "epochs", "layers", or "layers_from_end" (0 is the input, −1 the last layer).
     """
 
     accepts: Callable[[Any], bool]
@@ -36,12 +36,12 @@ class Rule:
 
 
 def is_whole(value: Any) -> bool:
-    """A whole number; true and false are none."""
+    """Whether ``value`` is a whole number, which true and false are not."""
     return isinstance(value, int) and not isinstance(value, bool)
 
 
 def is_number(value: Any) -> bool:
-    """A finite number."""
+    """Whether ``value`` is a finite number."""
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
@@ -70,7 +70,7 @@ def choice(*words: str) -> Rule:
 
 
 def optional(rule: Rule, meaning: str = "") -> Rule:
-    """What ``rule`` accepts, or null, which stands for ``meaning``."""
+    """Whatever ``rule`` accepts, or null, which stands for ``meaning``."""
     needs = f"{rule.needs}, or null" + (f" for {meaning}" if meaning else "")
     return replace(rule, accepts=lambda value: value is None or rule.accepts(value), needs=needs)
 
@@ -90,7 +90,7 @@ def each(rule: Rule, needs: str, least: int = 1, repeated: bool = False, lists: 
 
 
 def either(word: str, rule: Rule) -> Rule:
-    """``word``, or what ``rule`` accepts."""
+    """``word``, or whatever ``rule`` accepts."""
     return Rule(lambda value: value == word or rule.accepts(value), f"{word}, or {rule.needs}")
 
 
@@ -109,7 +109,7 @@ SPACING = number(lambda value: 0 < value <= 1, "a number > 0 and ≤ 1, in units
 NUMBERS = each(FINITE, "a list of finite numbers", repeated=True)
 WIDTHS = each(whole(1), "a list of whole numbers ≥ 1", repeated=True)
 ACTIVATION = choice("tanh", "relu", "leaky_relu", "identity")
-#: whose range a measurement takes
+#: the activation whose range of values a measurement takes for S
 RANGE_OF = optional(ACTIVATION, "an unbounded one")
 EPOCHS = each(whole(0), "a list of different epochs ≥ 0", lists="epochs")
 MADE_EPOCHS = optional(EPOCHS, "all that are measured")
@@ -135,7 +135,7 @@ SOME_METHODS, ANY_METHODS = (
     each(choice(*METHODS), f"a list of different ones of {', '.join(METHODS)}", least)
     for least in (1, 0)
 )
-#: draws of a cloud, at least so many
+#: numbers of draws in a cloud: at least 1, at least 2
 DRAWS, TWO_DRAWS = (optional(whole(least), "as target_width needs") for least in (1, 2))
 BUDGET = optional(
     number(lambda value: value >= 1, "a number ≥ 1"),

@@ -1,13 +1,13 @@
-"""Output on any terminal: a character that it lacks is replaced, and never fails a command."""
+"""Output on any terminal: a character that its encoding lacks is replaced, never an error."""
 
 import codecs
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-#: name of the error handler, which Python looks up where a character cannot be encoded
+#: name under which Python looks up our handler of characters that cannot be encoded
 HANDLER = "ib_runner.legible"
-#: what we print outside ASCII, and how it reads without
+#: the characters outside ASCII that ib-run prints, and their spelling in ASCII
 SPELLED = {
     "–": "-", "—": "-", "−": "-", "≤": "<=", "≥": ">=", "≈": "~", "±": "+-", "…": "...", "·": "*",
     "×": "x", "→": "->", "’": "'", "“": '"', "”": '"', "√": "sqrt", "∞": "inf", "²": "^2", "ℓ": "l",
@@ -16,11 +16,14 @@ SPELLED = {
 
 
 def _legible(error: UnicodeError) -> tuple[str | bytes, int]:
-    """A replacement for what stands at ``error.start``: spelled out, a raw byte, or escaped."""
+    """The replacement for the character at ``error.start``, and the position to go on from.
+
+    The replacement is ``SPELLED``, the raw byte of a file name, or a backslash escape.
+    """
     if not isinstance(error, UnicodeEncodeError):
         raise error
     character = error.object[error.start]
-    if "\udc80" <= character <= "\udcff":  # a byte of a file's name that is no text
+    if "\udc80" <= character <= "\udcff":  # Python's stand-in for a file name's undecodable byte
         return bytes([ord(character) - 0xDC00]), error.start + 1
     if character in SPELLED:
         return SPELLED[character], error.start + 1
@@ -30,7 +33,7 @@ def _legible(error: UnicodeError) -> tuple[str | bytes, int]:
 
 @contextmanager
 def legible_output() -> Iterator[None]:
-    """Standard output and error replace, for the length of the block, what they cannot encode."""
+    """Within the block, standard output and error replace characters that they cannot encode."""
     codecs.register_error(HANDLER, _legible)
     streams = [one for one in (sys.stdout, sys.stderr) if hasattr(one, "reconfigure")]
     before = [stream.errors for stream in streams]

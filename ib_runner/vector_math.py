@@ -10,7 +10,7 @@ from ib_runner.compiled import njit
 
 _f = np.float32
 LOG2E = _f(1.4426950408889634)
-#: below this exponent 2**x would be a denormal, which is 10 times slower: the result is held there
+#: lower exponents are raised to this one: 2**x would be a denormal number, 10 times slower
 LOWEST_EXPONENT = _f(-126.0)
 
 

@@ -1,10 +1,10 @@
-"""Words for messages: values, choices, and what a user may have meant."""
+"""Parts of messages: values, choices, durations, sizes, and guesses at a mistyped word."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import Any
 
-#: what looks like another word than the one that is meant
+#: wrong words whose right word is spelled quite differently
 _MEANT = {"gpu": "cuda"}
 
 
@@ -13,7 +13,7 @@ def near_miss(word: str, known: Iterable[str]) -> str:
     known = list(known)
     if _MEANT.get(word) in known:
         return f" Did you mean {_MEANT[word]}?"
-    # a key in the wrong group is as likely as a slip of the finger
+    # the right key in a wrong group (measure.beta) is as likely as a slip of the finger
     last = word.rpartition(".")[2]
     close = get_close_matches(word, known, n=1, cutoff=0.6) or [
         key for key in known if key.rpartition(".")[2] == last
@@ -44,7 +44,7 @@ def show(value: Any) -> str:
 
 
 def duration_text(seconds: float) -> str:
-    """``seconds`` for people."""
+    """``seconds`` as a user reads a duration, such as ``12 min``."""
     for unit, length in (("h", 3600), ("min", 60)):
         if seconds >= 2 * length:
             return f"{seconds / length:.3g} {unit}"
@@ -52,7 +52,7 @@ def duration_text(seconds: float) -> str:
 
 
 def size_text(size: float) -> str:
-    """``size`` in bytes, for people."""
+    """``size``, in bytes, as a user reads it, such as ``3 MB``."""
     for unit, length in (("GB", 1e9), ("MB", 1e6)):
         if size >= length:
             return f"{size / length:.3g} {unit}"

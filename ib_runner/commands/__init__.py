@@ -1,1 +1,1 @@
-"""What each command line does, once the stage word is known."""
+"""One command line, once its stage is known: parsed, planned, then described or executed."""

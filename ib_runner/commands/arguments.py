@@ -1,4 +1,4 @@
-"""Command lines taken apart: the run, our own flags, Hydra's flags, overrides."""
+"""Parsing a command line into ``run=``, ib-run's own flags, Hydra's flags and overrides."""
 
 import argparse
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from ib_runner.stages.stage import Stage, stages
 
 @dataclass
 class Command:
-    """What was asked for, taken apart."""
+    """A parsed command line."""
 
     stage: Stage
     run: str | None
@@ -26,9 +26,10 @@ class Command:
 
 
 def parse_command(stage: Stage, words: Sequence[str]) -> Command:
-    """Take ``run=`` and ``--dry-run`` out of ``words``; the rest is Hydra's.
+    """The command that ``words``, those behind the stage's name, give to ``stage``.
 
-    ``run=`` is taken verbatim: such paths hold characters that Hydra's grammar rejects.
+    The path of ``run=`` is taken verbatim, as it may hold characters that Hydra's grammar rejects.
+    Raises ``UsageError`` for unknown flags, more than one ``run=``, or ``-m`` where it cannot be.
     """
     runs = [word.partition("=")[2] for word in words if word.startswith("run=")]
     if len(runs) > 1 or "" in runs:
@@ -55,7 +56,7 @@ def parse_command(stage: Stage, words: Sequence[str]) -> Command:
 
 
 def _as_list(word: str) -> str:
-    """``format=latex,csv`` as ``format=[latex,csv]``."""
+    """``word`` with brackets added: ``format=latex,csv`` becomes ``format=[latex,csv]``."""
     key, _, value = word.partition("=")
     return f"{key}=[{value}]" if "," in value and value[0] not in "[\"'" else word
 

@@ -1,4 +1,4 @@
-"""Completion in the shell: stages, runs and names in lists are ours, the rest is Hydra's."""
+"""Completion in the shell: of stages, of runs and of names in lists; Hydra completes the rest."""
 
 import os
 import re
@@ -13,7 +13,7 @@ FLAGS = (
     *("-m", "--dry-run", "--help", "--cfg", "--resolve", "--package", "--info", "--config-dir"),
     "--help=all",
 )
-#: keys that take a list, with the words for it, or with the node whose keys are the words
+#: keys whose value is a list of words: the words themselves, or the node whose keys are the words
 LISTS = {
     "measure.measurements": "measurement",
     "plot.figures": "figure",
@@ -47,7 +47,7 @@ def complete(words: Sequence[str], stages: Sequence[str]) -> int:
 
 
 def _answers(line: str, words: Sequence[str], stages: Sequence[str]) -> Iterable[str]:
-    """What may stand in place of the last word of ``line``."""
+    """The words that may replace the last, unfinished word of ``line``."""
     typed = line.split()[1:] + ([""] if line.endswith(" ") else [])
     if len(typed) <= 1:
         return [stage for stage in stages if stage.startswith((typed or [""])[0])]
@@ -56,7 +56,7 @@ def _answers(line: str, words: Sequence[str], stages: Sequence[str]) -> Iterable
         return []
     if last.startswith("-"):
         return [flag for flag in FLAGS if flag.startswith(last)]
-    # Hydra knows nothing of the stage word, nor of what we take out ourselves
+    # Hydra knows neither the stage word nor run= and the flags of ib-run
     known = [
         word
         for word in typed[1:-1]
@@ -79,7 +79,7 @@ def _answers(line: str, words: Sequence[str], stages: Sequence[str]) -> Iterable
 
 
 def _runs(last: str, known: Sequence[str]) -> list[str]:
-    """``run=PATH`` for the runs and sweeps under the output root that begin as ``last``."""
+    """``run=PATH`` for each run and sweep under the output root, where it begins with ``last``."""
     from ib_runner.runs.find import find_all
 
     roots = [word.partition("=")[2] for word in known if word.startswith("output_root=")]
@@ -88,7 +88,7 @@ def _runs(last: str, known: Sequence[str]) -> list[str]:
 
 
 def _names(stage: str, key: str, value: str, known: Sequence[str]) -> list[str]:
-    """``key=[a,b`` with each word that may come next."""
+    """Completions of an open list ``key=[a,b``: one for each word that may come next."""
     head, comma, begun = value.lstrip("[").rpartition(",")
     choices = LISTS[key]
     given = head.split(",")
@@ -99,11 +99,11 @@ def _names(stage: str, key: str, value: str, known: Sequence[str]) -> list[str]:
 
 
 def _keys_of(stage: str, node: str, known: Sequence[str]) -> list[str]:
-    """The entries of ``node`` in the configuration that the words so far make."""
+    """The entries of ``node`` in the configuration that the words ``known`` compose."""
     from ib_runner.config.compose import compose, open_hydra, with_experiment
 
     hydra = open_hydra()
     try:
         return list(compose(hydra, stage, with_experiment(known))[node])
-    except IbRunError:  # what was typed so far is no configuration yet
+    except IbRunError:  # the words typed so far compose no valid configuration
         return list(compose(hydra, stage, with_experiment([]))[node])

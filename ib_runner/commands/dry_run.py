@@ -1,4 +1,4 @@
-"""``--dry-run``: what would run, what is done, and what it takes; and a word before long work."""
+"""``--dry-run``: a plan's work, time and disk space in words; and a notice before long work."""
 
 import textwrap
 import time
@@ -95,7 +95,7 @@ def _costs(plan: Plan) -> dict[str, dict[str, Cost]]:
 
 
 def _of_job(plan: Plan, job: Job) -> dict[str, Cost]:
-    builder = cache(job.builder)  # so that steps share the data set and the network
+    builder = cache(job.builder)  # all steps share one data set and one network
     return {
         step.name: (step.cost_in_sweep if plan.is_sweep else step.cost)(
             job.config, job.run, builder
@@ -122,9 +122,9 @@ def _spread(jobs: Sequence[Job]) -> list[Job]:
 
 
 def announce(plan: Plan) -> None:
-    """Say of each step that will take long how long, why, and which setting avoids it.
+    """Log how long each long step of ``plan`` will take, why, and which setting shortens it.
 
-    Of a sweep's jobs the first one that has anything left to do is timed.
+    Of a sweep, only the first unfinished job is timed, and stands for all of them.
     """
     jobs = [job for job in plan.jobs if not job.done]
     if not jobs or plan.stage.own_keys:

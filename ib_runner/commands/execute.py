@@ -1,4 +1,4 @@
-"""A plan carried out: the work on each run, what a sweep adds to it, what the user reads."""
+"""Carrying out a plan: the stage's work on each run, then on a sweep's runs together."""
 
 import sys
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ from ib_runner.stages.sweep_of_runs import SweepOfRuns
 
 
 def execute(hydra: Hydra, plan: Plan) -> int:
-    """Do what ``plan`` says; returns the exit status."""
+    """Carry out ``plan``; returns the exit status."""
     announce(plan)
     if plan.sweep is not None:
         return _launch(hydra, plan)
@@ -52,23 +52,24 @@ def _run_of(stage: Stage, job: Job, folder: Path | None) -> Run:
 
 
 def _on_sweep(plan: Plan) -> int:
-    """One failure does not stop the others."""
+    """The stage on each existing run of a sweep, a failed run left out; returns the exit status."""
     configs = {job.run: job.config for job in plan.jobs}
     failed = {run.path.name: str(error) for run, error in plan.stage.work_on_all(configs).items()}
     return _finish(plan, plan.folder, failed)
 
 
 def _launch(hydra: Hydra, plan: Plan) -> int:
-    """``-m``: the sweep is written down, then its jobs are handed to Hydra's launcher."""
+    """``-m``: write the sweep's folder, then hand its jobs to Hydra's launcher; the exit status."""
     path = _sweep_folder(plan)
     logger.info("sweep %s: %d jobs, %d done", path, len(plan.jobs), sum(j.done for j in plan.jobs))
     return _finish(plan, path, launch(hydra, plan, path))
 
 
 def _sweep_folder(plan: Plan) -> Path:
-    """The sweep's folder with all its jobs written down.
+    """The folder of the plan's sweep, with all jobs in its ``sweep.json``.
 
-    A new one is beside the runs of the experiment, or, of several, in a place of their own.
+    A new folder is made under the experiment's name, or under ``several`` where the jobs belong to
+    different experiments.
     """
     sweep, path = plan.sweep, plan.folder
     if path is not None:
@@ -85,7 +86,10 @@ def _sweep_folder(plan: Plan) -> Path:
 
 
 def _finish(plan: Plan, path: Path, failed: Mapping[str, str]) -> int:
-    """What the stage does to the runs together, and what ``failed``, job by job; the status."""
+    """Do the stage's work over all runs, print every failure; returns the exit status.
+
+    ``failed`` has the reason of each failed job by its name.
+    """
     over_runs = _over_runs(plan, path)
     problems = {**failed, **over_runs}
     if plan.stage.says_path:
@@ -99,7 +103,7 @@ def _finish(plan: Plan, path: Path, failed: Mapping[str, str]) -> int:
 
 
 def _over_runs(plan: Plan, path: Path) -> dict[str, str]:
-    """What the steps add for all runs together; by step, why one failed."""
+    """Do each step's work over all runs of the sweep; returns the failed steps' reasons by name."""
     configs = {job.name: job.config for job in plan.jobs}
     allow_targets = plan.jobs[0].config.get("allow_targets", ())
     runs = [run for run in open_found(path, allow_targets).runs if run.path.name in configs]
@@ -118,12 +122,12 @@ def _over_runs(plan: Plan, path: Path) -> dict[str, str]:
                 step.over_runs(sweep)
         except IbRunError as error:
             if plan.stage.own_keys and isinstance(error, UsageError):
-                raise  # its keys are about the sweep, not about one of the runs
+                raise  # the stage's own keys hold for the whole sweep: a mistake, not a failed step
             problems[f"{step.name} over the runs"] = str(error)
     return problems
 
 
 def _say(path: Path) -> None:
-    """The last line on standard output."""
+    """Print ``path`` as the last line on standard output, for scripts to read."""
     sys.stdout.flush()
     print(path, flush=True)

@@ -1,4 +1,4 @@
-"""The jobs of a sweep: every combination of the values given."""
+"""The jobs of a sweep: one for every combination of the swept keys' values."""
 
 from collections.abc import Sequence
 from itertools import product
@@ -12,17 +12,17 @@ from ib_runner.config.compose import parse
 from ib_runner.errors import UsageError
 from ib_runner.runs.sweep_folder import Sweep
 
-#: keys that decide where a sweep is, and thus cannot be swept
+#: keys that cannot be swept, because they hold for the sweep as a whole
 ONE_A_SWEEP = ("output_root", "allow_targets", "trainer.together")
 
 
 def expand(
     hydra: Hydra, stage: str, overrides: Sequence[str], sweep: Sweep | None = None
 ) -> tuple[Sweep, list[str]]:
-    """The sweep that ``overrides`` ask for, and Hydra's own overrides among them.
+    """The sweep that ``overrides`` ask for, and those of the overrides that are Hydra's own.
 
-    Given a ``sweep``, that one goes on: its overrides hold but for those given anew, and new
-    values of swept keys make new jobs beside the old ones.
+    An existing ``sweep`` is extended: its overrides apply unless given again, and new values of
+    swept keys add jobs to the existing ones. Raises ``UsageError`` for values that make no sweep.
     """
     parsed = parse(hydra, overrides)
     sweep = sweep or Sweep(stage=stage, fixed=[], keys=[], jobs={})
@@ -48,7 +48,11 @@ def expand(
 
 
 def _assignments(swept: Sequence[Override], sweep: Sweep) -> list[list[str]]:
-    """The swept overrides of each job: all values given, times what the old jobs have besides."""
+    """The swept overrides of each job, all combinations of the given values.
+
+    Keys that ``sweep`` varies already and that are not given again keep their values: each
+    combination of these is joined with each of the given ones.
+    """
     try:
         given = [list(job) for job in BasicSweeper.split_arguments(list(swept), None)[0]]
     except (HydraException, StopIteration, RuntimeError, ValueError) as error:

@@ -1,4 +1,4 @@
-"""The help pages: of all stages from ``conf/hydra/help/stages.yaml``, of one from its keys."""
+"""The help pages: of ib-run from ``conf/hydra/help/stages.yaml``, of a stage from its keys."""
 
 import textwrap
 from collections.abc import Iterable, Sequence
@@ -15,14 +15,14 @@ from ib_runner.config.described import (
 )
 from ib_runner.stages.stage import Stage, stages
 
-#: a page fits on a screen that is not small
+#: the largest help page: lines, and characters in a line
 LINES, WIDTH = 60, 100
-#: groups of which a new run takes an entry each
+#: configuration groups of which a new run has one entry each
 GROUPS = ("exp", "dataset", "network", "noise", "regularizer", "optimizer", "logging")
 
 
 def register_stages() -> None:
-    """Let ``${stages:}`` in the page stand for a line for each stage."""
+    """Register Hydra's resolver ``${stages:}``: a line for each stage on the help page."""
     OmegaConf.register_new_resolver("stages", _lines, replace=True)
 
 
@@ -68,7 +68,7 @@ def _keys(stage: Stage) -> list[Described]:
     if stage.own_keys:
         try:
             return own_keys(stage.name)
-        except FileNotFoundError:  # of a user's own stage: its YAML is in --config-dir
+        except FileNotFoundError:  # a user's own stage has its YAML in --config-dir
             return []
     nodes = [node for node in FILES if node in stage.may_change]
     if stage.makes_runs:

@@ -1,4 +1,4 @@
-"""The jobs of a sweep handed to Hydra's launcher, which runs them here or on another machine."""
+"""Handing the jobs of a sweep to Hydra's launcher, which runs them here or on another machine."""
 
 import os
 import sys
@@ -25,10 +25,11 @@ from ib_runner.stages.stage import Stage
 
 @dataclass
 class _Task:
-    """What a launcher calls for each job, by number one of ``names``. Returns why it failed.
+    """The function that a launcher calls for each job; returns why the job failed, or None.
 
-    ``sweep`` and ``working_folder`` are folders. It is sent along with every job of a cluster, so
-    it has no configurations: a job's is composed where it runs.
+    ``names`` are the jobs' names by number, ``sweep`` and ``working_folder`` are folders. A cluster
+    launcher pickles this object with every job, so it holds no configurations: Hydra composes a
+    job's configuration where the job runs.
     """
 
     stage: Stage
@@ -47,7 +48,7 @@ class _Task:
         try:
             config = settings(config)
             config.allow_targets = list(self.allow_targets)
-            config.trainer.together = 1  # a job's configuration is that of a run trained alone
+            config.trainer.together = 1  # saved with the run, which equals one trained alone
             run = open_or_create(self.stage, config, self.sweep / name)
             self.stage.work_in_sweep(config, run)
         except Exception as error:
@@ -62,9 +63,10 @@ class _Task:
 
 
 def launch(hydra: Hydra, plan: Plan, path: Path) -> dict[str, str]:
-    """Run the plan's jobs that are not done, in ``path``; those that failed, and why.
+    """Run the unfinished jobs of ``plan`` in the sweep's folder ``path``.
 
-    One failure does not stop the others. Jobs that train together do so here, beforehand.
+    Returns the reason of each failed job by its name; a failed job stops no other one. Jobs with
+    ``trainer.together`` are trained first, in this process.
     """
     failed = train_in_groups(plan, path)
     return failed | _launch(hydra, plan, path, without=failed)
@@ -81,14 +83,14 @@ def _launch(hydra: Hydra, plan: Plan, path: Path, without: Collection[str]) -> d
     launcher = make_launcher(hydra, configs, task, path)
     try:
         results = launcher.launch(overrides, initial_job_idx=0)
-    except Exception as error:  # a job's process died, say: the launcher gives no results at all
+    except Exception as error:  # the launcher returned no results, as when a job's process died
         return _undone(plan.stage, path, jobs, str(error).strip().partition("\n")[0])
     failed = {name: _why(result) for name, result in zip(names, results, strict=True)}
     return {name: why for name, why in failed.items() if why is not None}
 
 
 def _undone(stage: Stage, path: Path, jobs: Sequence[Job], error: str) -> dict[str, str]:
-    """The jobs whose folders do not say that they are done, each failed with ``error``."""
+    """The reason ``error`` for each of ``jobs`` that its folder does not show as done, by name."""
 
     def done(job: Job) -> bool:
         folder = path / job.name

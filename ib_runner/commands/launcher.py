@@ -1,4 +1,4 @@
-"""The Hydra launcher that starts a sweep's jobs, and errors about launchers that cannot."""
+"""Choosing the Hydra launcher that starts a sweep's jobs, and refusing unsuitable ones."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import deepcopy
@@ -26,9 +26,9 @@ _WRONG = (RuntimeError, TypeError, ValueError)
 
 
 def check_alone(config: DictConfig) -> None:
-    """Refuse a launcher for a single run, which works in this process, rather than ignore it.
+    """Raise ``UsageError`` where a single run, which never uses a launcher, asks for one.
 
-    ``config`` is composed, Hydra's own node included; an experiment's YAML may have set that.
+    ``config`` includes Hydra's own node, where an experiment's YAML may have set a launcher.
     """
     _check_sweeper(config)
     if config.hydra.launcher._target_ != _HERE:
@@ -39,8 +39,8 @@ def check_alone(config: DictConfig) -> None:
 
 
 def check_together(configs: Iterable[DictConfig]) -> None:
-    """Refuse jobs that ask for different launchers, and sweepers, which are not ours; jobs that
-    train together are not launched elsewhere.
+    """Raise ``UsageError`` where the jobs' ``configs`` ask for different launchers, for a sweeper,
+    or for a launcher beside ``trainer.together``, which trains in this process.
     """
     names: dict[str, str] = {}
     for config in configs:
@@ -81,9 +81,9 @@ def _launcher_name(config: DictConfig) -> str:
 
 
 def check_launcher(hydra: Hydra, given: Sequence[str], config: DictConfig) -> None:
-    """Raise ``UsageError`` where ``make_launcher`` could make no launcher for ``config``, a job's.
+    """Raise ``UsageError`` where ``make_launcher`` would fail for a job's ``config``.
 
-    ``given`` are the overrides that ask for the launcher.
+    ``given`` are the overrides that ask for the launcher, for the message.
     """
     try:
         make_launcher(hydra, {(): config}, print, Path())
@@ -103,15 +103,15 @@ def make_launcher(
 ) -> Any:
     """The launcher that the jobs' ``configs`` ask for, which calls ``task`` for each job.
 
-    ``configs`` are by the jobs' overrides, and have Hydra's own node. ``folder`` is where launchers
-    for clusters keep files of their own.
+    ``configs`` maps each job's overrides to its configuration, Hydra's own node included. Launchers
+    for clusters keep their own files in ``folder``.
     """
     master = deepcopy(next(iter(configs.values())))
     with open_dict(master):
         master.hydra.sweep.dir = str(folder)
     here = master.hydra.launcher._target_ == _HERE
-    # other launchers get Hydra's loader, which composes each job again where the job runs: ours
-    # would be sent, with all configurations, along with every job
+    # launchers of other processes get Hydra's loader, which composes a job's configuration where
+    # the job runs; _Composed would be pickled with all configurations for every job
     loader: Any = _Composed(configs) if here else hydra.config_loader
     return Plugins.instance().instantiate_launcher(
         hydra_context=HydraContext(loader, Callbacks(master)),
@@ -128,5 +128,5 @@ class _Composed:
 
     def load_sweep_config(self, master: DictConfig, overrides: Sequence[str]) -> DictConfig:
         config = deepcopy(self.configs[tuple(overrides)])
-        OmegaConf.copy_cache(from_config=master, to_config=config)  # one time stamp for all
+        OmegaConf.copy_cache(from_config=master, to_config=config)  # all jobs share one time stamp
         return config

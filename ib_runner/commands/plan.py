@@ -1,8 +1,7 @@
-"""The plan of a command line: jobs, each a configuration and the run that it is for.
+"""Planning a command line: a plan has jobs, each a configuration and the run that it is for.
 
-There are three kinds of plans: a new run, runs that exist, and a sweep (new, or one that goes on).
-Everything that can be wrong is found while planning, before any folder is made; a plan is then
-described (``--dry-run``) or executed.
+There are three kinds of plans: a new run, existing runs, and a sweep (new, or extended). Planning
+finds every mistake before any folder is made; a plan is then described (``--dry-run``) or executed.
 """
 
 import json
@@ -26,7 +25,7 @@ from ib_runner.config.validate import validate
 from ib_runner.errors import UsageError
 from ib_runner.stages.stage import Stage
 
-if TYPE_CHECKING:  # they import torch, which takes seconds
+if TYPE_CHECKING:  # these modules import torch, which takes seconds
     from ib_runner.config.builder import Builder
     from ib_runner.runs.folder import Run
     from ib_runner.runs.sweep_folder import Sweep
@@ -34,10 +33,11 @@ if TYPE_CHECKING:  # they import torch, which takes seconds
 
 @dataclass(frozen=True)
 class Job:
-    """One run, and the ``config`` to treat it with; the user trusts its ``allow_targets``.
+    """The work of one stage on one ``run``, with the settings ``config``.
 
-    ``run`` is None for a run that is still to be made; ``done`` where nothing is left to do. In a
-    sweep ``name`` is the name of the run's folder.
+    ``run`` is None for a run that is still to be made, ``done`` true where nothing is left to do.
+    In a sweep ``name`` is the name of the run's folder. The user has approved the packages in
+    ``config.allow_targets``.
     """
 
     name: str
@@ -46,19 +46,19 @@ class Job:
     done: bool = False
 
     def builder(self) -> "Builder":
-        """What builds objects from ``config``."""
-        from ib_runner.config.builder import Builder  # late: it imports torch
+        """The builder of the data set, network and other objects that ``config`` describes."""
+        from ib_runner.config.builder import Builder  # imported here, because it imports torch
 
         return Builder(self.config, self.config.get("allow_targets", ()))
 
 
 @dataclass(frozen=True)
 class Plan:
-    """``folder``: of the run or sweep; None where executing the plan makes it.
+    """A ``stage`` and the ``jobs`` that it is to do.
 
-    ``sweep`` and ``composed``, each job's configuration with Hydra's own node, exist for ``-m``
-    only, whose jobs may run on other machines. Without ``-m`` a sweep's runs are treated in this
-    process.
+    ``folder`` is the folder of the run or sweep, None where executing the plan makes a new one.
+    ``sweep``, and ``composed`` (each job's configuration with Hydra's own node), are there with
+    ``-m`` only, where jobs may run on other machines.
     """
 
     stage: Stage
@@ -70,7 +70,7 @@ class Plan:
 
 
 def make_plan(hydra: Hydra, command: Command) -> Plan:
-    """The plan for ``command``; raises ``UsageError`` for whatever is wrong with it."""
+    """The plan for ``command``. Raises ``UsageError`` for a mistake in its words or settings."""
     if command.flags.multirun:
         return _sweep(hydra, command)
     if command.stage.makes_runs and command.run is None:
@@ -91,7 +91,7 @@ def _new_run(hydra: Hydra, command: Command) -> Plan:
 
 
 def _existing(hydra: Hydra, command: Command) -> Plan:
-    """A run, or every run of a sweep, that is there already."""
+    """The plan for an existing run, or for every existing run of a sweep."""
     from ib_runner.runs.find import find_latest, open_found
     from ib_runner.runs.log import logger
 
@@ -127,7 +127,7 @@ def _existing(hydra: Hydra, command: Command) -> Plan:
 
 
 def _sweep(hydra: Hydra, command: Command) -> Plan:
-    """A new sweep, or one that goes on: every job is checked."""
+    """The plan for a new sweep, or for an existing one that goes on; every job is checked."""
     from ib_runner.runs.sweep_folder import read_sweep
 
     stage = command.stage
@@ -150,7 +150,7 @@ def _sweep(hydra: Hydra, command: Command) -> Plan:
     check_together(composed.values())
     check_launcher(hydra, launcher, next(iter(composed.values())))
     _forget_repeated(sweep, configs, known)
-    if known:  # a saved sweep, which cannot vouch for its own targets
+    if known:  # a saved sweep may be a stranger's: its own list of trusted packages does not count
         allow_targets = set(_given_targets(hydra, command.overrides))
     else:
         allow_targets = {one for config in configs.values() for one in vouch(config)}
@@ -162,7 +162,7 @@ def _sweep(hydra: Hydra, command: Command) -> Plan:
 
 
 def _forget_repeated(sweep: "Sweep", configs: dict[str, DictConfig], known: "Sweep | None") -> None:
-    """Leave out new jobs with the configuration of another: ``noise.beta=1,1.0`` is one job."""
+    """Remove new jobs whose configuration equals another job's: ``noise.beta=1,1.0`` is one job."""
     begun, seen = known.jobs if known else {}, set()
     for name in list(configs):
         value = _hashable(OmegaConf.to_container(configs[name]))
@@ -172,7 +172,7 @@ def _forget_repeated(sweep: "Sweep", configs: dict[str, DictConfig], known: "Swe
 
 
 def _hashable(value: Any) -> object:
-    """Equal for equal values: 1 and 1.0 are, 1 and true are not."""
+    """A hashable stand-in for ``value``: the same for 1 and 1.0, different for 1 and true."""
     if isinstance(value, dict):
         return tuple((key, _hashable(one)) for key, one in sorted(value.items()))
     if isinstance(value, list):
@@ -181,7 +181,10 @@ def _hashable(value: Any) -> object:
 
 
 def _sweeps_job(stage: Stage, sweep: Path | None, name: str, config: DictConfig) -> Job:
-    """The job, with its run if that has begun. Raises ``UsageError`` if the run cannot go on."""
+    """A sweep's job ``name``, with its run if there is one.
+
+    Raises ``UsageError`` where the run cannot go on with ``config``.
+    """
     from ib_runner.runs.folder import STATE_NAME, Run
 
     if sweep is None or not (sweep / name / STATE_NAME).is_file():
@@ -192,7 +195,10 @@ def _sweeps_job(stage: Stage, sweep: Path | None, name: str, config: DictConfig)
 
 
 def _try_out(jobs: Sequence[Job]) -> None:
-    """Build the objects of each job once; of jobs that differ in the seed alone, of one job."""
+    """Build the data set, network and so on of each job once, to find mistakes before any work.
+
+    Of jobs that differ in the seed only, one is built.
+    """
     tried = set()
     for job in jobs:
         tree = {**OmegaConf.to_container(job.config), "seed": None}
@@ -208,7 +214,11 @@ def _validate(stage: Stage, config: DictConfig, new: bool) -> None:
 
 
 def _forget_scheduler(sweep: "Sweep", path: Path) -> None:
-    """A sweep may come from a stranger, and what a scheduler answers is believed."""
+    """Take ``measure.scheduler`` out of the saved ``sweep``: the address may be a stranger's.
+
+    Results from a scheduler are unpickled, which can run any code. Raises ``UsageError`` where the
+    jobs have different schedulers.
+    """
     key = "measure.scheduler"
     if any(key in line for job in sweep.jobs.values() for line in job):
         raise UsageError(f"run={path}: its jobs name a {key} each; give one, {key}=…")
@@ -235,13 +245,13 @@ def _check_goes_on(stage: Stage, sweep: "Sweep", given: Sequence[Override], path
 
 
 def _given(hydra: Hydra, overrides: Sequence[str], key: str, default: object) -> object:
-    """The value of ``key`` in the overrides themselves."""
+    """The value that ``overrides`` give to ``key``, else ``default``."""
     values = [one.value() for one in parse(hydra, overrides) if one.key_or_group == key]
     return values[-1] if values else default
 
 
 def _given_targets(hydra: Hydra, overrides: Sequence[str]) -> tuple[str, ...]:
-    """``allow_targets`` of the command line: what a saved configuration says does not count."""
+    """``allow_targets`` as given on the command line; a saved configuration's does not count."""
     value = _given(hydra, overrides, "allow_targets", [])
     if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
         raise UsageError(f"allow_targets={value}: needs a list of packages, [mine].")

@@ -1,4 +1,4 @@
-"""Folders for new runs and sweeps, and whether a run that has begun can go on."""
+"""Folders for new runs and sweeps, and whether an existing run can go on with a configuration."""
 
 import shutil
 from collections.abc import Iterator
@@ -19,10 +19,10 @@ from ib_runner.wording import show
 
 @contextmanager
 def new_folder(config: DictConfig, prefix: str = "") -> Iterator[Path]:
-    """A new folder that is nobody else's: ``OUTPUT_ROOT/EXPERIMENT/TIME STAMP``.
+    """A new folder ``OUTPUT_ROOT/EXPERIMENT/TIMESTAMP``, which no other process uses.
 
-    Where the block fails before the folder has become a run or a sweep, it goes again, and so do
-    the folders that were made for it.
+    Where the block fails before it has made the folder a run or a sweep, the folder is removed,
+    with the folders above it that were made for it.
     """
     above = Path(config.output_root) / config.experiment
     made = [one for one in (above, *above.parents) if not one.exists()]
@@ -36,7 +36,7 @@ def new_folder(config: DictConfig, prefix: str = "") -> Iterator[Path]:
             (path / name).exists() for name in (STATE_NAME, SWEEP_NAME)
         ):
             shutil.rmtree(path, ignore_errors=True)
-        with suppress(OSError):  # a folder that is not empty stays, and so do those above it
+        with suppress(OSError):  # a folder that is not empty stays, with the folders above it
             for folder in made:
                 folder.rmdir()
         raise
@@ -52,10 +52,11 @@ def _stamped_folder(above: Path, prefix: str) -> Path:
 
 
 def open_or_create(stage: Stage, config: DictConfig, path: Path) -> Run:
-    """The run at ``path``, made with ``config`` if there is none.
+    """The run at ``path``; a new one with ``config`` where there is none.
 
-    A longer training is written down. Raises ``UsageError`` where the run's own configuration
-    differs in more than that.
+    Where ``config`` trains for more epochs than the run's own configuration, it is saved in its
+    place. Raises ``UsageError`` where the configurations differ in anything else that decides the
+    weights.
     """
     if not (path / STATE_NAME).is_file():
         return Run.create(config, path, config.allow_targets, doing="train")
@@ -68,7 +69,9 @@ def open_or_create(stage: Stage, config: DictConfig, path: Path) -> Run:
 
 
 def check_resumable(stage: Stage, config: DictConfig, run: Run) -> None:
-    """Raise ``UsageError`` where ``config`` would train another network than ``run``'s, or less."""
+    """Raise ``UsageError`` where ``config`` has other settings of training than ``run``, or fewer
+    epochs.
+    """
     changed = {
         key: values
         for key, values in differences(run.config, config, stage.may_change).items()

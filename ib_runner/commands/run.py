@@ -1,4 +1,4 @@
-"""One command line, once its stage is known: shown, answered, described or executed."""
+"""One parsed command: a page is shown, a question answered, or a plan described or executed."""
 
 import logging
 import os
@@ -10,11 +10,11 @@ from ib_runner.errors import UsageError
 
 
 def run(command: Command) -> int:
-    """Do what ``command`` asks for; returns the exit status."""
+    """Carry out ``command``; returns the exit status. Raises ``UsageError`` for a mistake in it."""
     here = os.getcwd()
     if here not in sys.path:
-        sys.path.append(here)  # for targets in the user's own package
-    logging.getLogger("hydra").setLevel(logging.CRITICAL)  # it logs what it also raises
+        sys.path.append(here)  # a _target_ may be in a package in the working folder
+    logging.getLogger("hydra").setLevel(logging.CRITICAL)  # Hydra also raises the errors it logs
     hydra = open_hydra(command.flags.config_dir)
     flags, stage = command.flags, command.stage
     if flags.help and not command.help_all:

@@ -1,4 +1,4 @@
-"""Hydra's own pages (--help, --cfg, --info, completion) on our configurations."""
+"""Hydra's own pages (--help, --cfg, --info, completion) for ib-run's configurations."""
 
 import io
 import logging
@@ -26,16 +26,16 @@ from ib_runner.errors import IbRunError, UsageError
 
 
 class HydraFailedError(IbRunError):
-    """Hydra could not show what it was to show; the message is Hydra's."""
+    """Hydra failed to print a page; the message is Hydra's own."""
 
 
 def show(opened: Hydra, command: Command) -> int:
-    """--help, --cfg, --info and --hydra-help, as Hydra has them; returns the exit status.
+    """Print Hydra's page for --help, --cfg, --info or --hydra-help; returns the exit status.
 
     Raises ``UsageError`` where the configuration does not compose.
     """
     flags, name, overrides = command.flags, command.stage.name, list(command.overrides)
-    if flags.hydra_help:  # Hydra's own page, which has no configuration of ours
+    if flags.hydra_help:  # the page about Hydra's flags needs no configuration
         return show_with_hydra(name, ["--hydra-help"])
     for one in parse(opened, overrides):
         if one.is_sweep_override():
@@ -62,15 +62,15 @@ def show(opened: Hydra, command: Command) -> int:
             argv += [f"--{word.replace('_', '-')}", getattr(flags, word)]
     try:
         return show_with_hydra(name, [*argv, *overrides])
-    except HydraFailedError:  # composing takes long, so once more only to say what is wrong
+    except HydraFailedError:  # compose again to say what is wrong in the words of config.explain
         settings(compose(opened, name, overrides))
         raise
 
 
 def show_with_hydra(name: str, argv: Sequence[str]) -> int:
-    """Let Hydra's own main work on configuration ``name``; returns the exit status.
+    """Call Hydra's main with ``argv`` on configuration ``name`` and print its answer; returns 0.
 
-    Raises ``HydraFailedError`` with what Hydra has to say where it cannot.
+    Raises ``HydraFailedError`` with Hydra's message where Hydra fails.
     """
     page, complaint = ask_hydra(name, argv)
     print(page, end="")
@@ -79,24 +79,27 @@ def show_with_hydra(name: str, argv: Sequence[str]) -> int:
 
 
 def ask_hydra(name: str, argv: Sequence[str]) -> tuple[str, str]:
-    """What Hydra prints on standard output, and on standard error."""
+    """The texts that Hydra prints on standard output and on standard error.
+
+    Raises ``HydraFailedError`` with the latter where Hydra fails.
+    """
 
     def never(config: DictConfig) -> None:
         raise IbRunError("Hydra was to show something, not to run it.")
 
     register_stages()
     GlobalHydra.instance().clear()
-    # --info prints by logging, on the root's level and with a handler added to it
+    # --info logs its page at the root logger's level, with a handler that it adds there
     root, log = logging.getLogger(), logging.getLogger("hydra")
     handlers, levels = list(root.handlers), (root.level, log.level)
     log.setLevel(logging.NOTSET)
-    logging.raiseExceptions = False  # a reader that goes away, `| head`, is no error of ours
+    logging.raiseExceptions = False  # no traceback where the reader closes the pipe (`| head`)
     before = sys.argv
     sys.argv = [before[0], *argv]
     status = 0
     try:
-        # Hydra's page is caught and printed by us: Hydra would fail with a traceback where the
-        # reader has gone
+        # Hydra's page is caught here and printed by the caller: Hydra itself would print a
+        # traceback where the reader has closed the pipe
         with redirect_stdout(io.StringIO()) as page, redirect_stderr(io.StringIO()) as complaint:
             hydra.main(version_base=VERSION_BASE, config_path=CONF, config_name=name)(never)()
     except SystemExit as end:

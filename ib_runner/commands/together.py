@@ -1,4 +1,4 @@
-"""``trainer.together``: jobs of a sweep trained in one program, before the launcher's turn.
+"""``trainer.together``: several jobs of a sweep trained in one loop, before the launcher starts.
 
 The launcher then takes the trained jobs through the stage's other steps, if there are any.
 """
@@ -17,21 +17,21 @@ from ib_runner.runs.log import logger
 
 
 def train_in_groups(plan: Plan, path: Path) -> dict[str, str]:
-    """Train the plan's jobs in ``path``, as many at a time as train together; why some failed.
+    """Train the plan's jobs in the sweep's folder ``path``, ``trainer.together`` at a time.
 
-    By job. Nothing to do where each trains alone.
+    Returns the reason of each failed job by its name. Trains nothing where ``together`` is 1.
     """
     failed: dict[str, str] = {}
     together = _together(plan)
     if together == 1:
         return failed
-    # late: they import torch
+    # imported here, because train_run imports torch
     from ib_runner.stages.train_run import is_trained, train_runs_together
 
     for jobs in _groups([job for job in plan.jobs if not job.done], together):
         runs: dict[Run, DictConfig] = {}
         for job in jobs:
-            # a job's configuration is that of a run trained alone
+            # saved with the run, which is the same as one trained alone
             config = OmegaConf.merge(job.config, {"trainer": {"together": 1}})
             try:
                 run = open_or_create(plan.stage, config, path / job.name)
@@ -52,7 +52,7 @@ def _together(plan: Plan) -> int:
 
 
 def _groups(jobs: Sequence[Job], together: int) -> Iterator[list[Job]]:
-    """Up to ``together`` jobs that may be alike: of one network, data set and kind of training."""
+    """Groups of up to ``together`` jobs with the same network, data set, trainer and optimizer."""
     alike: dict[str, list[Job]] = {}
     for job in jobs:
         tree = OmegaConf.to_container(job.config, resolve=True)

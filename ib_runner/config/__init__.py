@@ -1,1 +1,1 @@
-"""Configuration: composed by Hydra, checked in one place, loaded again from run folders."""
+"""Configurations: composed by Hydra, checked by ``validate``, loaded again from run folders."""

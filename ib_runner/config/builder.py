@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from ib_runner.datasets import Dataset
 
-#: the rooms of this package whose objects a configuration may name
+#: the folders of this package whose classes and functions a ``_target_`` may name
 ROOMS = ("datasets", "networks", "training", "measurements", "figures", "findings")
 
 
@@ -41,7 +41,7 @@ class Builder:
         self.allow_targets = tuple(allow_targets)
 
     def dataset(self) -> "Dataset":
-        """The data set, split as ``seed`` says, its inputs and targets checked."""
+        """The data set, its split drawn with ``seed``, its inputs and targets checked."""
         from ib_runner.datasets.checked import checked
 
         dataset = self._call("dataset", seed=self.config.seed)
@@ -69,7 +69,7 @@ class Builder:
             )
 
     def training(self) -> dict[str, Any]:
-        """What ``training.loop.train`` takes beside network, data, checkpoints and history."""
+        """The arguments of ``training.loop.train`` that come from ``config``, by name."""
         from ib_runner.training.schedule import schedule
 
         config, trainer = self.config, self.config.trainer
@@ -86,7 +86,7 @@ class Builder:
         }
 
     def logging(self) -> Any | None:
-        """What logs the training beside its table, with a method ``open``; None: nothing does."""
+        """The logger of the training (an object with a method ``open``), or None."""
         return None if self.config.logging is None else self._call("logging")
 
     def measurements(self) -> dict[str, Any]:
@@ -107,9 +107,9 @@ class Builder:
 
     @cached_property
     def tried(self) -> "tuple[Dataset, nn.Module]":
-        """The data set and the network, once all of ``config`` has been built without complaint.
+        """The data set and the network, after building every other object of ``config`` as well.
 
-        To be asked for before a folder is made: what cannot be built is said here.
+        Used before a folder is made: raises ``UsageError`` for an entry that cannot be built.
         """
         from ib_runner.measurements.trial import try_measuring
         from ib_runner.training.targets import check_loss
@@ -164,7 +164,7 @@ def for_sweeps(entries: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def resolve_device(device: str) -> "torch.device":
-    """``auto`` is the GPU where there is one."""
+    """The torch device for the word ``device``; ``auto`` is the GPU where there is one."""
     import torch
 
     if device == "auto":
@@ -173,7 +173,7 @@ def resolve_device(device: str) -> "torch.device":
 
 
 def _check_table(key: str, measurement: Any) -> None:
-    """Raise ``UsageError`` where the rows of ``measurement`` have no table to go to."""
+    """Raise ``UsageError`` where ``measurement`` names no known table and declares no own one."""
     from ib_runner.measurements.measurement import table_of
 
     try:
@@ -183,10 +183,10 @@ def _check_table(key: str, measurement: Any) -> None:
 
 
 def _check_meant_for_entries(key: str, target: str) -> None:
-    """Of our package and torch, a configuration may name data sets, networks, optimizers, … only.
+    """Raise ``UsageError`` for a target in ib_runner or torch that is not meant for entries.
 
-    ``ib_runner.config.builder.torch.save``, say, is reached through us, and yet not ours: what
-    counts is the module that the object itself comes from.
+    The module that defines the object counts, not the path that reaches it:
+    ``ib_runner.config.builder.torch.save`` is refused.
     """
     try:
         found = get_object(target)
@@ -205,7 +205,7 @@ def _is_optimizer(found: Any) -> bool:
 
 
 def _check_rules(key: str, target: str, node: Mapping[str, Any]) -> None:
-    """What ``validate`` does for our entries, before anything is imported."""
+    """Check the keys of a user's own target, as ``validate`` checks those of this package."""
     try:
         found = get_object(target)
     except (HydraException, ImportError, ValueError):

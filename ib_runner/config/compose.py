@@ -27,14 +27,14 @@ from ib_runner.errors import UsageError
 CONF = "pkg://ib_runner.conf"
 VERSION_BASE = "1.3"
 DEFAULT_EXPERIMENT = "+exp=szt_tanh"
-#: groups of which an entry by name means that the run is no variation of the default experiment
+#: groups whose choice on the command line leaves the default experiment (see ``with_experiment``)
 OWN = ("network", "dataset")
 
 
 def open_hydra(config_dir: str | None = None) -> Hydra:
-    """Hydra over ``conf/`` and, before it, the user's ``config_dir``.
+    """Hydra reading the user's ``config_dir`` first, then ``conf/``.
 
-    Raises ``UsageError`` where that is no folder.
+    Raises ``UsageError`` where ``config_dir`` is no folder.
     """
     setbase(VERSION_BASE)
     search_path = create_config_search_path(CONF)
@@ -50,7 +50,7 @@ def open_hydra(config_dir: str | None = None) -> Hydra:
 
 @contextmanager
 def our_hydra() -> Iterator[Hydra]:
-    """Hydra over ``conf/``; a user's own, who may be inside one, is there again afterwards."""
+    """Hydra reading ``conf/`` within the block; afterwards, the caller's own Hydra again."""
     theirs = GlobalHydra.instance().hydra
     try:
         yield open_hydra()
@@ -59,10 +59,10 @@ def our_hydra() -> Iterator[Hydra]:
 
 
 def compose(hydra: Hydra, name: str, overrides: Sequence[str], typed: bool = False) -> DictConfig:
-    """Configuration ``name`` with ``overrides``, Hydra's own node included, which is ``typed`` by
-    Hydra's classes for its launchers only.
+    """Configuration ``name`` with ``overrides``, Hydra's own node included.
 
-    Raises ``UsageError`` saying what is wrong with which override.
+    ``typed``: that node is an instance of Hydra's classes, which launchers need. Raises
+    ``UsageError`` naming the wrong override.
     """
     try:
         return compose_config(hydra, name, overrides, typed)
@@ -71,10 +71,11 @@ def compose(hydra: Hydra, name: str, overrides: Sequence[str], typed: bool = Fal
 
 
 def with_experiment(overrides: Sequence[str]) -> list[str]:
-    """``ib-run train`` alone is the default experiment.
+    """``overrides`` with the default experiment added, unless they choose ``exp`` or an ``OWN``.
 
-    With a network or data set of its own a run starts from ``base`` alone: what the default
-    experiment sets, its findings among them, is about another one. It is called after that choice.
+    A run with another network or data set starts from ``base`` alone, since the settings and
+    findings of the default experiment belong to its own network; such a run's ``experiment`` is
+    named after the chosen entry.
     """
     given = dict(one.lstrip("+~").partition("=")[::2] for one in overrides)
     if "exp" in given:
@@ -88,7 +89,7 @@ def with_experiment(overrides: Sequence[str]) -> list[str]:
 
 
 def parse(hydra: Hydra, overrides: Sequence[str]) -> list[Override]:
-    """The overrides, parsed one by one. Raises ``UsageError`` for the first that cannot be."""
+    """The parsed overrides. Raises ``UsageError`` for the first that cannot be parsed."""
     parser = OverridesParser.create(config_loader=hydra.config_loader)
     try:
         return parser.parse_overrides(list(overrides))
@@ -99,8 +100,9 @@ def parse(hydra: Hydra, overrides: Sequence[str]) -> list[Override]:
 def settings(config: DictConfig) -> DictConfig:
     """``config`` without Hydra's node, resolved but for references inside ``LATE_NODES``.
 
-    These stay references, so that an override of ``measure`` or ``plot`` reaches them from a saved
-    configuration too. Raises ``UsageError`` for a reference that leads nowhere.
+    References there stay unresolved in saved configurations, so that overriding ``measure`` or
+    ``plot`` later still changes the values that refer to it. Raises ``UsageError`` for a reference
+    to a missing key.
     """
     keys = [key for key in config if key != "hydra"]
     try:

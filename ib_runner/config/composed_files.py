@@ -1,9 +1,9 @@
-"""Configurations that an earlier command line put together, kept as files in the user's cache.
+"""A cache of composed configurations: files in the user's cache folder.
 
-Hydra takes most of a short command's time for putting some sixty YAML files together, and they are
-the same ones each time. A file here has the name of what it was made from: the packaged YAML files
-(names, sizes, times of change), the versions of what composes, and the entries chosen. Where the
-cache cannot be read or written, everything is put together anew.
+Composing some sixty YAML files takes Hydra most of a short command's time. A cached file is named
+by a hash of what it was made from: the packaged YAML files (names, sizes, times of change), the
+versions of Python, Hydra and OmegaConf, and the chosen entries. Where the cache cannot be read or
+written, Hydra composes again.
 """
 
 import hashlib
@@ -20,12 +20,12 @@ from platformdirs import user_cache_path
 from ib_runner.errors import IbRunError
 from ib_runner.files.atomic import make_folder, write_text
 
-#: how many files are kept, the newest
+#: number of cached files; the oldest are removed
 MOST = 64
 
 
 def read(key: Sequence[str]) -> dict[str, Any] | None:
-    """What was written for ``key`` while the YAML files were as they are now; None if nothing."""
+    """The configuration cached for ``key`` and the present YAML files, or None."""
     try:
         found = json.loads(_path(key).read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -34,14 +34,14 @@ def read(key: Sequence[str]) -> dict[str, Any] | None:
 
 
 def write(key: Sequence[str], config: dict[str, Any]) -> None:
-    """Keep ``config``, plain values, for ``key``."""
+    """Cache ``config``, which has plain values only, for ``key``; a failure is ignored."""
     try:
         path = _path(key)
         make_folder(path.parent)
         write_text(path, json.dumps(config))
         for old in sorted(path.parent.glob("*.json"), key=_changed)[:-MOST]:
             old.unlink(missing_ok=True)
-    except (OSError, IbRunError, TypeError):  # no cache, a full disk, or what JSON cannot say
+    except (OSError, IbRunError, TypeError):  # no cache folder, a full disk, a value not for JSON
         return
 
 
@@ -53,13 +53,13 @@ def _path(key: Sequence[str]) -> Path:
 def _changed(path: Path) -> float:
     try:
         return path.stat().st_mtime
-    except OSError:  # another process was faster
+    except OSError:  # another process has removed the file
         return 0.0
 
 
 @cache
 def _packaged() -> tuple[str, ...]:
-    """The packaged YAML files as they are, and the versions of what puts them together."""
+    """Versions of Python, Hydra and OmegaConf, and each packaged YAML file's size and time."""
     versions = [f"{name} {metadata.version(name)}" for name in ("hydra-core", "omegaconf")]
     return (sys.version, *versions, *_files())
 

@@ -1,4 +1,4 @@
-"""What the target of an entry declares of its keys, ours and a user's own alike."""
+"""The keys that an entry's target declares in its signature, and the rule of each key."""
 
 import inspect
 import typing
@@ -18,30 +18,30 @@ TYPES = {
     ),
     str: Rule(lambda value: isinstance(value, str), "a text"),
 }
-#: types that an entry of the configuration builds
+#: the rule of arguments that are objects, which an entry of the configuration builds
 ENTRY = Rule(
     lambda value: isinstance(value, Mapping) and "_target_" in value, "an entry with a _target_"
 )
 
 
 class Key(NamedTuple):
-    """A key that a target takes; ``rule`` None: the target checks it itself."""
+    """A key that a target takes; its ``rule`` is None where the target checks the value itself."""
 
     rule: Rule | None
     required: bool
 
 
 def keys_of(target: Callable[..., Any]) -> tuple[dict[str, Key], bool]:
-    """The keys that ``target`` declares, and whether these are all that it takes.
+    """The keys that ``target`` declares, and whether it takes no others.
 
-    A constructor with ``**keys`` hands them on to its base class.
+    A constructor with ``**keys`` also takes the keys of its base class, to which it passes them.
     """
     found: dict[str, Key] = {}
     for function in _constructors(target):
         try:
             parameters = inspect.signature(function).parameters.values()
         except (TypeError, ValueError):
-            return found, False  # written in C
+            return found, False  # a constructor written in C has no signature to read
         hints = _hints(function)
         for one in parameters:
             if one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY) and one.name != "self":
@@ -55,7 +55,7 @@ def keys_of(target: Callable[..., Any]) -> tuple[dict[str, Key], bool]:
 
 
 def rule_of(hint: Any) -> Rule | None:
-    """The rule that a type is, None where it says nothing that can be checked."""
+    """The rule that the type ``hint`` stands for, or None where nothing can be checked."""
     origin, parts = typing.get_origin(hint), typing.get_args(hint)
     if origin is typing.Annotated:
         return next((one for one in parts if isinstance(one, Rule)), None) or rule_of(parts[0])

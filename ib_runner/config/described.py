@@ -1,6 +1,6 @@
-"""The keys of the configuration in words: from the comments in ``conf/`` and the keys' rules.
+"""Descriptions of the configuration's keys, from the comments in ``conf/`` and the keys' rules.
 
-What ``STAGE --help`` and the reference of the documentation say is made here.
+``STAGE --help`` and the reference in ``docs/`` are made from them.
 """
 
 import re
@@ -22,7 +22,7 @@ _KEY = re.compile(r"^(\w+):[^#]*(?:#\s*(.*))?$")
 
 @dataclass(frozen=True)
 class Described:
-    """A ``key``, what it is for, what it accepts (None: not checked here) and its default."""
+    """A ``key``, its purpose, the values it accepts in words (None: unchecked), and its default."""
 
     key: str
     sentence: str
@@ -31,7 +31,7 @@ class Described:
 
     @property
     def text(self) -> str:
-        """``key=default``, as one would write it; a list of names is its number."""
+        """``key=default`` as on a command line; for a list of names, the number of names."""
         value = self.default
         if isinstance(value, list) and len(value) > 3:
             return f"{self.key}=[{value[0]},… {len(value)}]"
@@ -47,7 +47,7 @@ def keys_of_node(node: str) -> list[Described]:
 
 
 def top_level_keys() -> list[Described]:
-    """The keys of every run that are in no group."""
+    """The keys of ``base.yaml`` that are in no group, such as ``seed``."""
     return [
         Described(key, sentence, _accepts(key), default)
         for key, sentence, default in _read("base")
@@ -77,7 +77,7 @@ def _read(name: str) -> tuple[tuple[str, str, Any], ...]:
 
 
 def _sentences(text: str) -> Iterator[tuple[str, str]]:
-    """Each key with the comment behind it, or with those in the lines before it."""
+    """Each top-level key of YAML ``text``, with the comment behind it or in the lines before it."""
     above: list[str] = []
     for line in text.splitlines():
         if line.startswith("#"):

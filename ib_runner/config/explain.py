@@ -1,4 +1,4 @@
-"""Hydra's complaints in one to three lines that name the key, the value and what is accepted."""
+"""Hydra's errors in one to three lines that name the key, its value and the accepted values."""
 
 from collections.abc import Iterator, Sequence
 
@@ -48,7 +48,7 @@ def group_options(hydra: Hydra, group: str) -> list[str]:
 
 
 def _groups(hydra: Hydra, above: str = "") -> Iterator[str]:
-    """All groups that have entries, but for Hydra's own."""
+    """All groups that have entries, Hydra's own groups left out."""
     for name in _listed(hydra, above, ObjectType.GROUP):
         group = f"{above}/{name}" if above else name
         if group.partition("/")[0] == "hydra":
@@ -59,8 +59,9 @@ def _groups(hydra: Hydra, above: str = "") -> Iterator[str]:
 
 
 def _listed(hydra: Hydra, group: str, kind: ObjectType) -> list[str]:
-    """What is in ``group``. Of the loader's own repository: the loader copies it at each question,
-    which takes as long as composing once half the groups are asked for.
+    """The names in ``group`` of the given ``kind``, from the loader's own repository.
+
+    The loader's public method copies the whole repository at each call, which is slow.
     """
     loader = hydra.config_loader
     assert isinstance(loader, ConfigLoaderImpl)
@@ -106,16 +107,16 @@ def _why_key(hydra: Hydra, one: Override, base: DictConfig) -> str | None:
             entries = group_options(hydra, parent)
             if entries and OmegaConf.select(base, parent) is None:
                 return (
-                    f"{one.input_line}: {parent} is none here.\n"
+                    f"{one.input_line}: {parent}=none has no keys.\n"
                     f"Choose an entry first: {parent}={one_of(sorted(set(entries) - {'none'}))}."
                 )
             break
         parent = parent.rpartition(".")[0]
-    own = [name for name in known if not name.endswith("_")]  # _target_ and the like are ours
+    own = [name for name in known if not name.endswith("_")]  # _target_ is not a user's key
     names = [*own, *_parents(own), *_groups(hydra)]
     siblings = [name for name in own if parent and name.startswith(f"{parent}.")]
     listed = f"\nKeys of {parent}: {_last_words(siblings)}." if siblings else ""
-    if not any("." in name for name in own):  # a stage with keys of its own alone
+    if not any("." in name for name in own):  # a stage with own_keys, few enough to list
         listed = f"\nIts keys: {', '.join(own)}."
     return f"{one.input_line}: there is no key {key}.{near_miss(key, names)}{listed}"
 

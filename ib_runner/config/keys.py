@@ -27,7 +27,7 @@ ENTRIES = Rule(
     "named entries, each with its keys",
 )
 
-#: key to rule
+#: the rule of each key
 PLAIN: dict[str, Rule] = {
     "seed": whole(0, 2**63 - 1),
     "device": choice("auto", "cpu", "cuda"),

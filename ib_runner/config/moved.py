@@ -1,9 +1,9 @@
-"""Where a ``_target_`` of an older configuration is today: saved runs outlive our file names."""
+"""The present module of a ``_target_`` in a configuration that an earlier version saved."""
 
 from collections.abc import Mapping
 from typing import Any
 
-#: modules by the names that configurations of earlier versions have them under
+#: earlier module name to present module name
 MOVED = {
     "ib_runner.findings.binning": "ib_runner.findings.binned_trend",
     "ib_runner.findings.errors": "ib_runner.findings.misclassification",
@@ -11,7 +11,7 @@ MOVED = {
 
 
 def as_named_now(node: Any) -> Any:
-    """``node`` with every ``_target_`` in a module that has ``MOVED`` under its present name."""
+    """``node`` with each ``_target_`` in a module of ``MOVED`` rewritten to the present name."""
     if isinstance(node, Mapping):
         return {
             word: _target_now(child) if word == "_target_" else as_named_now(child)

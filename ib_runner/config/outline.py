@@ -1,8 +1,7 @@
-"""The constructors of our own targets, read from their source without importing it.
+"""Outlines: signatures of this package's targets, read from the source without importing it.
 
-A mistake in a command line is told before torch, pandas and matplotlib are imported, which most of
-our classes need. An outline has a target's signature, base classes and the
-constants of ``SAID``, and no body.
+So a mistake in a command line is reported before torch, pandas and matplotlib are imported. An
+outline has a target's signature, base classes and the constants of ``SAID``, and no body.
 """
 
 import ast
@@ -17,7 +16,7 @@ from typing import Any
 from ib_runner import rules
 
 PACKAGE = "ib_runner"
-#: constants of our classes that are said without importing them
+#: class constants that an outline includes
 SAID = ("depth", "table", "tables_needed", "keys_needed", "least_widths", "targets_needed")
 ROOT = Path(rules.__file__).parent
 
@@ -30,11 +29,11 @@ class _AnyAttribute(type):
 
 
 class _Unknown(metaclass=_AnyAttribute):
-    """A name of another module, say ``nn`` with its ``nn.Module``: a type without a rule."""
+    """Stands for a name of another module, as ``nn`` in ``nn.Module``: a type without a rule."""
 
 
 class _Names(dict):
-    """What annotations may refer to."""
+    """The names that annotations may refer to; unknown names give ``_Unknown``."""
 
     def __missing__(self, name: str) -> Any:
         for known in (rules, typing, collections.abc, builtins):
@@ -45,9 +44,9 @@ class _Names(dict):
 
 @cache
 def outline(target: str) -> Callable[..., Any] | None:
-    """The outline of ``target``, ``ib_runner.module.name``; None where there is no such thing.
+    """The outline of ``target``, a dotted ``ib_runner.module.name``; None where it does not exist.
 
-    Classes that come from elsewhere are left out of its base classes.
+    Base classes from other packages are left out.
     """
     module, _, name = target.rpartition(".")
     for node in _statements(module):
@@ -64,7 +63,7 @@ def outline(target: str) -> Callable[..., Any] | None:
 
 @cache
 def _statements(module: str) -> list[ast.stmt]:
-    """The statements of one of our modules; none of a module that is not ours."""
+    """The statements of ``module``; none where it is not a module of this package."""
     package, *words = module.split(".")
     stem = ROOT.joinpath(*words)
     for path in (stem.with_suffix(".py"), stem / "__init__.py") if package == PACKAGE else ():
@@ -74,7 +73,7 @@ def _statements(module: str) -> list[ast.stmt]:
 
 
 def _function(node: ast.FunctionDef) -> Callable[..., Any]:
-    """A function with the signature of ``node``; a default that is no constant is ``...``."""
+    """A function with the signature of ``node``; defaults that are not constants become ``...``."""
     given = node.args
     given.defaults = [
         one if isinstance(one, ast.Constant) else ast.Constant(...) for one in given.defaults

@@ -1,8 +1,7 @@
-"""Composing again what differs in values only: the entries are put together once.
+"""Composing many configurations that differ in values only, such as those of a sweep's jobs.
 
-Hydra chooses entries of groups first, puts some sixty files together, and applies overrides of
-values last. A sweep's jobs differ in values, most often: what comes before these is kept here, and
-for the next command line in ``composed_files``.
+Hydra first chooses entries of groups and merges some sixty files, then applies overrides of values.
+The merged entries are kept here for the next job, and in ``composed_files`` for the next command.
 """
 
 import copy
@@ -18,29 +17,29 @@ from omegaconf import DictConfig, OmegaConf
 
 from ib_runner.config import composed_files
 
-#: entries put together, by the packages that they come from, configuration and overrides
+#: merged entries, by configuration name, search path and overrides that choose entries
 _KEPT: dict[tuple[str, ...], DictConfig] = {}
-#: without plugins that bring entries of their own
+#: the search path where no plugin adds entries
 _OURS = ["pkg://hydra.conf", "pkg://ib_runner.conf", "structured://"]
-#: how many of them; a process that composes more begins again
+#: the most members of ``_KEPT``, which is emptied when full
 _MOST = 16
 
 
 def compose_config(
     hydra: Hydra, name: str, overrides: Sequence[str], typed: bool = True
 ) -> DictConfig:
-    """What ``hydra.compose_config`` gives, and raises.
+    """The same as ``hydra.compose_config(name, overrides)``, errors included, but faster.
 
-    Hydra's own node is an instance of Hydra's classes where ``typed``, which its launchers need;
-    else it may be made of plain values, as a file keeps them.
+    Where ``typed``, Hydra's own node is an instance of Hydra's classes, which launchers need; else
+    the node may have plain values, as read from a cached file.
     """
     loader = hydra.config_loader
     assert isinstance(loader, ConfigLoaderImpl)
     parsed = OverridesParser.create(loader).parse_overrides(list(overrides))
     sources = loader.get_sources()
     if (
-        any(one.scheme() not in ("pkg", "structured") for one in sources)  # folders may change
-        or loader.repository.get_schema_source().is_config(name)  # what was saved with a run
+        any(one.scheme() not in ("pkg", "structured") for one in sources)  # files may change
+        or loader.repository.get_schema_source().is_config(name)  # a configuration from a run
         or any(one.is_hydra_override() or one.is_sweep_override() for one in parsed)
     ):
         return hydra.compose_config(name, list(overrides), RunMode.RUN)
@@ -65,12 +64,12 @@ def compose_config(
 
 
 def _is_of_a_value(loader: ConfigLoaderImpl, one: Override) -> bool:
-    """Whether Hydra applies ``one`` in the end; the others choose entries."""
+    """Whether ``one`` sets a value, which Hydra applies last, rather than chooses an entry."""
     return isinstance(one.value(), dict) or not loader.repository.group_exists(one.key_or_group)
 
 
 def _note(config: DictConfig, overrides: Sequence[Override]) -> None:
-    """What Hydra's node says of the overrides and of where we are."""
+    """Write the overrides and the working folder into Hydra's node of ``config``, as Hydra does."""
     config.hydra.overrides.task = [one.input_line for one in overrides]
     config.hydra.runtime.cwd = os.getcwd()
     words = config.hydra.job.config.override_dirname

@@ -1,4 +1,4 @@
-"""A stage on a run that exists starts from the configuration saved with the run."""
+"""The configuration of a stage on an existing run: the one saved with the run, with overrides."""
 
 import re
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ from ib_runner.wording import show
 
 #: keys that may differ from a run's own configuration in every stage
 ALWAYS = ("device", "logging", "output_root", "allow_targets", "hydra")
-#: what may be given another entry of its group
+#: groups of which an existing run may be given another entry
 GROUPS = ("measure", "plot", "findings", "logging")
 SAVED = "saved"
 REFERENCE = re.compile(r"\$\{(oc\.select:\s*)?[A-Za-z_][\w.]*(,\s*\w+)?\}")
@@ -32,11 +32,10 @@ def compose_saved(
     overrides: Sequence[str],
     path: object,
 ) -> DictConfig:
-    """The configuration ``saved`` with the run at ``path``, with ``overrides`` applied that concern
-    the keys and nodes that ``stage`` ``may_change``.
+    """The configuration ``saved`` with the run at ``path``, changed by ``overrides``.
 
-    Raises ``UsageError`` for any other override that changes something, and ``DamagedFileError``
-    where the saved configuration is none of ours.
+    Raises ``UsageError`` for an override that changes a key outside ``may_change``, the keys and
+    nodes that ``stage`` may change, and ``DamagedFileError`` where ``saved`` is not valid.
     """
     ours = register(hydra, saved, path)
     parsed = parse(hydra, overrides)
@@ -57,7 +56,7 @@ def compose_saved(
             f"trainer.epochs={ours.trainer.epochs}; only more epochs can be added."
         )
     if not any(one.key_or_group == "allow_targets" for one in parsed):
-        config.allow_targets = []  # a saved configuration cannot vouch for itself
+        config.allow_targets = []  # packages that a saved configuration lists are not trusted
     forget_scheduler(config, parsed)
     return config
 
@@ -65,22 +64,23 @@ def compose_saved(
 def forget_scheduler(config: DictConfig, given: Sequence[Override]) -> None:
     """Take ``measure.scheduler`` out of ``config`` unless it was ``given`` on the command line.
 
-    A run or sweep may come from a stranger, and what a scheduler answers is believed.
+    A saved address may be a stranger's, and results from a scheduler are unpickled, which can run
+    any code.
     """
     if not gives_scheduler(given):
         config.measure.scheduler = None
 
 
 def gives_scheduler(given: Sequence[Override]) -> bool:
-    """Whether overrides choose where to measure."""
+    """Whether the overrides ``given`` set ``measure.scheduler``."""
     return any(one.key_or_group in ("measure", "measure.scheduler") for one in given)
 
 
 def register(hydra: Hydra, saved: DictConfig, path: object) -> DictConfig:
-    """Make ``saved`` known to Hydra as the primary configuration ``SAVED``, and return that.
+    """Register ``saved`` with Hydra as the primary configuration ``SAVED``, and return it.
 
-    Entries and keys that came into the program after the run was made are taken from ``conf/``,
-    the experiment's findings among them.
+    Entries and keys that were added to the program after the run was made, such as new findings of
+    its experiment, are taken from ``conf/``.
     """
     check_saved(saved, path)
     new = _as_composed_today(hydra, str(saved.experiment))
@@ -92,7 +92,7 @@ def register(hydra: Hydra, saved: DictConfig, path: object) -> DictConfig:
     quiet = {"help": "stages", "hydra_logging": "none", "job_logging": "none"}
     defaults = [
         "_self_",
-        # measure=quick may choose an entry
+        # lets an override such as measure=quick choose an entry
         *({group: None} for group in GROUPS),
         *({f"override /hydra/{key}": entry} for key, entry in quiet.items()),
     ]
@@ -101,9 +101,9 @@ def register(hydra: Hydra, saved: DictConfig, path: object) -> DictConfig:
 
 
 def _as_composed_today(hydra: Hydra, experiment: str) -> dict[str, Any]:
-    """What ``conf/`` has for ``experiment``, or for none where it has no such experiment.
+    """The configuration that ``conf/`` gives for ``experiment``, or ``base`` where it has none.
 
-    That of installed packages stays the same as long as this process lives.
+    Kept while the process lives, unless some of the YAML is in the user's own folder.
     """
     sources = hydra.config_loader.get_sources()
     key = (experiment, *(one.full_path() for one in sources))
@@ -117,12 +117,12 @@ def _as_composed_today(hydra: Hydra, experiment: str) -> dict[str, Any]:
     return found
 
 
-#: by experiment and packages
+#: kept configurations, by experiment and search path
 _composed: dict[tuple[str, ...], dict[str, Any]] = {}
 
 
 def check_saved(saved: DictConfig, path: object) -> None:
-    """A run folder may come from a stranger: only our nodes, and references that only refer."""
+    """Raise ``DamagedFileError`` for unknown keys or resolvers: the folder may be a stranger's."""
     for key in saved:
         if key not in TOP_LEVEL:
             raise DamagedFileError(f"{path}/config.yaml: {key} is no key of a saved configuration.")
@@ -138,13 +138,16 @@ def check_saved(saved: DictConfig, path: object) -> None:
 def differences(
     saved: DictConfig, config: DictConfig, may_change: Sequence[str]
 ) -> dict[str, tuple[Any, Any]]:
-    """Keys that must not differ, and do: key to (saved value, value now)."""
+    """The keys outside ``may_change`` whose values differ: key to (saved value, present value)."""
     before, after = (OmegaConf.to_container(one, resolve=True) for one in (saved, config))
     return changed(before, after, [*may_change, *ALWAYS])
 
 
 def _check_kind(hydra: Hydra, one: Override, path: object) -> None:
-    """Refuse what can never apply to a run that exists, before Hydra stumbles over it."""
+    """Raise ``UsageError`` where override ``one`` chooses an entry that a run has for good.
+
+    Hydra's own error would not say why.
+    """
     group = one.key_or_group
     if group == "exp":
         raise UsageError(

@@ -1,8 +1,8 @@
-"""Whose ``_target_`` entries are used: ours, and those of packages that the user names.
+"""Which packages a ``_target_`` may come from: ib_runner, torch, and those that the user names.
 
-A run folder may come from a stranger, so what a *saved* configuration says of itself counts for
-nothing: ``allow_targets`` is taken from the command line, or from ``open_run``. A configuration
-that the user has just composed vouches for its own targets.
+A run folder may come from a stranger, so the ``allow_targets`` of a *saved* configuration does not
+count: only that of the command line or of ``open_run`` does. All targets of a configuration that
+the user has just composed are trusted.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,13 +14,15 @@ from ib_runner.errors import UsageError
 
 #: packages that are always trusted
 OURS = ("ib_runner", "torch")
-#: nodes that hold one entry with a ``_target_``, and nodes that hold several under names
+#: nodes that hold one entry with a ``_target_`` (ONE), or several named entries (NAMED)
 ONE = ("dataset", "network", "noise", "regularizer", "optimizer", "logging")
 NAMED = ("measurement", "figure", "findings")
 
 
 def vouch(config: DictConfig) -> tuple[str, ...]:
-    """Trust the targets of ``config``, which the user composed: write their packages into it."""
+    """Write the packages of all targets of ``config``, which the user composed, into its
+    ``allow_targets``; returns them.
+    """
     packages = {target.partition(".")[0] for _, target in _targets(config)} - set(OURS)
     config.allow_targets = sorted({*config.allow_targets, *packages})
     return tuple(config.allow_targets)

@@ -1,4 +1,4 @@
-"""Every check of a configuration, before any work is done or any folder made."""
+"""All checks of a configuration, made before any work is done and any folder exists."""
 
 import math
 import os
@@ -19,7 +19,7 @@ from ib_runner.rules import POSITIVE
 from ib_runner.wording import near_miss, show
 
 OPTIONAL = ("regularizer", "logging")
-#: arguments that the builder gives a target of that group beside the entry's own keys
+#: by group: arguments that the builder passes to a target beside the entry's own keys
 HANDED = {"dataset": ("seed",), "network": ("n_inputs", "n_outputs", "noise")}
 #: the key whose list says which entries of a group are used
 USED = {"measurement": "measure.measurements", "figure": "plot.figures", "findings": "findings"}
@@ -58,7 +58,10 @@ def validate(config: DictConfig) -> None:
 
 
 def _check_finite(node: Any, key: str) -> None:
-    """A run is told from another by its settings, and what is no number differs from itself."""
+    """Raise ``UsageError`` for NaN or infinity, in ``node`` or below.
+
+    Runs are compared by their settings, and NaN does not equal itself.
+    """
     if isinstance(node, Mapping):
         for name, value in node.items():
             _check_finite(value, f"{key}.{name}" if key else str(name))
@@ -77,7 +80,7 @@ def check_new_run(config: DictConfig) -> None:
 
 
 def check_measurements(config: DictConfig) -> None:
-    """Raise ``UsageError`` where a measurement has no epoch or layer left to be made of."""
+    """Raise ``UsageError`` where a measurement's epochs or layers do not exist in this run."""
     _check_measured(OmegaConf.to_container(config, resolve=True))
 
 
@@ -95,7 +98,7 @@ def _get(tree: Mapping[str, Any], key: str) -> Any:
 
 
 def _check_known(tree: Mapping[str, Any]) -> None:
-    """The nodes are there, and the keys of those whose keys are all known."""
+    """Raise ``UsageError`` for a missing node, or an unknown or missing key of a fixed node."""
     for key in sorted(tree.keys() - TOP_LEVEL):
         raise UsageError(f"{key}={show(tree[key])}: no such key.{near_miss(key, TOP_LEVEL)}")
     for key in sorted(TOP_LEVEL - tree.keys()):
@@ -119,10 +122,10 @@ def _check_entry(
     known: Collection[str] = (),
     whole: bool = True,
 ) -> None:
-    """The keys of entry ``name`` but those ``known`` to be right, as far as its target is ours.
+    """Check the keys of entry ``name`` by the rules of its target, if that is in this package.
 
-    ``handed`` are not the user's to give. Unless ``whole``, keys may be missing or superfluous: the
-    entry is not used.
+    Keys in ``known`` have been checked already; keys in ``handed`` come from the builder and must
+    not be given. Unless ``whole``, the entry is not used, and keys may be missing or unknown.
     """
     _check_target(name, node)
     keys, complete = _declared(node)
@@ -147,9 +150,12 @@ def _check_entry(
 
 
 def _declared(node: Mapping[str, Any]) -> tuple[dict[str, Key], bool]:
-    """The keys of an entry, and whether it takes no others: none of a target that is not ours."""
+    """The keys that an entry's target declares, and whether it takes no others.
+
+    For a target outside this package: no keys, and False.
+    """
     target = as_named_now(node)["_target_"]
-    if target.startswith("torch.optim."):  # which check all else themselves
+    if target.startswith("torch.optim."):  # torch's optimizers check all other keys themselves
         return {"lr": Key(POSITIVE, required=True)}, False
     found = outline(target)
     return keys_of(found) if found else ({}, False)
@@ -189,7 +195,7 @@ def _check_schedule(trainer: Mapping[str, Any]) -> None:
 
 
 def _check_epochs(tree: Mapping[str, Any]) -> None:
-    """Measured and plotted epochs must be among the checkpointed ones."""
+    """Raise ``UsageError`` for an epoch to measure or plot that gets no checkpoint."""
     last, every = tree["trainer"]["epochs"], tree["trainer"]["checkpoint_every"]
     if every > last:
         raise UsageError(
@@ -207,7 +213,7 @@ def _check_epochs(tree: Mapping[str, Any]) -> None:
 
 
 def _check_measured(tree: Mapping[str, Any]) -> None:
-    """What is to be measured has some of the epochs it is for, and the layers."""
+    """Raise ``UsageError`` for a measurement without any of its epochs, or with a missing layer."""
     last, every = tree["trainer"]["epochs"], tree["trainer"]["checkpoint_every"]
     channels, layers = _depth(tree["network"])
     least = {"layers": 1, "layers_from_end": -channels - 1}
@@ -235,7 +241,7 @@ def _check_measured(tree: Mapping[str, Any]) -> None:
 
 
 def _depth(network: Mapping[str, Any]) -> tuple[int, int]:
-    """How many noise channels and layers one of our networks has; 0 for a user's own."""
+    """The numbers of noise channels and of layers of ``network``; 0 for a user's own class."""
     depth = getattr(outline(network["_target_"]), "depth", (0, 0))
     return (len(network[depth]),) * 2 if isinstance(depth, str) else depth
 
@@ -275,7 +281,7 @@ def _check_device(device: str) -> None:
 
 
 def _check_output_root(root: str) -> None:
-    """Folders can be made there, or exist."""
+    """Raise ``UsageError`` where no folder can be made under ``root``."""
     folder = Path(root)
     try:
         while not folder.exists():

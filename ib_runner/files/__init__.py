@@ -1,1 +1,1 @@
-"""Files of any kind: written whole or not at all, read with remedies, and what made them."""
+"""Files of any kind: written whole or not at all, read with errors that help, and provenance."""

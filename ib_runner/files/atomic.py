@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all, whatever happens to the process or the machine."""
+"""Atomic writing: a file is written whole or not at all, even if the process is killed."""
 
 import errno
 import json
@@ -9,7 +9,7 @@ from typing import Any
 
 from ib_runner.errors import IbRunError
 
-#: temporary files are hidden and end like this; a killed process leaves at most one behind
+#: pattern of the temporary files, of which a killed process leaves at most one behind
 TEMPORARY = ".*.tmp"
 
 _REMEDIES = {
@@ -54,13 +54,13 @@ def make_folder(path: str | Path) -> None:
 
 
 def remove_temporaries(folder: Path) -> None:
-    """Remove the temporary files that killed processes left in ``folder``: for its only writer."""
+    """Remove killed processes' temporary files from ``folder``, to which nobody else may write."""
     for path in folder.glob(TEMPORARY):
         path.unlink(missing_ok=True)
 
 
 def _refused(path: Path, error: OSError) -> IbRunError:
-    remedy = _REMEDIES.get(error.errno, "Nothing of it was kept; what was there before still is.")
+    remedy = _REMEDIES.get(error.errno, "Nothing was written; an older file of this name is kept.")
     return IbRunError(f"{path}: cannot be written ({error.strerror}).\n{remedy}")
 
 
@@ -70,12 +70,12 @@ def write_text(path: str | Path, text: str) -> None:
 
 
 def write_json(path: str | Path, value: Any) -> None:
-    """Write ``value`` as indented JSON, as ``write_bytes`` does; NaN is no JSON: ``ValueError``."""
+    """Write ``value`` as indented JSON, as ``write_bytes`` does; raises ``ValueError`` for NaN."""
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def _write_and_sync(path: Path, data: bytes) -> None:
-    # 0o666 and the umask, as for any file that a program writes
+    # 0o666, which the umask restricts, as with Python's own open()
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
     with os.fdopen(descriptor, "wb") as file:
         file.write(data)
@@ -88,7 +88,7 @@ def _sync_folder(folder: Path) -> None:
     try:
         os.fsync(descriptor)
     except OSError as error:
-        if error.errno != errno.EINVAL:  # some network file systems sync no folders
+        if error.errno != errno.EINVAL:  # some network file systems cannot fsync a folder
             raise
     finally:
         os.close(descriptor)

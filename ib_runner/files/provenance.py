@@ -1,4 +1,4 @@
-"""The provenance of numbers: package versions, revision, machine."""
+"""The provenance of results: package versions, git revision, machine."""
 
 import json
 import os
@@ -15,7 +15,7 @@ PACKAGES = ("ib-run", "torch", "numpy", "numba", "scipy", "pandas", "pyarrow", "
 
 
 def package_versions() -> dict[str, str]:
-    """The versions of the packages that numbers depend on."""
+    """The versions of the packages on which numerical results depend."""
     found = {"python": platform.python_version()}
     for package in PACKAGES:
         try:
@@ -26,9 +26,10 @@ def package_versions() -> dict[str, str]:
 
 
 def git_revision() -> dict[str, str | bool | None]:
-    """Revision of the checkout this package runs from and whether it is dirty; None outside one.
+    """Git revision of the checkout this package runs from, and whether it has uncommitted changes.
 
-    As of the first time that this process asks: what runs here was imported before.
+    Both are None outside a checkout. Asked for once a process, since the imported code stays as it
+    was.
     """
     return dict(_revision())
 
@@ -42,7 +43,7 @@ def _revision() -> Mapping[str, str | bool | None]:
         dirty = bool(_git(here, "status", "--porcelain", "--untracked-files=no"))
     except (OSError, subprocess.SubprocessError):
         return {"revision": None, "dirty": None}
-    # an installed package may lie inside somebody else's repository
+    # an installed package may lie inside another project's repository
     return {"revision": revision, "dirty": dirty} if inside else {"revision": None, "dirty": None}
 
 
@@ -52,8 +53,8 @@ def software() -> dict[str, str]:
 
 
 def _git(folder: Path, *arguments: str) -> str:
-    # no optional lock on the index, which a git that is killed (by the timeout, or with us) leaves
-    # there for the user to remove
+    # without git's optional lock on the index: a killed git (by the timeout, or with this process)
+    # would leave the lock file behind for the user to remove
     done = subprocess.run(
         ["git", "--no-optional-locks", *arguments],
         cwd=folder,
@@ -72,8 +73,8 @@ def processors() -> int:
 
 
 def of_result(command: str) -> dict[str, str | float | bool | None]:
-    """What a script says in ``results/`` of the numbers it made: its command line, the revision and
-    whether it was changed, the machine (never its name) and its load (processes a minute), the day.
+    """The provenance that a script writes into ``results/``: its command line, git revision,
+    machine (never its name), load (mean number of processes over a minute) and day.
     """
     return {
         "command": command,
@@ -85,7 +86,7 @@ def of_result(command: str) -> dict[str, str | float | bool | None]:
 
 
 def machine(device: str) -> dict[str, str | int]:
-    """Host, processor threads that this process may use, and the device."""
+    """Host name, number of processors that this process may use, and device."""
     return {
         "host": socket.gethostname(),
         "platform": platform.platform(),

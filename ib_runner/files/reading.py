@@ -1,4 +1,4 @@
-"""Reading files that may be a stranger's or closed to us, or lie on a failing disk."""
+"""Reading files that may be untrusted, unreadable, or on a failing disk."""
 
 import errno
 import os
@@ -10,8 +10,8 @@ from ib_runner.errors import DamagedFileError, IbRunError, UnreadableError
 _REMEDIES = {
     errno.EACCES: "Ask its owner for the permission to read it.",
     errno.EPERM: "Ask its owner for the permission to read it.",
-    errno.EIO: "The disk or the network fails: try again, then see to that.",
-    errno.ESTALE: "The network file system lost it: try again, or mount it again.",
+    errno.EIO: "The disk or the network fails: try again, or read a copy of the file.",
+    errno.ESTALE: "The network file system lost the file: try again, or mount it again.",
     errno.ETIMEDOUT: "The network file system does not answer: try again.",
     errno.EMFILE: "Close some programs, or allow more open files (ulimit -n).",
     errno.ENFILE: "Close some programs: the machine has too many files open.",
@@ -19,9 +19,9 @@ _REMEDIES = {
 
 
 def read_regular(path: Path, size: int | None = None) -> bytes:
-    """The bytes of ``path``; ``ValueError`` where it is no regular file or not of ``size``.
+    """The bytes of ``path``. Raises ``ValueError`` unless it is a regular file of ``size`` bytes.
 
-    A pipe is not waited for, and no more is read than the file's size: there are endless devices.
+    So a pipe cannot block this process, nor an endless device (``/dev/zero``) fill its memory.
     """
     with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
         status = os.fstat(file.fileno())
@@ -33,9 +33,9 @@ def read_regular(path: Path, size: int | None = None) -> bytes:
 
 
 def unread(path: Path, error: Exception, remedy: str = "") -> IbRunError:
-    """What to raise where reading ``path`` raised ``error``: damaged only what may be damaged.
+    """The error to raise where reading ``path`` raised ``error``.
 
-    ``remedy`` is for a damaged file.
+    ``UnreadableError`` where the system refused to read, else ``DamagedFileError`` with ``remedy``.
     """
     if isinstance(error, OSError) and error.errno in _REMEDIES:
         return UnreadableError(

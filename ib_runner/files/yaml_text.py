@@ -1,8 +1,7 @@
-"""YAML as OmegaConf reads it, parsed by libyaml.
+"""YAML read by OmegaConf's rules, but parsed by libyaml.
 
-OmegaConf reads a file with PyYAML's parser in Python: a third of the time until the first word of
-an answer. Here libyaml parses, where PyYAML was built with it, by OmegaConf's own rules of what a
-value is; and a text that this process has parsed before is not parsed again.
+OmegaConf uses PyYAML's parser in Python, which takes a third of a short command's time. Here
+libyaml parses, where PyYAML was built with it, and a text is parsed once a process.
 """
 
 from functools import cache, lru_cache
@@ -16,7 +15,10 @@ from yaml.resolver import Resolver
 
 @lru_cache(maxsize=1024)
 def parsed(text: str) -> Any:
-    """The content of ``text``, not to be changed; of an empty one {}. ``YAMLError`` for no YAML."""
+    """The content of the YAML ``text``, {} for an empty one; shared, so not to be changed.
+
+    Raises ``YAMLError`` where ``text`` is not valid YAML.
+    """
     content = yaml.load(text, Loader=_loader())
     return {} if content is None else content
 

@@ -1,4 +1,4 @@
-"""Run folders for trainings of one's own: a network, its inputs, and a loop that is not ours."""
+"""Recording: run folders for a user's own network, inputs and training loop."""
 
 from ib_runner.recording.recorder import Recorder
 

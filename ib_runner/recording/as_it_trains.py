@@ -1,9 +1,9 @@
-"""Epochs of a run measured in a process of its own while the training goes on in this one.
+"""Measuring epochs of a run in a worker process while this process trains.
 
-The worker builds the network by its factory, reads each epoch's weights from its checkpoint, and
-writes the run's tables: a page or a figure can be made of them at any time. Between the processes
-go paths, settings and numbers of epochs, and no module, which would have to be pickled. This
-process holds the run's lock for both. Nobody but the worker writes its tables until it has ended.
+The worker builds the network with the recorder's factory, reads each epoch's weights from its
+checkpoint, and writes the run's tables, from which pages and figures can be made at any time. The
+processes exchange paths, settings and epoch numbers, so that no network is pickled. This process
+holds the run's lock for both; only the worker writes the tables of measurements until it ends.
 """
 
 import math
@@ -29,9 +29,9 @@ from ib_runner.stages.measure_processes import DEATHS, end_with
 from ib_runner.stages.measure_run import MeasuredRun
 
 WORDS = "as it trains"
-#: epochs measured of each power of ten, where none are named: some 84 of 10,000
+#: by default, measured epochs per power of ten, log-spaced: some 84 up to epoch 10,000
 PER_DECADE = 21
-#: what a training loses to its worker where the two have to share a core: little
+#: increment of the worker's niceness, so that a training that shares its core hardly slows down
 NICENESS = 10
 
 
@@ -49,12 +49,12 @@ class AsItTrains:
         self._deaths = 0
         self._executor = self._started()
         measured = _measured_before(run)
-        for epoch in run.epochs:  # of a recording that goes on
+        for epoch in run.epochs:  # a resumed run has epochs already
             if epoch not in measured:
                 self.offer(epoch)
 
     def offer(self, epoch: int) -> None:
-        """``epoch`` has a checkpoint now: it is measured, if it was chosen."""
+        """Measure ``epoch``, which has a checkpoint by now, if it is one of the chosen epochs."""
         if self._is_chosen(epoch):
             self._submit(epoch)
         for one in list(self._futures):
@@ -62,7 +62,7 @@ class AsItTrains:
                 self._take(one)
 
     def finish(self, last: int) -> None:
-        """Wait until all is measured; ``last``: the last epoch, chosen too where none are named."""
+        """Wait until all chosen epochs are measured, and ``last`` too unless epochs were named."""
         try:
             if self._wanted is None and last >= 0 and not self._is_chosen(last):
                 self._submit(last)
@@ -78,7 +78,7 @@ class AsItTrains:
             logger.warning("%s: never recorded: epochs %s", WORDS, sorted(never))
 
     def stop(self) -> None:
-        """Let go of what is not measured yet."""
+        """End the worker; epochs that are not measured yet are left out."""
         self._executor.shutdown(wait=True, kill_workers=True)
 
     def _is_chosen(self, epoch: int) -> bool:
@@ -97,7 +97,7 @@ class AsItTrains:
             self._futures[epoch] = self._executor.submit(_measure, *self._work, epoch)
 
     def _take(self, epoch: int) -> None:
-        """Wait for ``epoch`` and take note of how it ended."""
+        """Wait until ``epoch`` is measured, and log an error if measuring it failed."""
         try:
             self._futures[epoch].result()
         except BrokenProcessPool:
@@ -109,12 +109,12 @@ class AsItTrains:
         return None
 
     def _start_again(self) -> None:
-        """The worker died: another one has a try; an epoch that none survives is left out."""
+        """Replace a worker that died; an epoch during which ``DEATHS`` workers died is left out."""
         self._deaths += 1
         missing = list(self._futures)
         if self._deaths >= DEATHS and missing:
             epoch, *missing = missing
-            why = f"{DEATHS} worker processes died of it (killed, or out of memory?)"
+            why = f"{DEATHS} worker processes died measuring it (killed, or out of memory?)"
             logger.warning("%s: epoch %d: %s", WORDS, epoch, why)
             self._deaths = 0
         self._executor.shutdown(wait=True, kill_workers=True)
@@ -126,9 +126,9 @@ class AsItTrains:
 def settings_of(
     measure: str | Mapping[str, Any] | None, config: DictConfig, path: object
 ) -> DictConfig | None:
-    """The configuration to measure with what a recorder's ``measure`` asks for; None: nothing.
+    """The configuration for a recorder's argument ``measure``; None where that is None.
 
-    Raises ``UsageError`` for what cannot be.
+    Raises ``UsageError`` for another word than "as it trains", or wrong settings.
     """
     if measure is None:
         return None
@@ -141,17 +141,20 @@ def settings_of(
 
 
 def check_rebuildable(factory: str | None, network: str) -> None:
-    """Raise ``UsageError`` where no ``factory`` builds the ``network``, a class, in the worker."""
+    """Raise ``UsageError`` where there is no ``factory`` to build the network in the worker.
+
+    ``network`` is the name of its class, for the message.
+    """
     if factory is None:
         raise UsageError(
             f'measure="{WORDS}": the process that measures has to build {network} itself, for no '
-            'network is pickled:\nsay how by factory="package.function" and arguments={…}, or '
-            "measure afterwards, run.measure()."
+            'network is pickled:\nsay how by factory="package.function" and arguments={…}, or call '
+            "run.measure() after the training."
         )
 
 
 def _grid_around(epoch: int) -> set[int]:
-    """The chosen epochs next to ``epoch``: a logarithmic grid without an end, and 0 and 1."""
+    """The epochs of the default choice next to ``epoch``: 0, 1 and a log-spaced grid."""
     if epoch <= 1:
         return {0, 1}
     place = round(PER_DECADE * math.log10(epoch))
@@ -159,7 +162,7 @@ def _grid_around(epoch: int) -> set[int]:
 
 
 def _measured_before(run: Run) -> set[int]:
-    """The epochs that are in the tables, but for those whose merging a killed worker left."""
+    """The epochs with rows in the tables, without those that a killed worker left half merged."""
     folder = run.path / "measurements"
     names = {path.stem for path in folder.glob("*.parquet")} - {LOG}
     found: set[int] = set()
@@ -169,13 +172,13 @@ def _measured_before(run: Run) -> set[int]:
     return found - {int(path.name) for path in folder.glob(".parts-*/[0-9]*")}
 
 
-# --- in the worker
+# --- code that runs in the worker process
 
 
 class _HeldForUs(Run):
-    """A run that the process which trains it holds, for its worker too.
+    """A run whose lock the training process holds for its worker too.
 
-    ``config.network`` builds its network, also of a run that was begun without a factory.
+    ``config.network`` builds the network, even where the run was begun without a factory.
     """
 
     def __init__(self, path: str, allow_targets: tuple[str, ...], config: DictConfig):
@@ -192,7 +195,7 @@ class _HeldForUs(Run):
         yield
 
     def update(self, **fields: Any) -> None:
-        """``run.json`` is written by the process that trains, and says that it does."""
+        """Nothing: only the training process writes ``run.json``, which says that it trains."""
 
 
 def _begin(parent: int) -> None:
@@ -203,7 +206,7 @@ def _begin(parent: int) -> None:
 
 
 def _measure(path: str, allow_targets: tuple[str, ...], settings: str, epoch: int) -> None:
-    """Measure one epoch and merge what comes of it into the tables."""
+    """Measure ``epoch`` of the run at ``path`` and merge the rows into the run's tables."""
     config = OmegaConf.create(settings)
     config.measure.epochs, config.measure.further_epochs = [epoch], []
     with MeasuredRun(config, _HeldForUs(path, allow_targets, config)) as measured:
@@ -212,4 +215,4 @@ def _measure(path: str, allow_targets: tuple[str, ...], settings: str, epoch: in
         measured.finish()
         if measured.error is not None:
             raise IbRunError(str(measured.error))
-    logger.setLevel("WARNING")  # what is to be said of the network has been said
+    logger.setLevel("WARNING")  # the training process has logged the remarks on the network

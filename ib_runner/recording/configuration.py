@@ -1,4 +1,4 @@
-"""The configuration of a recorded run: ours, with the user's network and inputs in it."""
+"""The configuration of a recorded run: the defaults, with the user's network and inputs."""
 
 from collections.abc import Mapping
 from functools import cache
@@ -13,9 +13,9 @@ from ib_runner.errors import UsageError
 from ib_runner.networks.noise import DropoutNoise, NoiseChannel
 from ib_runner.networks.recorded import common_level
 
-#: a shard of checkpoints is written anew with every epoch that it gets: it has to stay small
+#: the largest shard of checkpoints, bytes: a shard is rewritten for every epoch added to it
 SHARD_BYTES = 2_000_000
-#: stands for "until the loop ends", which a recorder cannot know
+#: number of epochs in the configuration, as the length of the user's loop is unknown
 ENDLESS = 10**9
 
 
@@ -30,7 +30,7 @@ def recorded_configuration(
     factory: str | None,
     arguments: Mapping[str, Any],
 ) -> DictConfig:
-    """The configuration that is saved with the run. Raises ``UsageError`` for what cannot be."""
+    """The configuration that is saved with the run. Raises ``UsageError`` for invalid arguments."""
     config = _defaults().copy()
     config.experiment = experiment
     rows = max(1, sum(one.numel() * one.element_size() for one in network.state_dict().values()))
@@ -52,7 +52,10 @@ def recorded_configuration(
 
 
 def built_by(factory: str | None, arguments: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The entry ``network.built``. Raises ``UsageError`` for what YAML cannot keep."""
+    """The entry ``network.built``, which calls ``factory(**arguments)``; None without a factory.
+
+    Raises ``UsageError`` for arguments that YAML cannot hold.
+    """
     try:
         return None if factory is None else {"_target_": factory, **_plain(arguments)}
     except ValueError as error:
@@ -61,13 +64,13 @@ def built_by(factory: str | None, arguments: Mapping[str, Any]) -> dict[str, Any
 
 @cache
 def _defaults() -> DictConfig:
-    """What every stage starts from."""
+    """The configuration ``base``, from which every stage starts."""
     with our_hydra() as hydra:
         return settings(compose(hydra, "train", []))
 
 
 def _plain(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """``arguments`` as YAML keeps them; OmegaConf refuses what it cannot, with ``ValueError``."""
+    """``arguments`` as plain values. Raises ``ValueError`` for values that YAML cannot hold."""
     kept = OmegaConf.to_container(OmegaConf.create(dict(arguments)))
     if "_target_" in kept:
         raise ValueError("_target_ is not for a factory's arguments")
@@ -75,7 +78,7 @@ def _plain(arguments: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _noise(network: nn.Module) -> dict[str, Any]:
-    """The entry of the network's noise; where its channels differ, none stands for all."""
+    """The entry ``noise`` for the network's channels; that of no noise where channels differ."""
     channels = [one for one in network.modules() if isinstance(one, NoiseChannel)]
     kinds = "ib_runner.networks.noise."
     if all(isinstance(one, DropoutNoise) for one in channels) and len({c.p for c in channels}) == 1:

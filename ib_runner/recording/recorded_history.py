@@ -1,4 +1,5 @@
-"""Scores and other numbers of a training of one's own, in tables ``training`` and ``log``."""
+"""Numbers of a user's own training loop: losses and accuracies in the table ``training``, all
+others in the table ``log``."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -17,7 +18,7 @@ LOG = "log"
 
 
 class RecordedHistory:
-    """The tables of ``run``, up to epoch ``last``, while they grow."""
+    """The growing tables ``training`` and ``log`` of ``run``, read up to epoch ``last``."""
 
     def __init__(self, run: Run, last: int):
         self._run = run
@@ -26,7 +27,7 @@ class RecordedHistory:
         self._changed: set[str] = set()
 
     def note(self, epoch: int, values: Mapping[str, Any]) -> None:
-        """Keep the numbers ``values`` of ``epoch``; ``UsageError`` where one is no number."""
+        """Add the numbers ``values`` of ``epoch``. Raises ``UsageError`` for any other value."""
         numbers = {name: _number(name, value) for name, value in values.items()}
         for split in SPLITS:
             scores = {score: numbers.pop(f"{split}_{score}", None) for score in SCORES}
@@ -36,7 +37,7 @@ class RecordedHistory:
             self._add(LOG, {"epoch": epoch, "name": name, "value": value})
 
     def write(self) -> None:
-        """Write the tables that got rows."""
+        """Write the tables that have new rows."""
         for name in sorted(self._changed):
             frame = pd.DataFrame(self._rows[name], columns=list(TABLES[name]))
             types = {"loss": float, "accuracy": float, "errors": "Int64", "value": float}
@@ -52,7 +53,10 @@ class RecordedHistory:
 
 
 def _rows(run: Run, name: str, last: int) -> list[dict[str, Any]]:
-    """What is there; an epoch whose checkpoint a killed process did not write is left out."""
+    """The rows of table ``name`` up to epoch ``last``.
+
+    Later rows belong to an epoch whose checkpoint a killed process did not write any more.
+    """
     if not run.table_path(name).is_file():
         return []
     frame = run.table(name)

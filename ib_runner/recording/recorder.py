@@ -1,4 +1,4 @@
-"""``Recorder``: a run folder for a training of one's own, epoch by epoch."""
+"""``Recorder``: a run folder for a user's own training loop, epoch by epoch."""
 
 import secrets
 from collections.abc import Mapping
@@ -32,24 +32,24 @@ from ib_runner.runs.opened import OpenedRun
 class Recorder:
     """Keeps the weights and scores of a training whose loop is the user's own.
 
-    ``network`` has noise channels (``networks.with_noise`` puts them in); ``x`` [n, …] and ``y``
-    [n] are what will be measured, as ``datasets.measured.measured_split`` takes them: arrays, or a
-    torch data set, of which ``inputs`` may choose some, and ``p`` [n] gives unequal probabilities.
-    They lie in the run folder. Epoch 0, the
-    weights as they are now, is kept at once unless ``keep_initial`` is false. What was recorded is
-    on disk before a call returns: a killed process loses nothing of it, and
-    ``Recorder(network, x, y, resume=PATH)`` goes on behind the last epoch.
+    ``network`` has noise channels (``networks.with_noise`` adds them). ``x`` [n, …] and ``y`` [n]
+    are the inputs to measure and their labels, as ``datasets.measured.measured_split`` takes them:
+    arrays, or a torch data set, of which ``inputs`` may choose some; ``p`` [n] gives the inputs
+    unequal probabilities. The run folder keeps a copy of them. Epoch 0, the present weights, is
+    recorded at once unless ``keep_initial`` is false. Each call writes to disk before it returns,
+    so that a killed process loses nothing, and ``Recorder(network, x, y, resume=PATH)`` goes on
+    after the last epoch.
 
-    ``measure="as it trains"`` measures epochs in a process of its own while training goes on, of
-    each power of ten some twenty; a dict, ``measure={"epochs": [0, 10], "target_width": 0.1}``,
-    does so with what ``run.measure()`` takes. The tables grow meanwhile, ``finish`` waits for the
-    rest; what cannot be measured is said in the log and stops nothing.
+    ``measure="as it trains"`` measures some twenty epochs per power of ten in another process while
+    the training goes on; a dict, ``measure={"epochs": [0, 10], "target_width": 0.1}``, does so with
+    the settings of ``run.measure()``. The tables grow meanwhile, and ``finish`` waits for the rest;
+    an epoch that cannot be measured is named in the log and stops nothing.
 
-    ``factory``, a dotted name, with ``arguments`` builds the network again, with channels in it:
-    for the command line, and for the process that measures as it trains, which needs one.
-    ``loss`` (cross_entropy, mse) says what the losses are, for the axis of the figures.
+    ``factory``, a dotted name, with ``arguments`` builds the network, noise channels included, in
+    other processes: those of the command line, and the one that measures as it trains, which cannot
+    do without. ``loss`` (cross_entropy, mse) is the kind of the losses, for the axes of figures.
 
-    A context manager: leaving it finishes the run, an exception makes it ``failed``.
+    A context manager: leaving the block finishes the run, an exception makes its state ``failed``.
     Raises ``UsageError`` where the network cannot be measured, or the inputs are not numbers,
     before any folder is made.
     """
@@ -145,26 +145,27 @@ class Recorder:
         return self.run.epochs[-1] if self.run.epochs else -1
 
     def epoch(self, number: int | None = None, **values: Any) -> None:
-        """Keep the weights as they are now as the next epoch, or as that ``number`` (a step, say).
+        """Record the present weights as the next epoch, or as epoch (or step) ``number``.
 
         ``train_loss``, ``test_loss``, ``train_accuracy``, ``test_accuracy`` go to the table
         ``training``, every other number to the table ``log``. Raises ``UsageError`` where
-        ``number`` is not larger than the last one, or a value is no number.
+        ``number`` is not larger than the last epoch, or a value is not a number.
         """
         number = max(self.last + 1, 1) if number is None else number
         self._keep(number, self._tensors(), values)
 
     def add(self, epoch: int, state_dict: Mapping[str, Tensor], **values: Any) -> None:
-        """Keep ``state_dict``, of a checkpoint from elsewhere, as ``epoch``; ``values`` as above.
+        """Record ``state_dict``, from a checkpoint of the user's own, as ``epoch``.
 
-        The network is left as it is. Raises ``UsageError`` where the weights are another network's.
+        ``values`` as in ``epoch()``; the network keeps its weights. Raises ``UsageError`` where
+        ``state_dict`` does not fit the network.
         """
         weights = dict(state_dict)
         check_weights(self.network, weights, "state_dict")
         self._keep(epoch, weights, values)
 
     def finish(self) -> OpenedRun:
-        """The training is complete; the run. More can be recorded by ``resume``."""
+        """Mark the training as complete; returns the run, to which ``resume`` can add epochs."""
         self._close("complete")
         return self.run
 
@@ -190,7 +191,7 @@ class Recorder:
         if number <= self.last:
             hint = " (keep_initial=False leaves epoch 0 to you)" if number == 0 else ""
             raise UsageError(
-                f"epoch {number}: the last one recorded is {self.last}, and they go up{hint}."
+                f"epoch {number}: the last recorded is {self.last}, and epochs must increase{hint}."
             )
         kept = {
             name: tensor.detach().to("cpu", copy=True).contiguous()
@@ -199,7 +200,7 @@ class Recorder:
         self._history.note(int(number), values)
         checkpoints = self.run.checkpoints
         checkpoints.append(int(number), kept)
-        # tables first: rows of an epoch without a checkpoint do no harm, they are left out
+        # tables first: rows of an epoch without a checkpoint are left out when they are read
         self._history.write()
         checkpoints.commit(int(number), {})
         if self._measuring is not None:
@@ -247,7 +248,10 @@ def _check_network(network: nn.Module, dataset: Dataset, seed: int) -> None:
 def _check_factory(
     factory: str, arguments: Mapping[str, Any], network: nn.Module, dataset: Dataset
 ) -> None:
-    """Build the network again, as other processes will, and compare: a different one is refused."""
+    """Raise ``UsageError`` unless ``factory(**arguments)`` builds the same network as ``network``.
+
+    Both are given the same weights, and their layers are compared on some inputs.
+    """
     module, _, name = factory.rpartition(".")
     if module == "__main__":
         raise UsageError(
@@ -268,12 +272,12 @@ def _check_factory(
     if layer is not None:
         raise UsageError(
             f"factory={factory}: another network: with the same weights, layer {layer} is not the "
-            "recorded one's (its activation, its noise, or what comes before it)."
+            "recorded one's (its activation, its noise, or a layer before it differs)."
         )
 
 
 def _new_folder(above: Path) -> Path:
-    """A new folder, named by the time, that is nobody else's."""
+    """A new folder below ``above``, named by the time, that no other process uses."""
     make_folder(above)
     while True:
         path = above / datetime.now().strftime("%Y-%m-%d_%H-%M-%S.%f")

@@ -1,4 +1,4 @@
-"""What there is to say about a run in a line: settings, what is measured and drawn, its size."""
+"""A run or sweep in one line: settings, tables, figures, training time and size on disk."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,13 +12,13 @@ if TYPE_CHECKING:
     from ib_runner.runs.folder import Run
     from ib_runner.runs.open_sweep import OpenSweep
 
-#: how many values of a swept key are listed
+#: the most values of a swept key that are listed one by one
 FEW = 4
 
 
 @dataclass(frozen=True)
 class About:
-    """``tables`` that were measured, ``figures`` drawn, ``seconds`` of training, bytes on disk."""
+    """The facts of one line: ``seconds`` is the training time, ``size`` the bytes on disk."""
 
     settings: str
     tables: tuple[str, ...]
@@ -28,14 +28,17 @@ class About:
 
 
 def about_run(path: Path, info: dict[str, Any]) -> About:
-    """What there is to say about the run at ``path`` whose ``run.json`` is ``info``."""
+    """The facts about the run at ``path`` whose ``run.json`` is ``info``."""
     return About(_settings(info), *_stems(path), _seconds(info), _size(path))
 
 
 def about_sweep(
     path: Path, jobs: Sequence[Sequence[str]], keys: Sequence[str], infos: Sequence[dict[str, Any]]
 ) -> About:
-    """The same of a sweep: its ``jobs`` are their swept overrides; ``infos`` of runs as above."""
+    """The facts about the sweep at ``path``, whose swept keys are ``keys``.
+
+    ``jobs`` are the swept overrides of each job, ``infos`` the ``run.json`` of each run.
+    """
     tables, figures = _stems(path)
     seconds = [one for one in map(_seconds, infos) if one is not None]
     return About(
@@ -44,7 +47,7 @@ def about_sweep(
 
 
 def in_words(about: About) -> list[str]:
-    """Its cells of a listing: settings, time, size, figures, tables."""
+    """The cells of ``about`` in ``ib-run list``: settings, time, size, figures, tables."""
     return [
         about.settings,
         "" if about.seconds is None else duration_text(about.seconds),
@@ -55,7 +58,7 @@ def in_words(about: About) -> list[str]:
 
 
 def run_text(run: "Run") -> str:
-    """A run in a line, for ``repr``."""
+    """One line about ``run``, for its ``repr``."""
     info = run.info
     one = about_run(run.path, info)
     epochs = f", {run.epochs[-1]} epochs" if run.epochs else ""
@@ -74,7 +77,7 @@ def run_text(run: "Run") -> str:
 
 
 def sweep_text(sweep: "OpenSweep") -> str:
-    """A sweep in a line, for ``repr``."""
+    """One line about ``sweep``, for its ``repr``."""
     infos = [run.info for run in sweep.runs]
     jobs = sweep.jobs.jobs
     one = about_sweep(sweep.path, list(jobs.values()), sweep.keys, infos)
@@ -89,7 +92,7 @@ def _took(one: About) -> str:
 
 
 def _settings(info: dict[str, Any]) -> str:
-    """``seed 0, β 0.005``: what tells runs of one experiment apart."""
+    """The settings that tell runs of one experiment apart, such as ``seed 0, β 0.005``."""
     noise = (info.get("trained_with") or {}).get("noise") or {}
     level = [
         f"{name} {show(noise[key])}" for key, name in (("beta", "β"), ("p", "p")) if key in noise
@@ -110,7 +113,7 @@ def _swept(jobs: Sequence[Sequence[str]], keys: Sequence[str]) -> str:
 
 
 def _stems(path: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The names of the tables and of the figures."""
+    """The names of the tables and of the figures in folder ``path``."""
     tables = sorted(one.stem for one in path.glob("measurements/*.parquet"))
     figures = sorted({one.stem for one in path.glob("figures/*") if not one.name.startswith(".")})
     known = ("layers", "findings")  # facts and verdicts, not measured
@@ -118,7 +121,7 @@ def _stems(path: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 
 def _seconds(info: dict[str, Any]) -> float | None:
-    """How long the training took, from its (last) start to its end."""
+    """Seconds from the last start of the training to its end; None while it is not complete."""
     try:
         began, ended = (datetime.fromisoformat(info[key]) for key in ("started", "finished"))
     except (KeyError, TypeError, ValueError):
@@ -127,7 +130,7 @@ def _seconds(info: dict[str, Any]) -> float | None:
 
 
 def _size(path: Path) -> int:
-    """Bytes of the files below ``path``, those of a folder that vanishes or is closed left out."""
+    """Bytes of all files below ``path``; folders that cannot be read are left out."""
     size = 0
     for file in path.rglob("*"):
         try:

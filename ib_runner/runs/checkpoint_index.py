@@ -1,4 +1,4 @@
-"""The index of a run's checkpoints: which files count. It is written last: the commit mark."""
+"""The index of a run's checkpoints: the list of valid files, written last, which commits them."""
 
 import json
 import re
@@ -16,7 +16,10 @@ _REMEDY = "Restore the file from a copy, or train again into a new folder."
 
 @dataclass(frozen=True)
 class Index:
-    """The ``shards`` in ascending order, and the file to ``resume`` from (None: no commit yet)."""
+    """The valid ``shards`` by ascending epoch, and the file to ``resume`` training from.
+
+    ``resume`` is None before the first commit.
+    """
 
     shards: tuple[TensorFile, ...] = ()
     resume: TensorFile | None = None
@@ -27,7 +30,7 @@ class Index:
         return [epoch for shard in self.shards for epoch in shard.epochs]
 
     def names(self) -> set[str]:
-        """The names of all the files that count."""
+        """The names of all valid files."""
         files = (*self.shards, self.resume) if self.resume else self.shards
         return {file.name for file in files}
 
@@ -42,7 +45,7 @@ def write_index(path: Path, index: Index) -> None:
 def read_index(path: Path) -> Index:
     """The index at ``path``; an empty one where there is no file.
 
-    Raises ``DamagedFileError`` where it is no index or one that cannot be.
+    Raises ``DamagedFileError`` where the file is not an index or contradicts itself.
     """
     try:
         found = json.loads(read_regular(path))
@@ -69,7 +72,7 @@ def read_index(path: Path) -> Index:
 
 
 def _file(entry: dict, name: str) -> TensorFile:
-    # the folder may come from a stranger: names with slashes, say, are refused here
+    # a run folder may come from a stranger: a name with slashes, for example, is refused here
     file = TensorFile(
         entry["name"], tuple(entry["epochs"]), int(entry["size"]), str(entry["sha256"])
     )

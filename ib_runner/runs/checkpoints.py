@@ -1,14 +1,15 @@
-"""The weights of a run's epochs, stacked in shards, and what is needed to go on training.
+"""Checkpoints: the weights of a run's epochs, stacked in shards, and the state to resume from.
 
-    checkpoints/index.json                              which files count; written last
+    checkpoints/index.json                              the list of valid files; written last
     checkpoints/epochs-000000-000099.safetensors        weights of these epochs, [n, …] each
     resume/epoch-000100.safetensors                     weights and optimizer state to go on from
 
-A shard holds the checkpointed epochs of one fixed range [k·shard_epochs, (k+1)·shard_epochs), and
-its name tells the first epoch of the range and the last it holds. So a shard that grows gets a new
-name, the files of the last commit are never touched, and what a killed process left behind is
-overwritten or removed. A run that was killed or extended ends with the bytes of one that was not.
-A shard that was thinned has the number of its epochs in its name as well.
+A shard holds the checkpointed epochs of one fixed range [k·shard_epochs, (k+1)·shard_epochs). Its
+name has the first epoch of that range and the last epoch that the shard holds. So a shard that
+grows gets a new name, the files of the last commit are never changed, and files that a killed
+process left behind are overwritten or removed. A run that was killed and resumed, or extended, ends
+with the same bytes as one trained in one go. The name of a thinned shard also has the number of
+its epochs.
 """
 
 import re
@@ -28,9 +29,9 @@ OURS = re.compile(r"(epoch-\d{6,}|epochs-\d{6,}-\d{6,}(-\d+)?)\.safetensors")
 
 
 class Checkpoints:
-    """The checkpoints below run folder ``folder``; the folder need not exist before a commit.
+    """The checkpoints in run folder ``folder``, which need not exist before the first commit.
 
-    One process writes at a time (the run's lock sees to that); any number reads.
+    Only the process that holds the run's lock may write; any number of processes may read.
     """
 
     def __init__(self, folder: str | Path, shard_epochs: int = 100):
@@ -52,14 +53,14 @@ class Checkpoints:
     def weights(self, epoch: int) -> dict[str, Tensor]:
         """Weights and buffers of ``epoch``, copies on the CPU.
 
-        Raises ``UsageError`` where it was not checkpointed, ``DamagedFileError`` where its file
-        is missing, truncated, altered or another one.
+        Raises ``UsageError`` where ``epoch`` has no checkpoint, ``DamagedFileError`` where the file
+        is missing, truncated, altered or exchanged.
         """
         while True:
             try:
                 return self._weights(epoch)
             except DamagedFileError:
-                # a shard that grew meanwhile, in another process, has another name now
+                # another process may have added epochs to the shard, which changes its name
                 index = read_index(self._index_path)
                 if index == self._index:
                     raise
@@ -82,15 +83,15 @@ class Checkpoints:
         return file.epochs[0], read_tensor_file(self._resume_folder, file)
 
     def append(self, epoch: int, weights: Mapping[str, Tensor]) -> None:
-        """Keep ``weights`` (a copy that nobody changes) for the next commit."""
+        """Keep ``weights``, which must not be changed afterwards, for the next commit."""
         self._appended[epoch] = weights
 
     def drop(self, epoch: int) -> None:
-        """Leave ``epoch`` out from the next commit on: a longer training would not keep it."""
+        """Remove ``epoch`` with the next commit: a longer training has no checkpoint there."""
         self._dropped.add(epoch)
 
     def commit(self, epoch: int, resume_state: Mapping[str, Tensor]) -> None:
-        """Put what was appended up to ``epoch`` on disk, and the state to go on from there.
+        """Write the appended epochs up to ``epoch`` to disk, and ``resume_state`` to go on from.
 
         May be interrupted at any moment and called again.
         """
@@ -113,7 +114,7 @@ class Checkpoints:
         self.tidy()
 
     def sizes(self, keep: Collection[int]) -> tuple[int, int]:
-        """Bytes of the shards now, and about those that ``thin`` would leave."""
+        """Bytes of the shards now, and approximately after ``thin(keep)``."""
         shards = self._index.shards
         shares = [len(set(shard.epochs) & set(keep)) / len(shard.epochs) for shard in shards]
         left = sum(shard.size * share for shard, share in zip(shards, shares, strict=True))
@@ -122,7 +123,7 @@ class Checkpoints:
     def thin(self, keep: Collection[int]) -> None:
         """Remove all checkpoints but those of the epochs ``keep``; training can still go on.
 
-        May be interrupted at any moment: until the new index is there, the old shards count.
+        May be interrupted at any moment: the old shards stay valid until the new index is written.
         """
         shards = []
         for shard in self._index.shards:
@@ -140,7 +141,7 @@ class Checkpoints:
         self.tidy()
 
     def _shards_with(self, new: Mapping[int, Mapping[str, Tensor]]) -> list[TensorFile]:
-        """The shards once ``new`` is in them; those that change are written."""
+        """The list of shards with the epochs ``new`` added; shards that change are written."""
         shards = []
         changing: dict[int, dict[int, Mapping[str, Tensor]]] = {}
         for epoch, weights in new.items():
@@ -177,9 +178,9 @@ class Checkpoints:
         return self._last_read[1]
 
     def tidy(self) -> None:
-        """Remove checkpoints that do not count, and the temporary files that a kill left.
+        """Remove checkpoint files that are not in the index, and killed processes' temporary files.
 
-        For the process that holds the run's lock: in the run folder itself, too.
+        The caller must hold the run's lock; temporary files in the run folder itself go as well.
         """
         counting = self._index.names()
         for folder in (self._weights_folder, self._resume_folder):

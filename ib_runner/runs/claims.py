@@ -1,12 +1,12 @@
-"""Locks made of files, for file systems that lock nothing (NFS and Lustre as often mounted).
+"""Claims: locks made of files, for file systems without locks (NFS and Lustre as often mounted).
 
-Each process that wants a folder puts a claim into it, a file with a name of its own, and only then
-looks for others: where it finds a living one, it withdraws its own. Of two processes the one that
-claimed later finds the other's claim, so that at most one of them goes on.
+A process that wants a folder writes a claim into it, a file with a unique name, and only then looks
+for other claims; where it finds one of a living process, it removes its own. Of two processes the
+later one finds the other's claim, so that at most one of them gets the folder.
 
 A claim names its process. On the same machine the system knows whether that process lives; on
-another one it lives as long as it touches its claim. A dead one's claim is removed by whoever
-finds it, which harms nobody: no two claims have the same name.
+another machine the process counts as alive as long as it touches its claim. Any process may remove
+the claim of a dead one: as names are unique, no other claim can be removed by mistake.
 """
 
 import json
@@ -25,16 +25,16 @@ from ib_runner.files.atomic import write_text
 from ib_runner.files.reading import read_regular
 
 CLAIM = ".claim-*"
-#: seconds between two touches of a claim, and without any after which its process counts as dead
+#: seconds between two touches of a claim, and since the last touch until its process counts as dead
 BEAT, PATIENCE = 30.0, 600.0
 
 
 @dataclass(frozen=True)
 class Holder:
-    """The process that holds a folder; ``doing`` is the stage that it holds it for, "" for none.
+    """The process that holds a folder, for the stage ``doing`` ("" for none).
 
-    ``machine`` tells machines, their boots and their containers apart; ``born`` is when the process
-    began, in the system's own count: numbers of processes are used again.
+    ``machine`` identifies the machine, its boot and the container; ``born`` is the start time of
+    the process in clock ticks, as the system reuses process numbers.
     """
 
     host: str = ""
@@ -53,7 +53,7 @@ def this_process(doing: str = "") -> Holder:
 
 
 def holder_from(data: bytes) -> Holder:
-    """The holder written in ``data``; an unnamed one where that says none."""
+    """The holder written in ``data``; a nameless holder where ``data`` cannot be read."""
     try:
         found = json.loads(data)
         return Holder(
@@ -69,12 +69,12 @@ def holder_from(data: bytes) -> Holder:
 
 @contextmanager
 def claim(folder: Path, me: Holder) -> Iterator[None]:
-    """Hold ``folder`` by a claim; raises ``RunInUseError`` naming the process of another one."""
+    """Hold ``folder`` by a claim. Raises ``RunInUseError`` naming a process that has it already."""
     path = folder / CLAIM.replace("*", secrets.token_hex(8))
     write_text(path, json.dumps(asdict(me)))
     ended = threading.Event()
     try:
-        # the file system's own clock: those of other machines may differ from ours
+        # "now" by the file server's clock, which also dates the other claims
         other = living(folder, now=path.stat().st_mtime, mine=path)
         if other is not None:
             raise RunInUseError(f"{folder}: in use by {other}; wait for it or stop it.")
@@ -87,21 +87,22 @@ def claim(folder: Path, me: Holder) -> Iterator[None]:
 
 
 def living(folder: Path, now: float | None = None, mine: Path | None = None) -> Holder | None:
-    """The holder by a claim in ``folder``, if it lives; claims of dead processes are removed.
+    """The living process with a claim in ``folder``, or None; claims of dead processes are removed.
 
-    ``now`` is the present time (default: this machine's), ``mine`` a claim that does not count.
+    ``now`` is the present time, seconds since 1970 (default: this machine's clock); ``mine`` is the
+    caller's own claim, which is ignored.
     """
     found = None
     for path in folder.glob(CLAIM):
         if path == mine:
             continue
-        with suppress(FileNotFoundError):  # it was withdrawn meanwhile
+        with suppress(FileNotFoundError):  # its process has just removed the claim
             age = (time.time() if now is None else now) - path.lstat().st_mtime
             holder = _read(path)
             if _lives(holder, age):
                 found = holder
             else:
-                with suppress(OSError):  # in a folder that may only be read it stays
+                with suppress(OSError):  # the folder may be read-only
                     path.unlink()
     return found
 
@@ -111,7 +112,7 @@ def _read(path: Path) -> Holder:
         return holder_from(read_regular(path))
     except FileNotFoundError:
         raise
-    except (OSError, ValueError):  # another user's that may not be read: its age tells
+    except (OSError, ValueError):  # unreadable, such as another user's: its age decides
         return Holder()
 
 
@@ -134,7 +135,7 @@ def _touch(path: Path, ended: threading.Event) -> None:
 
 
 def _machine() -> str:
-    """The machine since its last start, and the container: where a process number means one."""
+    """Host name, boot and container: within the same three, a process number means one process."""
     parts = [socket.gethostname()]
     with suppress(OSError):
         parts.append(Path("/proc/sys/kernel/random/boot_id").read_text().strip())
@@ -144,12 +145,12 @@ def _machine() -> str:
 
 
 def _born(pid: int) -> str:
-    """When process ``pid`` began, in clock ticks since the machine did; "" where nobody says.
+    """The start time of process ``pid``, clock ticks since boot, as text; "" where it is unknown.
 
-    "ended" of one that only waits for its parent to hear of its end.
+    "ended" for a zombie, which has ended and waits for its parent.
     """
     try:
-        # the name comes before, in brackets, and may hold anything
+        # fields behind the program's name, which is in brackets and may itself hold brackets
         state, *numbers = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
         return "ended" if state in "ZX" else numbers[18]
     except (OSError, ValueError, IndexError):

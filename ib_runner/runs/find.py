@@ -15,15 +15,15 @@ from ib_runner.runs.sweep_folder import SWEEP_NAME, read_sweep
 if TYPE_CHECKING:
     from torch import nn
 
-#: states beside a run's own: its files are not whole, or cannot be read (no permission, say)
+#: states of a folder whose run.json or sweep.json is damaged, or cannot be read
 DAMAGED, UNREADABLE = "damaged", "unreadable"
 
 
 @dataclass(frozen=True)
 class Found:
-    """A run, or a sweep with the runs of those of its ``n_jobs`` jobs that have begun.
+    """A run (in ``runs``), or a sweep of ``n_jobs`` jobs with the ``runs`` that have begun.
 
-    ``trouble`` is the folder's own state, damaged or unreadable, and why; it has no runs then.
+    ``trouble`` is "damaged" or "unreadable" with the reason, of a folder that has no runs for that.
     """
 
     path: Path
@@ -38,12 +38,12 @@ class Found:
 
     @property
     def states(self) -> list[str]:
-        """The state of each run; ``damaged`` or ``unreadable`` where it cannot be told."""
+        """The state of each run; ``damaged`` or ``unreadable`` where the state is unknown."""
         return [self.trouble[0]] if self.trouble else [_state(run)[0] for run in self.runs]
 
     @property
     def troubles(self) -> list[tuple[str, str]]:
-        """The folder's own and its runs': damaged or unreadable, and why."""
+        """(``damaged`` or ``unreadable``, reason) of the folder itself and of each such run."""
         all_of_them = [self.trouble] if self.trouble else [_state(run) for run in self.runs]
         return [(state, why) for state, why in all_of_them if why]
 
@@ -55,7 +55,7 @@ class Found:
 
 
 def _state(run: Run) -> tuple[str, str]:
-    """The state of ``run``, and why where it is damaged or unreadable."""
+    """The state of ``run``, and the reason where that is damaged or unreadable, else ""."""
     try:
         return run.state, ""
     except (IbRunError, OSError) as error:
@@ -87,7 +87,7 @@ def open_found(path: str | Path, allow_targets: Sequence[str] = ()) -> Found:
 
 
 def find_all(output_root: str | Path) -> list[Found]:
-    """Every run and sweep under ``output_root``, oldest first; those in trouble come last."""
+    """Every run and sweep under ``output_root``, oldest first; damaged and unreadable ones last."""
     found = []
     for folder in sorted(Path(output_root).glob("*/*/")):
         try:
@@ -101,7 +101,7 @@ def find_all(output_root: str | Path) -> list[Found]:
 def find_latest(output_root: str | Path) -> Found:
     """The run or sweep most recently started among those whose training is complete.
 
-    Those in trouble are passed over with a warning.
+    Damaged and unreadable folders are passed over with a warning.
     """
     for one in reversed(find_all(output_root)):
         _warn(one)
@@ -128,10 +128,10 @@ def open_run(
     """The run or sweep at ``path``, or the newest run with a complete training under
     ``output_root``.
 
-    Of a sweep there are ``.runs``, ``.table(…)`` with the swept keys as columns, and
-    ``.summary(…)``. ``allow_targets`` names packages of your own whose classes the saved
-    configuration uses, or the factory of a recorded run; ``network`` is the network of a recorded
-    run that has none.
+    A sweep has ``.runs``, ``.table(…)`` with the swept keys as columns, and ``.summary(…)``.
+    ``allow_targets`` names packages, beside ib_runner and torch, that the saved configuration may
+    use, such as that of a recorded run's factory; ``network`` is the network of a recorded run
+    without a factory. Raises ``UsageError`` where there is no such run or sweep.
     """
     if path is not None and is_sweep(path):
         return OpenSweep(path, allow_targets)

@@ -25,7 +25,7 @@ from ib_runner.runs.lock import LOCK_NAME, hold, holder
 from ib_runner.tables.version import SCHEMA_VERSION
 from ib_runner.wording import near_miss, show
 
-if TYPE_CHECKING:  # each takes long to import; `list` needs none of them, tables not all
+if TYPE_CHECKING:  # slow imports, without which `ib-run list` and reading tables do
     import pandas as pd
     from torch import Tensor, nn
 
@@ -50,12 +50,12 @@ def _trained_with(config: DictConfig) -> dict[str, Any]:
 
 
 def now() -> str:
-    """The present time, UTC, in microseconds: sorts as text."""
+    """The present time in UTC, to the microsecond, as text that sorts by time."""
     return datetime.now(UTC).isoformat(timespec="microseconds")
 
 
 def _remove_unmade(path: Path) -> None:
-    """Remove folder ``path``, which did not become a run, unless there is more in it."""
+    """Remove folder ``path``, which did not become a run, unless it has other files."""
     with suppress(OSError):
         for name in (CONFIG_NAME, LOCK_NAME):
             (path / name).unlink(missing_ok=True)
@@ -65,8 +65,8 @@ def _remove_unmade(path: Path) -> None:
 class Run:
     """One run folder, read lazily.
 
-    ``allow_targets`` names the packages whose ``_target_`` the saved configuration may
-    instantiate beside our own; a run folder may come from a stranger.
+    ``allow_targets`` names the packages, beside ib_runner and torch, that a ``_target_`` of the
+    saved configuration may come from; a run folder may come from a stranger.
     """
 
     def __init__(self, path: str | Path, allow_targets: Sequence[str] = ()):
@@ -93,11 +93,11 @@ class Run:
         allow_targets: Sequence[str] = (),
         doing: str | None = None,
     ) -> "Run":
-        """Make ``path`` a run folder; raises ``FileExistsError`` where it is one.
+        """Make ``path`` a run folder. Raises ``FileExistsError`` where it already is one.
 
-        The folder itself may be there: a process that was killed at this point leaves it. Given
-        the stage that it is made for, ``doing``, the run is held from here to the end of its first
-        ``held``, or as long as the returned object lives.
+        A folder without ``run.json`` may exist, left by a process that was killed. Where the stage
+        ``doing`` is given, the run's lock is held from here to the end of the first ``held`` block,
+        or as long as the returned object lives.
         """
         path = Path(path)
         make_folder(path)
@@ -146,7 +146,10 @@ class Run:
         return config
 
     def _check_unchanged(self, config: DictConfig) -> None:
-        """Raise where ``config`` is for other weights than the run's; longer training is fine."""
+        """Raise ``DamagedFileError`` where ``config`` has other settings of training than the run.
+
+        More epochs are allowed.
+        """
         made = self.info.get("trained_with")
         if made is None:
             return
@@ -159,17 +162,17 @@ class Run:
             )
 
     def builder(self, config: DictConfig | None = None) -> "Builder":
-        """What builds objects from ``config``, None: the saved one, trusting ``allow_targets``."""
-        from ib_runner.config.builder import Builder  # late: it imports torch and all collaborators
+        """The builder for ``config`` (default: the saved one), which trusts ``allow_targets``."""
+        from ib_runner.config.builder import Builder  # imported here, because it is slow
 
         return Builder(self.config if config is None else config, self.allow_targets)
 
     @property
     def info(self) -> dict[str, Any]:
-        """``run.json``; the state is that of the process which trains, if one does.
+        """``run.json``, with the state corrected by whether a process trains the run now.
 
-        A ``running`` whose process is gone reads as ``interrupted``, and whatever a process holds
-        to train it, ``running``: also while it still loads its data.
+        ``running`` without such a process becomes ``interrupted``; with one, every state becomes
+        ``running``, even before training itself has begun.
         """
         info, holding = self._saved_info(), holder(self.path)
         if holding is None and info["state"] == "running":
@@ -179,7 +182,7 @@ class Run:
         return info
 
     def _saved_info(self) -> dict[str, Any]:
-        """``run.json`` as it is written."""
+        """``run.json`` as it is on disk."""
         path = self.path / STATE_NAME
         try:
             info = json.loads(path.read_text(encoding="utf-8"))
@@ -210,11 +213,10 @@ class Run:
 
     @contextmanager
     def held(self, doing: str = "") -> Iterator[None]:
-        """Hold the run's lock for the stage ``doing``; what a killed process left half written is
-        removed.
+        """Hold the run's lock for the stage ``doing``, and remove a killed process's partial files.
 
-        Raises ``RunInUseError`` naming host and process of another holder, ``DamagedFileError``
-        where a link would lead what is written or removed elsewhere.
+        Raises ``RunInUseError`` naming host and process of another holder, and ``DamagedFileError``
+        where one of the run's files or folders is a link, which could lead outside the run folder.
         """
         kept, self._lock = self._lock, None
         with kept or hold(self.path, doing):
@@ -241,7 +243,7 @@ class Run:
             )
 
     def check_data(self, dataset: "Dataset") -> None:
-        """Raise ``IbRunError`` where ``dataset`` is not the one that was trained on, if known."""
+        """Raise ``IbRunError`` where the run was trained on another data set than ``dataset``."""
         known = self.info.get("data_fingerprint")
         if known is not None and dataset.fingerprint != known:
             raise IbRunError(
@@ -251,19 +253,19 @@ class Run:
             )
 
     def update(self, **fields: Any) -> None:
-        """Rewrite ``run.json`` with ``fields`` changed; for the holder of the run's lock."""
+        """Rewrite ``run.json`` with ``fields`` changed. The caller must hold the run's lock."""
         info, holding = self._saved_info(), holder(self.path)
         if info["state"] == "running" and (holding is None or holding.doing != "train"):
             info["state"] = "interrupted"  # the process that trained the run has ended
         write_json(self.path / STATE_NAME, {**info, **fields})
 
     def save_config(self, config: DictConfig) -> None:
-        """Replace the saved configuration (a longer training, say); for the lock's holder."""
+        """Replace the saved configuration, for more epochs. The caller must hold the run's lock."""
         write_text(self.path / CONFIG_NAME, OmegaConf.to_yaml(config))
         self.__dict__.pop("config", None)
 
     def begin_training(self, **fields: Any) -> None:
-        """Say in ``run.json`` that it is trained from now on, with what, and further ``fields``."""
+        """Write state ``running``, the settings of training and ``fields`` into ``run.json``."""
         trained_with = _trained_with(self.config)
         self.update(state="running", error=None, finished=None, trained_with=trained_with, **fields)
 
@@ -307,16 +309,19 @@ class Run:
     def _dataset(self) -> "Dataset":
         from ib_runner.runs.kept_inputs import INPUTS_NAME, read_inputs
 
-        if (self.path / INPUTS_NAME).is_file():  # recorded: how they came about is not known
+        if (self.path / INPUTS_NAME).is_file():  # a recorded run keeps a copy of its inputs
             return read_inputs(self.path)
         return self.builder().dataset()
 
     def forget_dataset(self) -> None:
-        """Let go of the data set, which may be large; it is built again when it is asked for."""
+        """Free the data set's memory; ``dataset()`` builds it again."""
         self.__dict__.pop("_dataset", None)
 
     def table_path(self, name: str) -> Path:
-        """Where table ``name`` lies, which may be one of a user's own measurement."""
+        """The path of table ``name``, ours or that of a user's own measurement.
+
+        Raises ``UsageError`` for a name with other characters than letters, digits and _.
+        """
         if not re.fullmatch(r"\w+", name):
             raise UsageError(f"table {name}: a name of letters, digits and _ is needed")
         folder = self.path if name == "training" else self.path / "measurements"
@@ -336,7 +341,7 @@ class Run:
         return read_table(path)
 
     def table_metadata(self, config: DictConfig) -> Mapping[str, str]:
-        """What goes into the metadata of a table of this run that is made with ``config``."""
+        """The metadata for a table of this run that is made with ``config``."""
         info, settings = self.info, OmegaConf.to_container(config, resolve=True)
         return {
             "run": str(self.path.name),

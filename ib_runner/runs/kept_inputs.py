@@ -1,4 +1,4 @@
-"""Inputs that lie in the run folder itself: of runs recorded in a training of one's own."""
+"""The inputs and labels of a recorded run, kept in its run folder."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""One writer a run: an advisory lock that names its holder and ends with its process."""
+"""The lock of a run or sweep: one writer at a time, named in the lock file, freed when it ends."""
 
 import fcntl
 import json
@@ -15,18 +15,19 @@ from ib_runner.runs.claims import Holder, claim, holder_from, living, this_proce
 from ib_runner.runs.log import logger
 
 LOCK_NAME = ".lock"
-#: tries, and seconds between them: a process that checks for a lock holds it for a moment itself
+#: number of tries, and seconds between them: checking for a lock means holding it for a moment
 _TRIES, _WAIT = 5, 0.03
-#: device numbers of the file systems whose lack of locks has been logged
+#: device numbers of file systems without locks that have been logged
 _said: set[int] = set()
 
 
 @contextmanager
 def hold(folder: Path, doing: str = "") -> Iterator[None]:
-    """Hold the lock of ``folder``; it is released by the system when the process ends, however.
+    """Hold the lock of ``folder`` for the stage ``doing``.
 
-    On a file system without locks a claim takes its place, see ``claims``. ``doing`` is the stage
-    that holds it. Raises ``RunInUseError`` naming host and process of the holder.
+    The system releases the lock when the process ends, even if killed. On a file system without
+    locks a claim (``claims``) takes its place. Raises ``RunInUseError`` naming host and process of
+    another holder.
     """
     descriptor = _open(folder / LOCK_NAME)
     me = this_process(doing)
@@ -40,10 +41,10 @@ def hold(folder: Path, doing: str = "") -> Iterator[None]:
             _say_once(folder, descriptor, error)
             held.enter_context(claim(folder, me))
         else:
-            # another machine may see this file system without its locks
+            # another machine may have mounted this file system without locks, and use claims
             if (other := living(folder)) is not None:
                 raise _in_use(folder, other)
-            with suppress(OSError):  # on a full disk the lock holds, but names nobody
+            with suppress(OSError):  # on a full disk the lock is held, but its file names no holder
                 os.ftruncate(descriptor, 0)
                 os.write(descriptor, json.dumps(asdict(me)).encode())
                 held.callback(_empty, descriptor)
@@ -53,13 +54,13 @@ def hold(folder: Path, doing: str = "") -> Iterator[None]:
 def holder(folder: Path) -> Holder | None:
     """The living process that holds ``folder``; None where nobody does.
 
-    A lock that may not be opened counts as held, by somebody unnamed.
+    A lock file that may not be opened counts as held, by a nameless holder.
     """
     try:
         descriptor = os.open(folder / LOCK_NAME, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except PermissionError:
         return Holder()
-    except OSError:  # there is none, or a link, which nobody can hold
+    except OSError:  # there is no lock file, or a link in its place, which nobody can hold
         return None
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -78,12 +79,12 @@ def is_held(folder: Path) -> bool:
 
 
 def _open(path: Path) -> int:
-    """A descriptor of the lock file, which is made if need be; nothing is buffered."""
+    """An unbuffered descriptor of the lock file, which is created where it is missing."""
     if path.is_symlink():
         raise _no_file(path)
     try:
-        # opening refuses a link that was put at this path meanwhile, and does not wait for a pipe's
-        # other end
+        # O_NOFOLLOW refuses a link put at this path since the check above; O_NONBLOCK does not wait
+        # for the other end of a pipe
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK
         descriptor = os.open(path, flags, 0o666)
     except OSError as error:

@@ -28,7 +28,7 @@ def log_to_terminal(level: int = logging.INFO) -> None:
 
 class _Quiet(logging.FileHandler):
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
-        """A full disk costs the line: what matters fails by itself, with an error of its own."""
+        """Nothing: losing a log line on a full disk is no error; losing a result raises its own."""
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""A sweep's folder as ``open_run`` gives it: its runs, their tables in one, and summaries."""
+"""A sweep as ``open_run`` returns it: its runs, their tables together, and summaries over runs."""
 
 from collections.abc import Sequence
 from functools import cached_property
@@ -12,12 +12,12 @@ from ib_runner.runs.opened import OpenedRun
 from ib_runner.runs.sweep_folder import Sweep, read_sweep, swept_values
 from ib_runner.wording import near_miss, one_of
 
-if TYPE_CHECKING:  # they take long to import
+if TYPE_CHECKING:  # these modules take long to import
     import pandas as pd
 
     from ib_runner.tables.collect import SweptRun
 
-#: the column of each table that a summary is about, unless another is asked for
+#: the column of each table that ``summary`` summarises, unless ``value`` names another
 VALUES = {
     "training": "loss", "mutual_information": "mi", "binned_entropy": "entropy",
     "entropy_slope": "slope", "parameter": "value", "guarantee": "value",
@@ -27,7 +27,7 @@ MEDIAN, LOW, HIGH, N = "median", "q25", "q75", "n"
 
 
 def measured_inputs(runs: Sequence[Run]) -> dict[str, str]:
-    """What the inputs are called that were measured last, all or test, by the run's name."""
+    """Which inputs each run was measured on last ("all" or "test"), by the run's name."""
     return {
         run.path.name: run.table("layers").attrs["inputs"]
         for run in runs
@@ -68,8 +68,9 @@ class OpenSweep:
     def table(self, name: str) -> "pd.DataFrame":
         """Table ``name`` of all runs that have it, with ``run`` and the swept keys as columns.
 
-        Those about several runs, such as ``findings``, are the sweep's own. ``FileNotFoundError``
-        says which stage writes it where nobody has it.
+        Tables about several runs together, such as ``findings``, are read from the sweep's folder.
+        Raises ``FileNotFoundError``, which names the stage that writes the table, where no run has
+        it.
         """
         from ib_runner.tables.collect import sweep_table_path, together
         from ib_runner.tables.files import read_table
@@ -81,7 +82,7 @@ class OpenSweep:
         if own.is_file():
             return read_table(own)
         for run in self.runs:
-            return run.table(name)  # says what is missing, and near misses
+            return run.table(name)  # raises an error that names the stage, or a similar table
         raise UsageError(f"run={self.path}: the sweep has no runs yet.")
 
     def summary(
@@ -89,11 +90,12 @@ class OpenSweep:
     ) -> "pd.DataFrame":
         """Median and quartiles of a table's ``value`` over the runs with the same swept values.
 
-        ``by`` are swept keys, None: all but the seed. A row for each of their values and for each
-        key of the table (epoch, layer, method, …), with ``median``, ``q25``, ``q75`` and the number
-        ``n`` of runs that have a value. Rows are about the inputs that were measured last.
+        ``by`` names swept keys (default: all but the seed). The frame has a row for each of their
+        values and each key of the table (epoch, layer, method, …), with ``median``, ``q25``,
+        ``q75`` in the unit of ``value`` and the number ``n`` of runs that have a value. Only rows
+        about the inputs that were measured last count.
 
-        Raises ``UsageError`` for a key that is not swept, or a value that the table has not.
+        Raises ``UsageError`` for a key that is not swept, or a column that the table lacks.
         """
         from ib_runner.tables.files import read_columns
         from ib_runner.tables.settings import latest_inputs
@@ -130,7 +132,10 @@ class OpenSweep:
 
 
 def value_column(rows: "pd.DataFrame", table: str, value: str | None, keys: Sequence[str]) -> str:
-    """The column of ``table`` to show; ``UsageError`` where ``value`` is none with numbers."""
+    """The column of ``table`` to show: ``value``, or the table's default.
+
+    Raises ``UsageError`` where ``rows`` have no such column of numbers.
+    """
     numbers = [
         one for one in rows.select_dtypes("number").columns if one not in (*keys, "run", "seed")
     ]

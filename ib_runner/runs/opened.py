@@ -1,4 +1,4 @@
-"""A run in Python, with the stages as methods."""
+"""A run as ``open_run`` returns it, with the stages as methods."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,7 +8,7 @@ from ib_runner.errors import UsageError
 from ib_runner.progress import showing
 from ib_runner.runs.folder import Run
 
-if TYPE_CHECKING:  # torch takes long to import, and tables need none of it
+if TYPE_CHECKING:  # torch takes long to import, and reading tables does without it
     from omegaconf import DictConfig
     from torch import nn
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:  # torch takes long to import, and tables need none of it
 
 
 class OpenedRun(Run):
-    """A run folder, and what ``ib-run`` does with one, done here.
+    """A run folder with the stages of ``ib-run`` as methods.
 
-    Settings are those of the stage: ``measure(epochs=[0, 10], target_width=0.1)`` is
-    ``ib-run measure measure.epochs=[0,10] measure.target_width=0.1``.
+    Keyword arguments of a method are settings of its stage: ``measure(epochs=[0, 10],
+    target_width=0.1)`` is ``ib-run measure measure.epochs=[0,10] measure.target_width=0.1``.
 
-    ``network``: of a run that a ``Recorder`` made, the network, where no factory builds it again;
-    its weights don't matter. Raises ``UsageError`` where it is another one.
+    ``network`` is the network of a run that a ``Recorder`` made without a factory; its weights are
+    replaced. Raises ``UsageError`` where it does not fit the run's weights.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class OpenedRun(Run):
             self.take(network)
 
     def take(self, network: "nn.Module") -> None:
-        """Have ``network`` at hand, as long as this object lives."""
+        """Use ``network`` instead of building one, as long as this object lives."""
         from ib_runner.networks.recorded import check_weights, keep_at_hand
 
         key = self.config.network.get("key")
@@ -52,7 +52,7 @@ class OpenedRun(Run):
         self._network = network
 
     def without_factory(self, config: "DictConfig") -> "DictConfig":
-        """``config``, where the network is at hand without the factory that would build it."""
+        """``config`` without the entry of the factory, where ``take`` has given the network."""
         if self._network is None:
             return config
         config = config.copy()
@@ -63,25 +63,25 @@ class OpenedRun(Run):
         return super().builder(self.without_factory(self.config if config is None else config))
 
     def measure(self, *, progress: bool = True, **settings: Any) -> "OpenedRun":
-        """Write tables; with the network at hand in this process, which alone has it.
+        """Measure, and write the tables; a network from ``take`` is measured in this process alone.
 
-        ``progress``: show how far it is.
+        ``progress``: show a progress bar.
         """
         ours = {} if self._network is None else {"n_jobs": 1}
         with showing(progress):
             return self._do("measure", ours | settings)
 
     def plot(self, *, progress: bool = True, **settings: Any) -> "OpenedRun":
-        """Draw the tables. ``progress``: show how far it is."""
+        """Draw the figures from the tables. ``progress``: show a progress bar."""
         with showing(progress):
             return self._do("plot", settings)
 
     def check(self, **settings: Any) -> "OpenedRun":
-        """Hold the tables against ``findings``, entries by name."""
+        """Check the tables against ``findings``, which maps names to entries."""
         return self._do("check", settings, node="findings")
 
     def report(self) -> Path:
-        """Make one HTML file to explore; its path."""
+        """Write the run's report, one HTML file; returns its path."""
         self._do("report", {})
         return self.path / "report.html"
 

@@ -1,7 +1,7 @@
-"""Tensors that lie in one flat array and become tensors when they are asked for.
+"""An epoch's weights in one flat array, split into tensors only when they are read.
 
-A small network's epoch takes a millisecond, a tensor's view some microseconds: an epoch that is
-kept costs one copy, and a shard of a hundred epochs one view for each name.
+A small network trains an epoch in a millisecond, and making one tensor takes some microseconds. So
+keeping an epoch copies one array, and a shard of a hundred epochs makes one tensor for each name.
 """
 
 import math
@@ -11,12 +11,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-#: where tensors lie in a flat array, and their shapes, by name
+#: by name: a tensor's offset in the flat array, in values, and its shape
 Layout = Mapping[str, tuple[int, tuple[int, ...]]]
 
 
 class Packed(Mapping[str, Tensor]):
-    """The tensors of ``layout`` in the array ``flat`` (float32), which nobody changes."""
+    """The tensors of ``layout`` in the array ``flat`` (float32), which must not be changed."""
 
     def __init__(self, layout: Layout, flat: np.ndarray):
         self.layout = layout

@@ -1,5 +1,7 @@
-"""Part files: results as they come, kept until all are there, so that an interruption costs
-no more than what was under way."""
+"""Part files: the tables of each measured epoch, kept until all epochs are measured.
+
+An interrupted measurement so loses only the epochs that were being measured.
+"""
 
 import shutil
 from collections.abc import Iterator, Mapping
@@ -17,10 +19,7 @@ EPOCH = "[0-9]" * 6 + "*"
 
 
 class Parts:
-    """A folder of parts, one an epoch, each a table file or more and a mark that it is whole.
-
-    ``tables`` are those that parts may have, by name.
-    """
+    """A folder of parts, one for each epoch: its table files, and a mark that it is complete."""
 
     def __init__(self, folder: Path, tables: Mapping[str, Table]):
         self.folder = folder
@@ -28,11 +27,11 @@ class Parts:
 
     @property
     def done(self) -> set[int]:
-        """The epochs whose parts are whole."""
+        """The epochs whose parts are complete."""
         return {int(mark.parent.name) for mark in self.folder.glob(f"{EPOCH}/{DONE}")}
 
     def add(self, epoch: int, tables: Mapping[str, pd.DataFrame], whole: bool = True) -> None:
-        """Keep the tables of one epoch; if they are not ``whole``, it is not done."""
+        """Keep the tables of ``epoch``; unless ``whole``, the epoch is measured again next time."""
         folder = self.folder / f"{epoch:06d}"
         make_folder(folder)
         for name, frame in tables.items():
@@ -41,7 +40,11 @@ class Parts:
             write_text(folder / DONE, "")
 
     def tables(self) -> Iterator[tuple[str, pd.DataFrame]]:
-        """Each table, all parts together. A damaged part is dropped and named: measure again."""
+        """The name and rows of each table, all parts together.
+
+        Removes a damaged part and raises ``DamagedFileError`` naming it: its epoch is then measured
+        again.
+        """
         files: dict[str, list[Path]] = {}
         for path in sorted(self.folder.glob(f"{EPOCH}/*.parquet")):
             files.setdefault(path.stem, []).append(path)

@@ -21,9 +21,10 @@ LONGEST_NAME = 200
 
 @dataclass
 class Sweep:
-    """``fixed`` overrides apply to every job, ``jobs`` maps a folder's name to its swept ones.
+    """The overrides of a sweep's jobs, each as on the command line.
 
-    ``keys`` are the swept keys; overrides are written as on the command line.
+    ``fixed`` overrides apply to every job; ``jobs`` maps a job's name, which is its folder's, to
+    its swept overrides; ``keys`` are the swept keys.
     """
 
     stage: str
@@ -50,9 +51,10 @@ class Sweep:
 
 
 def job_name(swept: Sequence[str], taken: Collection[str] = ()) -> str:
-    """``noise.beta-0.005_seed-0``: letters, digits and ``._-`` only, sorted by key.
+    """The name of a job, such as ``noise.beta-0.005_seed-0``: letters, digits and ``._-`` only.
 
-    A name that is taken, or too long for a file system, gets a short hash of the overrides.
+    Keys are sorted. A name that is in ``taken``, or too long for a file system, ends in a short
+    hash of the overrides.
     """
     pairs = sorted(one.lstrip("+").split("=", 1) for one in swept)
     name = "_".join(re.sub(r"[^A-Za-z0-9._-]+", "-", "-".join(pair)) for pair in pairs) or "job"
@@ -65,10 +67,10 @@ def job_name(swept: Sequence[str], taken: Collection[str] = ()) -> str:
 def swept_values(
     config: DictConfig, keys: Sequence[str], overrides: Sequence[str]
 ) -> dict[str, object]:
-    """The values of the swept ``keys`` in a run's ``config``; what is no plain value comes as text.
+    """The values of the swept ``keys`` in a run's ``config``; lists and nodes come as text.
 
-    A chosen entry of a group (condition, exp, noise, …) is its name, known from the job's
-    ``overrides`` only: the configuration has what the entry holds.
+    Where a key is a group (condition, exp, noise, …), the value is the entry's name from the job's
+    ``overrides``, since the configuration has only the entry's contents.
     """
     given = dict(one.lstrip("+~").partition("=")[::2] for one in overrides)
     values = {}
@@ -83,7 +85,7 @@ def swept_values(
 
 
 def write_sweep(path: Path, sweep: Sweep) -> None:
-    """Write ``sweep.json``; the folder is made if need be."""
+    """Write ``sweep`` to ``sweep.json`` in folder ``path``, which is made where it is missing."""
     make_folder(path)
     write_json(path / SWEEP_NAME, asdict(sweep))
 
@@ -126,7 +128,7 @@ def _check_version(file: Path, content: object) -> None:
 
 
 def _check(sweep: Sweep) -> None:
-    """Names from a file become paths: believe none that leads elsewhere."""
+    """Raise ``ValueError`` for wrong types, or a job's name that is a path out of the sweep."""
     if not (isinstance(sweep.fixed, list) and isinstance(sweep.keys, list)):
         raise ValueError("overrides and keys must be lists")
     texts = [*sweep.fixed, *sweep.keys, *(one for job in sweep.jobs.values() for one in job)]

@@ -1,4 +1,4 @@
-"""Tensors in safetensors files that are recognised again by their size and SHA-256."""
+"""Tensors in safetensors files, checked by size and SHA-256 when they are read."""
 
 import hashlib
 import json
@@ -19,7 +19,7 @@ _REMEDY = "Restore the file from a copy, or train again into a new folder."
 
 @dataclass(frozen=True)
 class TensorFile:
-    """A file ``name`` that holds ``epochs``: what the index remembers of it."""
+    """The index's line for one file: its ``name``, ``epochs``, size in bytes and SHA-256."""
 
     name: str
     epochs: tuple[int, ...]
@@ -31,7 +31,7 @@ def write_tensor_file(
     folder: Path, name: str, epochs: tuple[int, ...], tensors: Mapping[str, Tensor]
 ) -> TensorFile:
     """Write ``tensors`` to ``folder``/``name``; the epochs go into the file's metadata as well."""
-    # one metadata key: the order of several is not the same from one process to the next
+    # one metadata key only: safetensors writes several in an order that differs between processes
     data = safetensors.torch.save(dict(tensors), {"epochs": json.dumps(epochs)})
     make_folder(folder)
     write_bytes(folder / name, data)
@@ -41,7 +41,7 @@ def write_tensor_file(
 def read_tensor_file(folder: Path, file: TensorFile) -> dict[str, Tensor]:
     """The tensors of ``file``.
 
-    Raises ``DamagedFileError`` where it is missing, truncated, altered or another file.
+    Raises ``DamagedFileError`` where the file is missing, truncated, altered or exchanged.
     """
     path = folder / file.name
     try:

@@ -71,9 +71,9 @@ def test_the_command_line_has_the_last_word(hydra):
 def test_a_job_is_composed_once(ib_run, monkeypatch):
     composed, by_hydra = [], []
 
-    def noting(hydra, name, overrides):
+    def noting(hydra, name, overrides, typed):
         composed.append([one for one in overrides if one.startswith("seed=")])
-        return ours(hydra, name, overrides)
+        return ours(hydra, name, overrides, typed)
 
     def noting_too(self, config_name, overrides, **rest):
         by_hydra.append(overrides)
