@@ -51,7 +51,7 @@ def run_whole(capsys, *words) -> tuple[Run, str]:
 def test_two_epochs_from_start_to_end(words, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     run, err = run_whole(capsys, *words)
-    assert "left out for want of tables" not in err
+    assert "left out, as tables are missing" not in err
     drawn = {path.stem for path in (run.path / "figures").glob("*.png")}
     assert drawn == set(for_runs(run.builder().figures()))
     if words[0] == "+exp=spiral_deterministic":

@@ -13,15 +13,15 @@ from ib_runner.stages.cost import Cost, together
 from ib_runner.stages.stage import Stage
 from ib_runner.wording import duration_text, size_text
 
-#: columns of what is printed; processor seconds after which no further job of a sweep is timed
+#: characters in a printed line; processor seconds after which no further job of a sweep is timed
 WIDTH, TIMED_SECONDS = 100, 8.0
 
 
 def describe(plan: Plan) -> str:
-    """``plan`` for people: what is to do, each thing once, and all together; lines of a terminal.
+    """The text that ``--dry-run`` prints: the work and cost of each job, and their sum.
 
-    Jobs are timed while that is a matter of seconds, first, last and those between; those that are
-    left take as long as the mean.
+    Work that several jobs share is described once. A sweep's jobs are timed for ``TIMED_SECONDS``,
+    beginning with the first, the last and the middle one; for the rest the mean is taken.
     """
     costs = _costs(plan)
     each = {name: together(steps.values()) for name, steps in costs.items()}
@@ -62,14 +62,17 @@ def describe(plan: Plan) -> str:
 
 
 def _over_runs(plan: Plan) -> dict[str, Cost]:
-    """What the stage's steps add that is about all runs of a sweep."""
+    """The cost of each step's work over all runs of a sweep, by the step's name."""
     configs = [job.config for job in plan.jobs]
     costs = {step.name: step.cost_over_runs(configs) for step in plan.stage.steps}
     return {name: one for name, one in costs.items() if one is not None}
 
 
 def _in_all(costs: Mapping[str, Cost], jobs: int, key: str) -> float:
-    """Of all ``jobs``: those that were not timed take the others' mean."""
+    """The sum of ``key`` (seconds or bytes) over ``jobs`` jobs, some of which have ``costs``.
+
+    The others count as the mean of these.
+    """
     return sum(getattr(one, key) for one in costs.values()) * jobs / max(len(costs), 1)
 
 
@@ -79,7 +82,7 @@ def _folded(line: str) -> list[str]:
 
 
 def _costs(plan: Plan) -> dict[str, dict[str, Cost]]:
-    """What each step of the stage would do to a job's run, by the names of those that are timed."""
+    """The cost of each step of the stage, by the name of each timed job, then of the step."""
     todo = [job for job in plan.jobs if not job.done]
     found: dict[str, dict[str, Cost]] = {}
     known: dict[str, dict[str, Cost]] = {}
@@ -105,13 +108,13 @@ def _of_job(plan: Plan, job: Job) -> dict[str, Cost]:
 
 
 def _but_for_its_seed(job: Job) -> str:
-    """What new runs that take as long as each other have in common."""
+    """A text that is the same for new runs whose configurations differ in the seed only."""
     tree = OmegaConf.to_container(job.config, resolve=False)
     return job.name if job.run else repr({**tree, "seed": None})
 
 
 def _spread(jobs: Sequence[Job]) -> list[Job]:
-    """The first, the last, the middle one, and so on between those."""
+    """All ``jobs`` in the order first, last, middle, quarters, eighths, …"""
     n = len(jobs)
     steps = [
         1.0,

@@ -1,1 +1,1 @@
-"""The stages of the command line, one verb a file."""
+"""The stages of the command line, such as ``train`` and ``measure``, each in a file of its name."""

@@ -16,7 +16,7 @@ class All(Stage):
     place = 50
     makes_runs = True
     steps = (Train(), Measure(), Plot(), Check())
-    # at another noise level one may measure, not train
+    # noise.beta may differ in `measure`, but training at another noise level makes another network
     may_change = tuple(key for step in steps for key in step.may_change if key != "noise.beta")
 
     def validate(self, config, new):
@@ -46,7 +46,7 @@ class All(Stage):
 
 
 def _settings_hash(config):
-    """What a run was taken through all steps with; another hash means that there is work left."""
+    """A hash of the settings of all steps; a run that has been through them keeps it."""
     from omegaconf import OmegaConf
 
     from ib_runner.stages.measured import measured_with

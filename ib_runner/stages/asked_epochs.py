@@ -1,4 +1,4 @@
-"""Which epochs a configuration asks to measure."""
+"""The epochs to measure."""
 
 from collections.abc import Sequence
 
@@ -9,9 +9,9 @@ from ib_runner.measurements.epochs import measured_epochs
 
 
 def epochs_to_measure(config: DictConfig, checkpointed: Sequence[int]) -> list[int]:
-    """``measure.epochs``, and those of ``measure.further_epochs`` that are ``checkpointed``.
+    """All ``measure.epochs``, and those of ``measure.further_epochs`` that have a checkpoint.
 
-    Raises ``UsageError`` where an epoch of ``measure.epochs`` has no checkpoint.
+    Raises ``UsageError`` where an epoch of ``measure.epochs`` is not ``checkpointed``.
     """
     measure = OmegaConf.to_container(config.measure, resolve=True)
     try:

@@ -7,7 +7,7 @@ from ib_runner.wording import counted
 
 class Check(Stage):
     name = "check"
-    summary = "hold the tables against what the paper reports"
+    summary = "check the tables against what the paper reports"
     place = 40
     may_change = ("findings",)
     says_path = False  # its output is the verdicts
@@ -29,5 +29,5 @@ class Check(Stage):
 
     def cost(self, config, run, builder):
         if not config.findings:
-            return Cost("no findings to hold the tables against")
+            return Cost("no findings to check")
         return Cost(f"{counted(len(config.findings), 'finding')}; seconds")

@@ -1,4 +1,4 @@
-"""Hold a run's tables against what the paper reports: a row for each finding."""
+"""Checking a run's tables against what the paper reports: a row of table ``findings`` for each."""
 
 import textwrap
 from importlib import resources
@@ -18,7 +18,7 @@ from ib_runner.tables.files import write_table
 
 
 def check(config: DictConfig, run: Run) -> None:
-    """Judge every finding of ``config.findings``, write the table."""
+    """Judge every finding of ``config.findings`` and write the table ``findings``."""
     findings = for_runs(run.builder(config).findings())
     if not findings:
         logger.warning(no_findings(config))
@@ -32,13 +32,13 @@ def check(config: DictConfig, run: Run) -> None:
 
 
 def no_findings(config: DictConfig) -> str:
-    """What could be checked of an experiment without findings."""
+    """The message for an experiment without findings: which findings the user may choose."""
     folder = resources.files("ib_runner.conf").joinpath("findings")
     names = sorted(one.name.removesuffix(".yaml") for one in folder.iterdir())
     names = [one for one in names if one not in ("none", "truths")]
     lines = [
         f"check: experiment {config.experiment} has no findings. findings=NAME checks",
-        "truths, what no noisy network may break, or what the paper reports of "
+        "truths, which hold for every noisy network, or what the paper reports of "
         f"{', '.join(names)}.",
         "Findings of your own: docs/how-to/own-entry.md.",
     ]
@@ -46,7 +46,7 @@ def no_findings(config: DictConfig) -> str:
 
 
 def print_verdicts(config: DictConfig, run: Run) -> None:
-    """Print what ``check`` wrote, in the order of ``config.findings``."""
+    """Print the verdicts that ``check`` wrote, in the order of ``config.findings``."""
     if not run.table_path("findings").is_file():
         return
     table = run.table("findings").set_index("finding", drop=False)

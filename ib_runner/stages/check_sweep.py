@@ -1,4 +1,4 @@
-"""The findings about a sweep's runs together, and in what share of the runs each finding holds."""
+"""Checking a sweep: findings about its runs together, and the share of runs where each holds."""
 
 from ib_runner.config.builder import Builder, for_runs
 from ib_runner.runs.log import logger
@@ -9,9 +9,9 @@ from ib_runner.tables.collect import collect_findings
 
 
 def check_sweep(sweep: SweepOfRuns) -> None:
-    """The share of runs in which each finding holds, and the findings about several runs.
+    """Write and print the share of runs in which each finding holds, and the findings over runs.
 
-    Of these, those whose swept keys are there.
+    A finding over runs is left out where the sweep does not vary its keys.
     """
     rows = [
         finding_row(name, finding, finding.over_runs(sweep.tables, sweep.about), len(sweep.runs))
@@ -28,7 +28,7 @@ def check_sweep(sweep: SweepOfRuns) -> None:
 
 
 def _rules(sweep: SweepOfRuns) -> dict[str, dict[str, str]]:
-    """What the findings about single runs must meet, in words, by run and finding."""
+    """The rule of each finding in words, by the run's name, then the finding's."""
     return {
         run.path.name: {
             name: finding.rule for name, finding in for_runs(run.builder(config).findings()).items()

@@ -1,4 +1,4 @@
-"""What the work of a stage takes: for ``--dry-run``, and for a word before it begins."""
+"""The cost of a stage's work: for ``--dry-run``, and for the notice before long work."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,9 +11,9 @@ LONG_SECONDS = 60.0
 
 @dataclass(frozen=True)
 class Cost:
-    """What is to do, in words, and what it takes: seconds, and bytes on disk.
+    """The work in words (``text``), its time in ``seconds`` and its ``size`` on disk in bytes.
 
-    ``long``: why it takes long where it does, and the setting that avoids it.
+    ``long`` says why the work takes long, and which setting shortens it.
     """
 
     text: str
@@ -22,7 +22,7 @@ class Cost:
     long: str = ""
 
     def warning(self, name: str, times: int = 1) -> str | None:
-        """What to say before stage ``name`` does it so many ``times``; None for what is short."""
+        """The notice before stage ``name`` does this work ``times`` times; None for short work."""
         if self.seconds * times <= LONG_SECONDS:
             return None
         each = f" ({times} runs, {duration_text(self.seconds)} each)" if times > 1 else ""
@@ -31,6 +31,6 @@ class Cost:
 
 
 def together(costs: Iterable[Cost], text: str = "") -> Cost:
-    """All ``costs``, one after the other, described by ``text``."""
+    """The sum of ``costs``, described by ``text``."""
     costs = list(costs)
     return Cost(text, sum(one.seconds for one in costs), sum(one.size for one in costs))

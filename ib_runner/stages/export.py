@@ -3,7 +3,7 @@
 from ib_runner.stages.cost import Cost
 from ib_runner.stages.written import WrittenFromTables
 
-#: a value as text takes about as many times what it takes in a parquet file
+#: about how many times larger a CSV file is than the parquet file of the same table
 LARGER = 8
 
 

@@ -1,11 +1,10 @@
-"""What measuring takes: each method and layer, timed just now on a share of the inputs.
+"""Forecasting how long measuring takes, by timing each method on a share of the inputs.
 
-The certified estimator plans its kernel evaluations before it makes them: its plan for all inputs,
-and how fast evaluations of a share go, tell the rest. Everything else is timed on more and more of
-the inputs, a quarter at most, which tells how the time grows with their number, as they have
-neighbours of each other; or on all, where that is a matter of a second. The paper's estimator has
-a fixed number of draws, and is timed with fewer. Weights of several epochs stand for those in
-between.
+The certified estimator plans its kernel evaluations beforehand: the forecast is its plan for all
+inputs, times the seconds of an evaluation, timed on a share of them. Every other measurement is
+timed on more and more inputs, up to a quarter, which shows how its time grows with their number;
+or on all inputs, where that takes seconds. The paper's estimator, which has a fixed number of
+draws, is timed with fewer. The weights of a few epochs stand for those of the epochs between.
 """
 
 import math
@@ -34,20 +33,21 @@ from ib_runner.measurements.snapshot import Snapshot
 from ib_runner.stages.measure_epoch import chosen, use_threads
 from ib_runner.stages.timing import without_seed
 
-#: inputs of the first call, which may compile, and whose time is that of any number
+#: inputs of the first, untimed call, which loads or compiles the kernels
 FEW = 32
-#: seconds that all inputs may take if they are to be timed, and that one measurement may be tried
+#: seconds: all inputs are timed where they take fewer than the first; the second ends the trials of
+#: one measurement
 WHOLE_SECONDS, TRIED_SECONDS = 2.0, 3.0
-#: how many times more inputs are timed next
+#: factor from one number of timed inputs to the next
 STEP = 4
 #: the paper's estimator is timed with so many times fewer draws of each input
 FEWER_DRAWS = 16
-#: the certified one's evaluations are timed with a budget so many times smaller
+#: the certified estimator's evaluations are timed with a budget so many times smaller
 SMALLER_BUDGET = 8
-#: how the time of a share may grow: with a power of the number of inputs
+#: bounds of p, where time grows as (number of inputs)^p
 LEAST_POWER, MOST_POWER = 1.0, 2.0
-#: nodes of the configuration on which the time of measuring depends, and those of them on which it
-#: depends so little that how the time grows with the inputs is the same
+#: nodes of the configuration on which the time of measuring depends (NODES); nodes on which it
+#: depends so little that its growth with the number of inputs is the same (LITTLE)
 NODES = ("dataset", "network", "measure", "measurement")
 LITTLE = ("noise", "regularizer", "optimizer", "trainer")
 _known: dict[object, list["Timed"]] = {}
@@ -57,10 +57,10 @@ _rates: dict[object, dict[int, float]] = {}
 
 @dataclass(frozen=True)
 class Timed:
-    """Something measured at ``epochs`` epochs, ``seconds`` for all of them in one process.
+    """The forecast for one measurement or method: ``seconds`` for all ``epochs`` in one process.
 
-    ``layers``: the seconds of each layer, where they are known; ``intervals``: what the certified
-    ones will be like, with the last of the weights.
+    ``layers`` has the seconds of each layer, where known; ``intervals`` the forecast widths of the
+    certified intervals, with the last of the weights.
     """
 
     name: str
@@ -72,13 +72,13 @@ class Timed:
 
 @dataclass(frozen=True)
 class Spent:
-    """``seconds`` of one epoch, and those of each layer where they are known."""
+    """The ``seconds`` to measure one epoch, and those of each layer where known."""
 
     seconds: float = 0.0
     layers: Mapping[int, float] | None = None
 
     def times(self, factor: float) -> "Spent":
-        """As many times as long."""
+        """All seconds multiplied by ``factor``."""
         layers = {layer: one * factor for layer, one in (self.layers or {}).items()}
         return Spent(self.seconds * factor, layers)
 
@@ -90,10 +90,11 @@ def forecast(
     weights: Mapping[int, Mapping[str, Tensor]],
     threads: int = 1,
 ) -> list[Timed]:
-    """The seconds of each method, and of each other measurement, at ``epochs``.
+    """The forecast for each method and each other measurement at ``epochs``.
 
-    ``weights`` of some epochs stand for those of all; ``threads``: of the process that will
-    measure. Configurations that differ in their seed are timed once.
+    ``weights`` maps a few epochs to weights that stand for all epochs; ``threads`` is the number of
+    threads of the process that will measure. Configurations that differ in the seed only are timed
+    once.
     """
     key = (*without_seed(builder, (*NODES, *LITTLE)), tuple(epochs), len(inputs))
     if key not in _known:
@@ -143,7 +144,7 @@ def _forecast(
 def _over_epochs(
     name: str, epochs: Sequence[int], each: Mapping[int, Spent], intervals: Sequence[Forecast]
 ) -> Timed:
-    """What all ``epochs`` take, those between the timed ones by interpolation in ln(1 + epoch)."""
+    """The sum over ``epochs``, interpolated in ln(1 + epoch) between the timed epochs ``each``."""
     if not each:
         return Timed(name, len(epochs), 0.0, {}, intervals)
     known = np.log1p(list(each))
@@ -171,7 +172,7 @@ def _snapshot(builder: Builder, weights: Mapping[str, Tensor], inputs: Split) ->
 
 @contextmanager
 def _threads(threads: int) -> Iterator[None]:
-    """Use that many in the block, as the process that measures will."""
+    """Within the block, use as many ``threads`` as the process that will measure."""
     before = torch.get_num_threads(), numba.get_num_threads()
     use_threads(threads)
     try:
@@ -184,10 +185,11 @@ def _threads(threads: int) -> Iterator[None]:
 def _by_plan(
     one: MutualInformation, snapshots: Mapping[int, Snapshot], alike: object
 ) -> tuple[dict[int, Spent], Sequence[Forecast]]:
-    """By the certified estimator's own plans, and the seconds that an evaluation takes.
+    """The certified estimator's seconds by epoch: its planned evaluations times seconds for each.
 
-    Also the plan with the last weights. Other weights are planned with as long as that is short; of
-    a configuration that differs little from one that was timed, one more.
+    Also returns the plan with the last weights. Earlier weights are planned until
+    ``TRIED_SECONDS`` have passed; where a configuration ``alike`` was timed before, for two epochs
+    only.
     """
     found: dict[int, Spent] = {}
     intervals: Sequence[Forecast] = ()
@@ -209,7 +211,7 @@ def _by_plan(
 def _planned(
     one: MutualInformation, snapshot: Snapshot
 ) -> tuple[Sequence[Forecast], dict[int, float]]:
-    """The plan, and the seconds of planning, shared out evenly to the layers."""
+    """The plan of each layer, and the seconds of planning, divided evenly among the layers."""
     found: list[Sequence[Forecast]] = []
     seconds = _seconds(lambda: found.append(one.intervals(snapshot)))
     planned = found[-1]
@@ -222,17 +224,17 @@ def _rates_of_layers(
     planned: Sequence[Forecast],
     planning: Mapping[int, float],
 ) -> dict[int, float]:
-    """Seconds of a kernel evaluation in each layer, which depend on what its densities are.
+    """Seconds of one kernel evaluation in each layer.
 
-    Those of an eighth of the inputs and a smaller budget; where all inputs take but a moment by
-    these rates, those of all.
+    Timed with an eighth of the inputs and a smaller budget, or with all inputs where these take
+    no more than ``2 * WHOLE_SECONDS`` at that rate.
     """
     less = one.by(one.methods)
     less.sizes = {**one.sizes, "budget": float(one.sizes.get("budget", BUDGET)) / SMALLER_BUDGET}
     few = _some(snapshot, max(len(snapshot.inputs) // 8, 4 * FEW))
-    less(_some(snapshot, FEW))  # which loads kernels, or compiles them
+    less(_some(snapshot, FEW))  # the untimed call, which loads or compiles the kernels
     rates = _rates_from(_time(less, few), *_planned(less, few))
-    # few inputs' evaluations are the slower ones
+    # an evaluation takes longer where there are few inputs, so these rates are upper bounds
     if sum(rates.get(each.layer, 0.0) * each.evaluations for each in planned) > 2 * WHOLE_SECONDS:
         return rates
     return _rates_from(_time(one, snapshot), planned, planning)
@@ -241,7 +243,9 @@ def _rates_of_layers(
 def _rates_from(
     whole: Spent, planned: Sequence[Forecast], planning: Mapping[int, float]
 ) -> dict[int, float]:
-    """Of a measurement, its plan, and the seconds of planning for each layer."""
+    """Seconds of one evaluation in each layer: time ``whole``, without planning, over the number
+    of planned evaluations.
+    """
     return {
         each.layer: max((whole.layers or {}).get(each.layer, 0.0) - planning[each.layer], 0.0)
         / max(each.evaluations, 1.0)
@@ -252,10 +256,10 @@ def _rates_from(
 def _by_shares(
     one: Any, snapshots: Mapping[int, Snapshot], method: str | None, alike: object
 ) -> dict[int, Spent]:
-    """All inputs' time, of the last weights and, as long as that is short, of others.
+    """The seconds by epoch, timed on a share of the inputs and multiplied by ``_growth_to_all``.
 
-    Where it is not short, that of a share of the inputs and how it grows. Of a configuration that
-    differs little from one that was timed, the last weights are timed alone.
+    The last weights are timed first, then earlier ones until ``TRIED_SECONDS`` have passed; where a
+    configuration ``alike`` was timed before, the last weights only.
     """
     times = 1.0
     if method == "paper" and isinstance(one, MutualInformation):
@@ -275,16 +279,16 @@ def _by_shares(
 
 
 def _growth_to_all(one: Any, snapshot: Snapshot) -> tuple[int, float]:
-    """A number of inputs to time, and how many times as long all of them take.
+    """A number of inputs to time, and the factor from their time to that of all inputs.
 
-    All, where they take but a moment; else ``STEP`` times as many each time, up to a quarter, as
-    long as that is short.
+    ``STEP`` times as many inputs are timed each time, up to a quarter of all, while that is short;
+    all inputs are to be timed where they take less than ``WHOLE_SECONDS``.
     """
     n = len(snapshot.inputs)
     if n <= FEW:
         return n, 1.0
     counts: list[int] = [FEW // 2]
-    one(_some(snapshot, FEW))  # which loads kernels, or compiles them
+    one(_some(snapshot, FEW))  # the untimed call, which loads or compiles the kernels
     seconds = [_time(one, _some(snapshot, counts[0])).seconds]
     most, following = seconds[0], min(STEP * counts[0], n)
     while counts[-1] < n // STEP and sum(seconds) + most <= 3 * TRIED_SECONDS:
@@ -298,10 +302,10 @@ def _growth_to_all(one: Any, snapshot: Snapshot) -> tuple[int, float]:
 
 
 def _growth(n: int, counts: Sequence[int], seconds: Sequence[float]) -> float:
-    """How many times as long as the last of the ``counts`` all ``n`` take.
+    """The factor from the time of ``counts[-1]`` inputs to that of all ``n``.
 
-    ``seconds`` of the last three are f + g·count^p, whose f is 0 where there are but two; p is
-    between 1 and 2.
+    The last three ``seconds`` are fitted by f + g·count^p with p between 1 and 2; f is 0 where
+    there are only two.
     """
     if len(counts) < 2:
         return (n / counts[-1]) ** LEAST_POWER
@@ -320,7 +324,7 @@ def _growth(n: int, counts: Sequence[int], seconds: Sequence[float]) -> float:
 
 
 def _with_fewer_draws(one: MutualInformation) -> tuple[MutualInformation, float]:
-    """The paper's estimator with fewer draws, and by how much longer the whole takes."""
+    """The paper's estimator with fewer draws, and the factor from its time to that of all draws."""
     n_x = int(one.sizes.get("n_x", N_X))
     few = max(2, n_x // FEWER_DRAWS)
     fewer = one.by(one.methods)
@@ -338,8 +342,9 @@ def _time(one: Any, snapshot: Snapshot) -> Spent:
 
 
 def _seconds(action: Callable[[], object]) -> float:
-    """Of a call, once more where it loaded or compiled kernels; where other programs share the
-    processors, processor time counts.
+    """Seconds of one call of ``action``, repeated where the first call loaded or compiled kernels.
+
+    The smaller of wall time and processor time, since other programs may share the processors.
     """
     asked_for = kernels_asked_for()
     wall, processor = time.perf_counter(), time.process_time()

@@ -15,7 +15,7 @@ from ib_runner.stages.stage import stages
 
 
 def do(name: str, run: OpenedRun, settings: Mapping[str, Any], node: str) -> None:
-    """Do stage ``name`` on ``run`` with ``settings`` of the configuration's ``node``."""
+    """Do stage ``name`` on ``run``, with ``settings`` as keys of the configuration's ``node``."""
     stage = stages()[name]
     config = run.without_factory(configured(name, run.config, settings, node, run.path))
     stage.check(config, run)
@@ -40,13 +40,13 @@ def configured(
 
 
 def _override(value: Any) -> str:
-    """``value`` as on the command line; numpy's numbers and arrays are numbers and lists."""
+    """``value`` as on the command line; numpy scalars become numbers, arrays become lists."""
     return json.dumps(value, default=lambda one: one.tolist())
 
 
 @contextmanager
 def _as_many_threads_afterwards() -> Iterator[None]:
-    """A stage takes what threads there are; a training that goes on has its own again then."""
+    """Restore the numbers of threads after a stage, for a training that goes on in this process."""
     import torch
 
     before = torch.get_num_threads()

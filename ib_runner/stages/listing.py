@@ -17,10 +17,11 @@ HEADER = (
 
 
 def list_runs(output_root: str, experiment: str | None = None, state: str | None = None) -> str:
-    """A table of what is there, oldest first; those of one ``experiment`` or ``state`` alone.
+    """A table of all runs and sweeps, oldest first; of one ``experiment`` or ``state`` where given.
 
-    What is not whole is ``damaged``, what may not be read ``unreadable``. A sweep counts as in
-    ``state`` where one of its runs is; its accuracy is its runs' mean.
+    Folders with damaged files have the state ``damaged``, those that may not be read
+    ``unreadable``. A sweep matches ``state`` where one of its runs does; its accuracy is the mean
+    over its runs.
     """
     known = (*STATES, DAMAGED, UNREADABLE)
     if state is not None and state not in known:
@@ -60,7 +61,7 @@ def _row(found: Found, states: list[str]) -> tuple[str, ...]:
 
 
 def _about(found: Found) -> About | None:
-    """What else there is to say, None where it can't be read."""
+    """The further facts about a run or sweep; None where its folder cannot be read."""
     try:
         infos = [run.info for run in found.runs]
         if found.is_sweep:
@@ -72,7 +73,7 @@ def _about(found: Found) -> About | None:
 
 
 def _progress(run: Run) -> tuple[int | None, float | None]:
-    """The last epoch and its accuracy on the test set, as far as they are written down."""
+    """The last epoch in the table ``training`` and its test accuracy; None where there is none."""
     from ib_runner.tables.arrow import read_arrow
 
     try:

@@ -4,18 +4,18 @@ from ib_runner.stages.cost import LONG_SECONDS, Cost
 from ib_runner.stages.stage import Stage
 from ib_runner.wording import counted, duration_text, size_text
 
-#: bytes of all tables, an epoch, and seconds until worker processes have begun
+#: bytes of all tables per epoch; seconds to start the worker processes
 BYTES_AN_EPOCH, SECONDS_A_START = 3e5, 4.0
-#: what an interval is made of
+#: the densities of a forecast interval, in words
 DENSITIES = {
     "exact": "exact densities",
     "clouds": "clouds of draws",
     "paths": "paths aimed at each point",
     "none": "H(X) and a lower end",
 }
-#: seconds beside what is timed: of the run, and of an epoch's weights and tables
+#: seconds that are not timed: per run, and per epoch for reading weights and writing tables
 SECONDS_A_RUN, SECONDS_AN_EPOCH = 1.0, 0.05
-#: seconds that an input takes at most in a layer, for each of its units and ten more
+#: upper bound of the seconds to measure one input in one layer, per (units of the layer + 10)
 MOST_A_UNIT = 5e-5
 
 
@@ -50,7 +50,7 @@ class Measure(Stage):
         from ib_runner.stages.measure_processes import compiled_before
 
         if config.measure.scheduler is not None or not compiled_before():
-            return False  # elsewhere, at another pace; or the kernels are compiled first
+            return False  # a cluster has its own pace; timing would first compile the kernels
         from ib_runner.measurements.layers import channel_rows
         from ib_runner.stages.asked_epochs import epochs_to_measure
 
@@ -70,7 +70,7 @@ class Measure(Stage):
         from ib_runner.stages.measure_processes import n_workers
 
         if run is not None and run.epochs and _is_measured(config, run):
-            return Cost("all is there with these settings, nothing is left to do")
+            return Cost("all is measured with these settings, nothing is left to do")
         inputs, checkpointed, weights = _to_measure(config, run, builder)
         epochs = epochs_to_measure(config, checkpointed)
         workers = n_workers(config.measure.n_jobs, len(epochs))
@@ -95,7 +95,7 @@ def _is_measured(config, run):
 
 
 def _to_measure(config, run, builder):
-    """The inputs, the checkpointed epochs, and the weights, by epoch, that stand for them."""
+    """The inputs to measure, the checkpointed epochs, and the weights of a few epochs, by epoch."""
     from ib_runner.stages.asked_epochs import epochs_to_measure
     from ib_runner.stages.timing import time_training
 

@@ -1,6 +1,6 @@
-"""Epochs to measure spread over the workers of a Dask cluster.
+"""Measuring epochs on the workers of a Dask cluster.
 
-The workers see the same folders under the same paths and have the same packages.
+The workers must have the same packages, and the same folders under the same paths.
 """
 
 import platform
@@ -21,23 +21,24 @@ if TYPE_CHECKING:
     from distributed import Client
 
 _REMEDY = "Scheduler and workers need the packages of this process, and the same folders."
-#: seconds to wait for the scheduler's answer, and for another worker when all are lost
+#: seconds to wait for the scheduler's answer, and for another worker where all are lost
 PATIENCE = 30
-#: seconds between looks at the workers
+#: seconds between two checks of the list of workers
 _LOOKS = 5.0
 
-# random generators and numbers of threads are a process's: its threads take turns
+# a worker may run several tasks as threads; torch's random generator and numbers of threads belong
+# to the process, so that its tasks take turns
 _one_at_a_time = threading.Lock()
 _versions_here = cache(package_versions)
 
 
 def on_cluster(tasks: Sequence[EpochTask], scheduler: str) -> Iterator[Measured]:
-    """The results of all ``tasks``, in the order in which they end.
+    """The results of all ``tasks``, in the order in which they are finished.
 
-    ``scheduler`` is an address or a scheduler file. Dask takes an epoch whose worker died to
-    another one; when it gives up, the epoch comes as a failure. Raises ``IbRunError`` where no
-    scheduler answers, or a worker lacks packages or folders of this process, or has other versions
-    of the packages that numbers depend on, or all workers are lost and no other one comes.
+    ``scheduler`` is an address or a scheduler file. Dask gives an epoch whose worker died to
+    another worker, and after several deaths the epoch's result is a failure. Raises ``IbRunError``
+    where no scheduler answers, where a worker lacks packages or folders of this process or has
+    other versions of the packages that results depend on, and where no worker is left.
     """
     from distributed import Client, Future, KilledWorker
 
@@ -74,7 +75,7 @@ def on_cluster(tasks: Sequence[EpochTask], scheduler: str) -> Iterator[Measured]
                 )
             except IbRunError:
                 raise
-            except Exception as error:  # a task that cannot even be unpacked there, say
+            except Exception as error:  # for example, the worker cannot unpickle the task
                 raise_interruption_behind(error)
                 raise IbRunError(
                     f"measure.scheduler={scheduler}: the cluster cannot do the work "
@@ -83,7 +84,10 @@ def on_cluster(tasks: Sequence[EpochTask], scheduler: str) -> Iterator[Measured]
 
 
 class Workers:
-    """The workers of ``client``, each looked at once: a task kills one that cannot unpack it."""
+    """The workers of ``client``, each checked once before it gets a task.
+
+    A worker that cannot unpickle a task would die of it.
+    """
 
     def __init__(self, client: "Client", scheduler: str):
         self._client, self._scheduler = client, scheduler
@@ -91,11 +95,11 @@ class Workers:
         self._lost_at: float | None = None
 
     def name(self, address: str) -> str:
-        """In words, with the machine as far as it is known."""
+        """The worker at ``address`` in words, with its machine where that is known."""
         return self._names.get(address, f"worker {address}")
 
     def wait_for_some(self) -> None:
-        """Come back when there are workers; raise as :meth:`look`."""
+        """Wait until there are workers, and check them. Raises as :meth:`look` does."""
         if not self._addresses():
             logger.warning(
                 "measure.scheduler=%s: no workers yet, waiting for them", self._scheduler
@@ -105,7 +109,7 @@ class Workers:
         self.look()
 
     def look(self) -> None:
-        """Raise ``IbRunError`` for a new worker that lacks the program, or for want of workers."""
+        """Check new workers. Raises ``IbRunError`` for a useless one, or where all are lost."""
         there = self._addresses()
         for address in there - self._names.keys():
             self._try(address)
@@ -128,7 +132,7 @@ class Workers:
         return set(self._client.scheduler_info(n_workers=-1)["workers"])
 
     def _try(self, address: str) -> None:
-        """Let the worker say its machine's name and import what tasks need."""
+        """Ask the worker for its machine's name, and have it import the modules of a task."""
         calls: tuple[tuple[Any, ...], ...] = (platform.node,), (exec, f"import {__name__}", {})
         host, found = (
             self._client.run(*call, workers=[address], on_error="return").get(address)
@@ -157,6 +161,6 @@ def _on_worker(task: EpochTask, versions: Mapping[str, str]) -> Measured:
         )
     with _one_at_a_time:
         measured = task(worker.state.nthreads)
-    if not measured.opened:  # here it could be opened
+    if not measured.opened:  # this process could open the run, so the fault is the worker's
         raise IbRunError(f"{where} cannot open the run:\n{measured.refusal}\n{_REMEDY}")
     return measured

@@ -1,4 +1,4 @@
-"""One task of a measurement: one checkpoint of one run, in whatever process it lands."""
+"""The task of measuring one checkpoint of one run, in this process, a worker or a cluster."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -26,7 +26,10 @@ from ib_runner.tables.schema import Table
 
 @dataclass(frozen=True)
 class Failure:
-    """A part of an epoch that failed, and why. None: every ``measurement``, every ``layer``."""
+    """Why a part of an epoch failed.
+
+    ``measurement`` and ``layer`` name the part; None stands for all measurements, or all layers.
+    """
 
     epoch: int
     measurement: str | None
@@ -42,8 +45,8 @@ class Failure:
 class Measured:
     """The result of measuring one epoch of a run: a frame for each table, and the failures.
 
-    ``refusal``: why the settings are wrong for every epoch of this run; ``opened`` is False where
-    the run's objects could not be built from the settings.
+    ``refusal`` says why the settings are wrong for every epoch of this run ("" where they are not);
+    ``opened`` is False where the network and so on could not be built from the settings.
     """
 
     run: str
@@ -56,7 +59,7 @@ class Measured:
 
 @dataclass(frozen=True)
 class Chosen:
-    """The measurement ``name``, for one epoch: all of it, or its ``methods`` alone."""
+    """The measurement ``name`` for one epoch, restricted to ``methods`` unless these are None."""
 
     name: str
     methods: tuple[str, ...] | None = None
@@ -65,9 +68,9 @@ class Chosen:
 def chosen(
     measurements: Mapping[str, Measurement], epochs: Sequence[int]
 ) -> dict[int, tuple[Chosen, ...]]:
-    """Which of ``measurements`` are made at each of ``epochs``, which are all that are measured.
+    """The measurements to make at each of ``epochs``, all the epochs that are measured.
 
-    Raises ``UsageError`` for a user's own measurement that fails to select its epochs.
+    Raises ``UsageError`` where a user's own measurement fails to select its epochs.
     """
     found: dict[int, list[Chosen]] = {epoch: [] for epoch in epochs}
     for name, measurement in measurements.items():
@@ -87,9 +90,9 @@ def chosen(
 
 @dataclass(frozen=True)
 class EpochTask:
-    """The measurements ``chosen`` for one epoch. One that fails does not stop the others.
+    """Makes the measurements ``chosen`` for one epoch; one that fails does not stop the others.
 
-    ``run`` is the folder, ``settings`` the configuration as YAML.
+    ``run`` is the run's folder, ``settings`` the configuration as YAML.
     """
 
     run: str
@@ -99,7 +102,7 @@ class EpochTask:
     epoch: int
 
     def __call__(self, threads: int) -> Measured:
-        """Do it; the values don't depend on ``threads``."""
+        """Measure the epoch with ``threads`` threads, on which the values do not depend."""
         use_threads(threads)
         try:
             run, config, measurements = _opened(self.run, self.allow_targets, self.settings)
@@ -118,7 +121,7 @@ class EpochTask:
             return Measured(self.run, self.epoch, refusal=str(error))
 
     def nothing(self, why: str) -> Measured:
-        """The result where all of it failed."""
+        """The result of a task that failed as a whole, for the reason ``why``."""
         return Measured(self.run, self.epoch, {}, (Failure(self.epoch, None, None, why),))
 
     def _measured(self, snapshot: Snapshot, measurements: Mapping[str, Measurement]) -> Measured:
@@ -136,7 +139,7 @@ class EpochTask:
         return Measured(self.run, self.epoch, together, tuple(failures))
 
 
-@lru_cache(maxsize=1)  # tasks come run by run, and data sets are large
+@lru_cache(maxsize=1)  # tasks come run by run, and a data set may fill the memory
 def _opened(
     path: str, allow_targets: tuple[str, ...], settings: str
 ) -> tuple[Run, DictConfig, dict[str, Measurement]]:
@@ -146,13 +149,13 @@ def _opened(
 
 
 def use_threads(threads: int) -> None:
-    """Have torch's operations and our kernels use that many threads of this process."""
+    """Have torch's operations and numba's kernels use that many threads of this process."""
     torch.set_num_threads(threads)
     numba.set_num_threads(min(threads, numba.config.NUMBA_NUM_THREADS))  # type: ignore[attr-defined]
 
 
 def methods_of(measurement: Measurement, one: Chosen) -> Measurement:
-    """``measurement`` by the methods that ``one`` names, or as it is where it names none."""
+    """``measurement`` restricted to the methods that ``one`` names, if it names any."""
     if one.methods is None:
         return measurement
     assert isinstance(measurement, OfSeveralMethods)
@@ -162,7 +165,7 @@ def methods_of(measurement: Measurement, one: Chosen) -> Measurement:
 def _measure(
     one: Chosen, measurement: Measurement, snapshot: Snapshot
 ) -> tuple[pd.DataFrame, list[Failure]]:
-    """The rows of one measurement, and what failed."""
+    """The rows of one measurement, and its failures."""
     epoch, name, failures = snapshot.epoch, one.name, []
     measurement = methods_of(measurement, one)
     try:
@@ -182,7 +185,10 @@ def _measure(
 
 
 def _together(table: Table, frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """One frame of those that several entries made for ``table``."""
+    """The rows that several measurements made for ``table``, in one frame.
+
+    Raises ``UsageError`` where two measurements made rows with the same key.
+    """
     rows = pd.concat(frames, ignore_index=True)
     if len(frames) > 1 and rows.duplicated(table.key).any():
         raise UsageError(

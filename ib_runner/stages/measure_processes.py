@@ -1,4 +1,4 @@
-"""Epochs to measure spread over processes of this machine."""
+"""Measuring epochs in several processes of this machine."""
 
 import os
 import threading
@@ -23,44 +23,44 @@ from ib_runner.stages.rehearsal import rehearsals
 
 Result = TypeVar("Result")
 
-#: dead workers, one after the other and no epoch done between them, after which we give up
+#: deaths of workers in a row, without a finished epoch between them, after which to give up
 DEATHS = 3
 _GOLDEN = (5**0.5 - 1) / 2
-#: processes that compile kernels while a network trains
+#: the most processes that compile kernels while a network trains
 MOST_COMPILING = 2
-#: seconds between a worker's looks at whether its parent lives
+#: seconds between a worker's checks whether its parent process is alive
 _LOOKS = 2.0
 _watched = threading.Event()
 
 
 def n_workers(n_jobs: int, tasks: int) -> int:
-    """Worker processes for ``measure.n_jobs``; −1 stands for every processor there is."""
+    """The number of worker processes for ``measure.n_jobs`` (−1: one for each processor)."""
     return max(1, min(tasks, processors() if n_jobs == -1 else n_jobs))
 
 
 def compiled_before() -> bool:
-    """Whether the kernels that take longest to compile are kept on this machine."""
+    """Whether the kernels that take longest to compile are in this machine's cache."""
     return is_kept(add_mixtures)
 
 
 def prepare(tasks: Sequence[EpochTask], n_jobs: int) -> None:
-    """Start the workers for ``tasks``, and have them compile the kernels, each its share.
+    """Start the workers for ``tasks``, and have each of them compile a share of the kernels.
 
-    For a caller that found them not ``compiled_before``. One worker alone would gain nothing.
+    Used where these were not ``compiled_before``; does nothing for a single worker.
     """
     workers = n_workers(n_jobs, len(tasks))
     if workers == 1:
         return
-    with suppress(UsageError, TerminatedWorkerError):  # ``in_processes`` deals with both
+    with suppress(UsageError, TerminatedWorkerError):  # in_processes meets and reports both again
         parts = rehearsals(tasks[0].settings, tasks[0].allow_targets)
         Parallel(n_jobs=workers)(delayed(_in_worker)(part, 1, os.getpid()) for part in parts)
 
 
 @contextmanager
 def prepared_meanwhile(config: DictConfig, allow_targets: tuple[str, ...]) -> Iterator[None]:
-    """While the block runs on one processor, have others compile the kernels to measure with.
+    """While the block runs, compile the kernels for measuring on other processors.
 
-    Does nothing where kernels were compiled before, or there is only one processor.
+    Does nothing where the kernels were compiled before, or there is only one processor.
     """
     others = min(processors(), MOST_COMPILING + 1) - 1
     if others == 0 or compiled_before():
@@ -73,14 +73,14 @@ def prepared_meanwhile(config: DictConfig, allow_targets: tuple[str, ...]) -> It
                     pool.submit(_in_worker, part, 1, os.getpid())
             yield
         finally:
-            pool.shutdown(wait=False, kill_workers=True)  # what is left ``prepare`` does
+            pool.shutdown(wait=False, kill_workers=True)  # prepare compiles the remaining kernels
 
 
 def in_processes(tasks: Sequence[EpochTask], n_jobs: int) -> Iterator[Measured]:
-    """The results of all ``tasks``, in the order in which they end.
+    """The results of all ``tasks``, in the order in which they are finished.
 
-    One worker is this process itself. Where a worker dies (killed, or out of memory) the epochs
-    that are missing are tried again; those that nobody survives come as failures.
+    With one worker, this process measures itself. Where a worker dies (killed, or out of memory),
+    the missing epochs are tried again; after ``DEATHS`` deaths in a row their results are failures.
     """
     workers = n_workers(n_jobs, len(tasks))
     threads = max(1, processors() // workers)
@@ -99,7 +99,7 @@ def in_processes(tasks: Sequence[EpochTask], n_jobs: int) -> Iterator[Measured]:
             logger.warning(
                 "measure: a worker process died; %d epochs are left to measure", len(missing)
             )
-            # those under way go last: an epoch that kills its worker keeps no other one waiting
+            # the epochs under way go last: one of them may kill its worker again
             order = list(missing.items())
             missing = dict(order[workers:] + order[:workers])
     for task in missing.values():
@@ -110,10 +110,10 @@ def in_processes(tasks: Sequence[EpochTask], n_jobs: int) -> Iterator[Measured]:
 
 
 def _mixed(tasks: Sequence[EpochTask]) -> list[EpochTask]:
-    """The ``tasks``, run by run, each run's epochs in an order that mixes early with late ones.
+    """The ``tasks``, run by run, with early and late epochs of each run mixed.
 
-    Some epochs take ten times as long as others; mixed, those that are done tell how long the rest
-    will take. Multiples of the golden ratio modulo 1 are as even as an order can be.
+    Some epochs take ten times as long as others; mixed, the finished ones show how long the rest
+    will take. Multiples of the golden ratio modulo 1 spread the epochs evenly at every moment.
     """
     found = []
     for _, of_run in groupby(tasks, key=lambda task: task.run):
@@ -126,7 +126,7 @@ def _mixed(tasks: Sequence[EpochTask]) -> list[EpochTask]:
 def _closed_quietly(
     results: Generator[Measured, None, None],
 ) -> Iterator[Iterator[Measured]]:
-    """``results``, and no word of joblib's about tasks whose results nobody wants any more."""
+    """``results`` for the block, without joblib's warning where the block ends before they do."""
     try:
         yield results
     finally:
@@ -136,7 +136,7 @@ def _closed_quietly(
 
 
 def _in_worker(task: Callable[[int], Result], threads: int, parent: int) -> Result:
-    """Do ``task`` with ``threads`` in a process that ends when ``parent`` does, killed or not."""
+    """Do ``task`` with ``threads`` threads; this process ends when process ``parent`` ends."""
     if os.getpid() != parent and not _watched.is_set():
         _watched.set()
         threading.Thread(target=end_with, args=(parent,), daemon=True).start()
@@ -144,7 +144,7 @@ def _in_worker(task: Callable[[int], Result], threads: int, parent: int) -> Resu
 
 
 def end_with(parent: int) -> None:
-    """End this process as soon as ``parent`` has ended; for a thread of its own."""
+    """End this process as soon as process ``parent`` has ended; to be called in a thread."""
     while os.getppid() == parent:
         time.sleep(_LOOKS)
-    os._exit(1)  # nobody waits for the results, and memory is dear
+    os._exit(1)  # at once, to free the memory: the results have no reader

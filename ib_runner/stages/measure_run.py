@@ -1,4 +1,4 @@
-"""One run while it is measured: held, its tasks, the parts that come in, its tables in the end."""
+"""Measuring one run: its lock, its tasks, their results as part files, finally its tables."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -31,10 +31,11 @@ from ib_runner.tables.settings import fingerprint, settings_metadata, settings_o
 
 
 class MeasuredRun:
-    """``run`` and what ``config.measure`` asks for of it.
+    """``run`` while it is measured as ``config.measure`` asks.
 
-    A context manager that holds the run, until it is through at the latest. ``error`` is what went
-    wrong. Raises ``UsageError`` where nothing is trained, or an epoch to measure has no checkpoint.
+    A context manager that holds the run's lock until ``finish`` or the end of the block. ``error``
+    is the error to report in the end, or None. Raises ``UsageError`` where nothing is trained, or
+    an epoch to measure has no checkpoint.
     """
 
     def __init__(self, config: DictConfig, run: Run):
@@ -56,7 +57,7 @@ class MeasuredRun:
         self._held = ExitStack()
         self._written: set[str] = set()
         self._measured = measured_fingerprint(config, self._names, self.epochs)
-        #: all of it is in the tables already
+        #: whether the tables have all rows already
         self.is_there = is_measured(run, config, self._measured)
         self._tables = {one.table: table_of(one) for one in self._measurements.values()}
         self._parts = Parts(run.path / "measurements" / f".parts-{self._measured}", self._tables)
@@ -67,7 +68,7 @@ class MeasuredRun:
             self.run.check_data(self.run.dataset())
             if not self.is_there:
                 _remark(self.config, self.run, [self._measurements[name] for name in self._names])
-            self.run.forget_dataset()  # other runs wait with theirs
+            self.run.forget_dataset()  # all runs of a sweep are open at once
             self._held = held.pop_all()
         return self
 
@@ -76,7 +77,7 @@ class MeasuredRun:
 
     @property
     def name(self) -> str:
-        """What the tasks and their results call this run."""
+        """The name of this run in tasks and results."""
         return str(self.run.path.resolve())
 
     @property
@@ -85,7 +86,7 @@ class MeasuredRun:
 
     @cached_property
     def todo(self) -> list[EpochTask]:
-        """A task for each epoch that has no whole part yet."""
+        """A task for each epoch that has no complete part file yet."""
         if self.is_there:
             return []
         settings = OmegaConf.to_yaml(self.config, resolve=True)
@@ -98,11 +99,11 @@ class MeasuredRun:
 
     @property
     def through(self) -> bool:
-        """Whether nothing more is to come."""
+        """Whether all results have come, or the settings were refused."""
         return self.error is not None or len(self._came) == len(self.todo)
 
     def add(self, measured: Measured) -> None:
-        """Keep what came of one task."""
+        """Keep the result of one task in part files."""
         self._came.add(measured.epoch)
         if measured.refusal is not None:
             self.error = self.error or UsageError(measured.refusal)
@@ -114,7 +115,7 @@ class MeasuredRun:
         self._parts.add(measured.epoch, measured.tables, whole=not measured.failures)
 
     def finish(self) -> None:
-        """Merge all parts into the run's tables, unless it was refused, and let go of the run."""
+        """Merge all parts into the tables, unless the settings were refused, and free the lock."""
         try:
             if self.error is None:
                 with log_to(self._log):
@@ -165,7 +166,7 @@ class MeasuredRun:
         return fingerprint(row_settings(self.config))
 
     def _summarise(self) -> None:
-        """Tables made from tables: those whose sources are there, without failed points."""
+        """Write the tables that are made from other tables, where these exist and none failed."""
         names = {one.measurement for one in self._failures}
         failed = {
             self._measurements[name].table for name in self._names if name in names or None in names
@@ -197,12 +198,15 @@ class MeasuredRun:
 def _measured_at_this_noise(
     config: DictConfig, run: Run, measurements: Mapping[str, Any]
 ) -> list[str]:
-    """The measurements to make: all, or at another noise level those whose rows name it."""
+    """The names of the measurements to make.
+
+    At a noise level other than the trained one, those whose rows have a column ``beta``.
+    """
     measurements = {name: one for name, one in measurements.items() if not isinstance(one, Summary)}
     if run.config.noise == config.noise:
         return list(measurements)
     own, measured = (_noise(run, one) for one in (run.config, config))
-    if own == measured:  # a network that chooses its noise itself
+    if own == measured:  # also where the network ignores noise.beta
         return list(measurements)
     kept = [name for name, one in measurements.items() if "beta" in table_of(one).columns]
     logger.info(
@@ -215,19 +219,19 @@ def _measured_at_this_noise(
 
 
 def _noise(run: Run, config: DictConfig) -> list[tuple[float, float]]:
-    """β and p of each noise channel of the network that ``config`` makes of ``run``."""
+    """(β, dropout probability p) of each noise channel of the network that ``config`` describes."""
     network, few = run.network(run.epochs[0], config), run.dataset().all.x[:FEW]
     return [(row["beta"], row["p"]) for row in channel_rows(network, few)]
 
 
 def _named(noise: Sequence[tuple[float, float]]) -> str:
-    """The noise levels β of layers, one where all have the same."""
+    """The noise levels β of the layers as text; one number where all are the same."""
     betas = [f"{beta:g}" for beta, _ in noise]
     return ", ".join(betas if len(set(betas)) > 1 else betas[:1])
 
 
 def _remark(config: DictConfig, run: Run, measurements: Sequence[Any]) -> None:
-    """Log, once, what measurements have to say about the network that they will measure."""
+    """Log the ``measurements``' remarks about the network, once a run instead of once an epoch."""
     for one in measurements:
         table = one.table
         if isinstance(one, Remarks):

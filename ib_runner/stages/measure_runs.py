@@ -1,4 +1,4 @@
-"""Measure runs: from checkpoints to tables, the epochs of all of them in one pool."""
+"""Measuring several runs, whose epochs share one pool of processes."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -17,11 +17,11 @@ from ib_runner.stages.measure_run import MeasuredRun
 def measure_runs(configs: Mapping[Run, DictConfig]) -> dict[Run, IbRunError]:
     """Measure what each run's ``config.measure`` asks for and merge it into the run's tables.
 
-    Returns what went wrong, by run: ``UsageError`` where an epoch to measure has no checkpoint,
-    ``MeasurementFailedError`` where some points could not be measured and all else is in the
-    tables. One run stops no other. Epochs that are done are kept in part files until all are: an
-    interrupted measurement goes on where it stopped. Each run is held, and its tables are written,
-    from here until its own last epoch is done.
+    Returns the error of each run that failed: ``UsageError`` where an epoch to measure has no
+    checkpoint, ``MeasurementFailedError`` where some epochs or layers could not be measured and all
+    others are in the tables. A failed run stops no other. Measured epochs are kept in part files,
+    so that an interrupted measurement goes on where it stopped; a run's tables are written, and its
+    lock is freed, when its last epoch is done.
     """
     failed: dict[Run, IbRunError] = {}
     with ExitStack() as held:
@@ -59,7 +59,7 @@ def _measure_epochs(runs: Sequence[MeasuredRun]) -> None:
 
 
 def _results(runs: Sequence[MeasuredRun], bar: Progress) -> Iterator[Measured]:
-    """Results of all tasks as they come: of those that ``measure`` sends to one place together."""
+    """The results of all tasks as they come, from the processes or the cluster of each run."""
     places: dict[tuple[str | None, int], list[EpochTask]] = {}
     for one in runs:
         where = one.config.measure.scheduler, one.config.measure.n_jobs

@@ -1,4 +1,4 @@
-"""The measurements about a sweep's runs together, such as cosines between their weights."""
+"""Measuring a sweep's runs together, such as cosines between the weights of two runs."""
 
 from collections.abc import Mapping
 
@@ -15,7 +15,7 @@ from ib_runner.tables.files import write_table
 
 
 def measure_sweep(sweep: SweepOfRuns) -> None:
-    """Write the tables about several runs."""
+    """Write the sweep's tables that are about several runs."""
     for measurement, config in sweep.entries(Builder.measurements).values():
         frames = [
             measurement.over_runs(_snapshots(sweep, epoch))
@@ -28,7 +28,7 @@ def measure_sweep(sweep: SweepOfRuns) -> None:
 
 
 def _common_epochs(sweep: SweepOfRuns, config: DictConfig) -> list[int]:
-    """The measured epochs of which every run has a checkpoint."""
+    """The epochs to measure that have a checkpoint in every run."""
     common = set.intersection(*(set(run.epochs) for run in sweep.runs))
     try:
         return epochs_to_measure(config, sorted(common))

@@ -1,7 +1,7 @@
-"""What was measured of a run with which settings: whether the same command has anything to do.
+"""Whether a run has been measured with given settings, so that a repeated command does nothing.
 
-``run.json`` has, under ``measured``, a fingerprint of the settings with the number of rows that
-they made in each table. The tables have to have as many rows of these settings still.
+``run.json`` has, under ``measured``, a fingerprint of the settings and the number of rows that they
+made in each table. A measurement is done while the tables still have as many rows of it.
 """
 
 import hashlib
@@ -19,12 +19,12 @@ from ib_runner.runs.folder import Run
 from ib_runner.tables.arrow import read_arrow
 from ib_runner.tables.settings import fingerprint
 
-#: the key in ``run.json``
+#: the key in ``run.json`` that holds the fingerprints
 MEASURED = "measured"
 
 
 def row_settings(config: DictConfig) -> dict[str, Any]:
-    """The settings that decide a row's values, beside the checkpoint and its data."""
+    """The settings that decide the values of a row, besides checkpoint and data."""
     settings = measured_with(config)
     for key in ("epochs", "further_epochs", "measurements"):
         settings["measure"].pop(key, None)
@@ -32,7 +32,7 @@ def row_settings(config: DictConfig) -> dict[str, Any]:
 
 
 def measured_with(config: DictConfig) -> dict[str, Any]:
-    """The settings that decide the rows, without those that say where they are computed."""
+    """The settings that decide rows and values, without those of place (n_jobs, scheduler)."""
     settings = OmegaConf.to_container(config, resolve=True)
     relevant = {key: settings[key] for key in ("measure", "measurement", "noise", "seed")}
     for key in ("n_jobs", "scheduler"):
@@ -41,13 +41,13 @@ def measured_with(config: DictConfig) -> dict[str, Any]:
 
 
 def measured_fingerprint(config: DictConfig, names: Sequence[str], epochs: Sequence[int]) -> str:
-    """Two calls with the same one make the same rows."""
+    """A fingerprint of the settings, measurements and epochs; equal ones make the same rows."""
     made = {"settings": measured_with(config), "names": list(names), "epochs": list(epochs)}
     return fingerprint({**made, "sources": _sources(config)})
 
 
 def _sources(config: DictConfig) -> dict[str, str]:
-    """Digests of the modules of targets that aren't ours: who changes them measures anew."""
+    """SHA-256 of the modules of targets outside ib_runner, by target: changes count as new."""
     digests = {}
     for key, value in leaves(OmegaConf.to_container(config)):
         if not key.endswith("_target_") or str(value).startswith("ib_runner."):
@@ -60,7 +60,10 @@ def _sources(config: DictConfig) -> dict[str, str]:
 
 
 def note_measured(run: Run, config: DictConfig, measured: str, tables: Sequence[str]) -> None:
-    """Write down that ``tables`` have all rows of ``measured``; for the holder of the lock."""
+    """Note in ``run.json`` that ``tables`` have all rows of fingerprint ``measured``.
+
+    The caller must hold the run's lock.
+    """
     made_by = fingerprint(row_settings(config))
     rows = {name: _count(run, name, made_by) for name in tables}
     known = run.info.get(MEASURED) or {}
@@ -68,7 +71,7 @@ def note_measured(run: Run, config: DictConfig, measured: str, tables: Sequence[
 
 
 def is_measured(run: Run, config: DictConfig, measured: str) -> bool:
-    """Whether all rows of ``measured`` are there, made by this version of the program."""
+    """Whether the tables have all rows of ``measured``, made by this version of the program."""
     noted = (run.info.get(MEASURED) or {}).get(measured)
     if not isinstance(noted, dict) or not run.table_path("layers").is_file():
         return False
@@ -80,7 +83,10 @@ def is_measured(run: Run, config: DictConfig, measured: str) -> bool:
 
 
 def _count(run: Run, table: str, made_by: str) -> int:
-    """How many rows of the run's table have settings of this fingerprint."""
+    """The number of rows of the run's ``table`` with settings of fingerprint ``made_by``.
+
+    −1 where the table is missing or damaged.
+    """
     try:
         rows = read_arrow(run.table_path(table))
     except (FileNotFoundError, DamagedFileError):

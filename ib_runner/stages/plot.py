@@ -5,7 +5,7 @@ from ib_runner.stages.cost import Cost
 from ib_runner.stages.stage import Stage
 from ib_runner.wording import duration_text
 
-#: seconds until the first figure, of one figure as png and pdf, and of those that take longer
+#: seconds to start; seconds of one figure as png and pdf; and of the figures that take longer
 SECONDS_TO_START, SECONDS_A_FIGURE = 1.0, 1.5
 SECONDS = {"fig5": 6.0, "fig6": 3.2, "losses": 0.4, "information_plane": 2.5}
 #: bytes of one figure in one format
@@ -74,7 +74,7 @@ def _drawing(figures, formats):
 
 
 def _of_sweeps(config):
-    """The figures over runs."""
+    """The figures over all runs of a sweep, by name."""
     found = {name: outline(config.figure[name]._target_) for name in config.plot.figures}
     return {name: one for name, one in found.items() if hasattr(one, "over_runs")}
 
@@ -86,12 +86,12 @@ def _differs(configs, key):
 
 
 def _needed(entry, figure):
-    """The tables of a figure; that of seeds needs one for each of its panels."""
+    """The tables that a figure needs; the figure of seeds needs one for each of its panels."""
     return {*getattr(figure, "tables_needed", ()), *entry.get("panels", ())}
 
 
 def _tables(tree):
-    """The tables that there will be once a run is measured."""
+    """The tables that a run has once it is measured."""
     found = {"training", "layers"}
     for name in tree["measure"]["measurements"]:
         made = outline(tree["measurement"][name]["_target_"])
@@ -115,7 +115,7 @@ def _files(run):
 
 def _can_be_drawn(name, tree, tables):
     figure = outline(tree["figure"][name]["_target_"])
-    if figure is None:  # a user's own: it is not known what it needs
+    if figure is None:  # a user's own figure: the tables that it needs are unknown
         return True
     if hasattr(figure, "over_runs") or not tables.issuperset(getattr(figure, "tables_needed", ())):
         return False

@@ -1,4 +1,4 @@
-"""Draw a run's tables: every figure of ``plot.figures`` in every format."""
+"""Drawing a run's figures: every figure of ``plot.figures`` in every format."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache, partial
@@ -21,12 +21,12 @@ from ib_runner.stages.run_context import context_of, tables_of
 
 
 def plot(config: DictConfig, run: Run) -> None:
-    """Write ``figures/NAME.FORMAT`` for every figure whose tables are there.
+    """Write ``figures/NAME.FORMAT`` for every figure whose tables exist.
 
-    Those that wait for a measurement are named, and those that have nothing to show of such a run;
-    those that need what it does not measure are passed over.
+    The log names figures that wait for ``ib-run measure``, and figures that have nothing to show of
+    this run; figures of tables that this run does not measure are skipped silently.
 
-    Raises ``UsageError`` where none can be drawn, or an epoch to draw was not measured.
+    Raises ``UsageError`` where no figure can be drawn, or an epoch to draw was not measured.
     """
     figures = for_runs(run.builder(config).figures())
     if not figures:
@@ -41,7 +41,7 @@ def plot(config: DictConfig, run: Run) -> None:
     if not drawable:
         raise UsageError(_nothing(run, missing))
     if any("layers" in getattr(figure, "tables_needed", ()) for figure in drawable.values()):
-        tables("layers")  # where it must be written first, the run is held for that alone
+        tables("layers")  # writes the table if it is missing, holding the lock for that only
     folder = run.path / "figures"
     bar = Progress(len(drawable), "plot", "figure", doing=next(iter(drawable)))
     with run.held(), log_to(run.path / "plot.log"), bar:
@@ -53,9 +53,9 @@ def plot(config: DictConfig, run: Run) -> None:
 
 
 def write_figure(folder: Path, name: str, config: DictConfig, draw: Callable[[], Figure]) -> None:
-    """Write what ``draw`` gives as ``NAME.FORMAT``, as ``config.plot`` wants it to look.
+    """Write the figure that ``draw`` returns as ``NAME.FORMAT``, in the style of ``config.plot``.
 
-    Raises ``UsageError`` where it cannot be drawn of these tables, or in this style.
+    Raises ``UsageError`` where the tables or the style do not allow it.
     """
     asked = config.plot
     look = Look(asked.size, asked.font, asked.style, (asked.titles or {}).get(name))
@@ -69,7 +69,7 @@ def write_figure(folder: Path, name: str, config: DictConfig, draw: Callable[[],
 
 
 def shown(config: DictConfig, tables: Tables) -> Tables:
-    """Of the tables, the rows of ``plot.layers`` and of the epochs in ``plot.epoch_range``."""
+    """The tables with only the rows of ``plot.layers`` and of epochs in ``plot.epoch_range``."""
     layers, epochs = config.plot.layers, config.plot.epoch_range
     if layers is None and epochs is None:
         return tables
@@ -77,7 +77,7 @@ def shown(config: DictConfig, tables: Tables) -> Tables:
     @cache
     def table(name: str) -> pd.DataFrame:
         rows = tables(name)
-        if name == "layers":  # facts, of the inputs too
+        if name == "layers":  # facts that every figure needs, such as H(X): not selected from
             return rows
         if layers is not None and "layer" in rows:
             rows = rows[rows["layer"].isin([0, *layers])]
@@ -89,8 +89,10 @@ def shown(config: DictConfig, tables: Tables) -> Tables:
 
 
 def wants_each_run(config: DictConfig, run: Run) -> bool:
-    """Whether the figures of a sweep's ``run`` alone are asked for: by ``plot.each_run``, by other
-    ``plot.figures`` than the run's own, or by figures that are all of single runs.
+    """Whether to draw figures of each single run of a sweep.
+
+    True with ``plot.each_run``, with ``plot.figures`` other than the run's own, and where no figure
+    is over runs.
     """
     figures = run.builder(config).figures()
     if config.plot.each_run or not for_sweeps(figures):
@@ -99,12 +101,12 @@ def wants_each_run(config: DictConfig, run: Run) -> bool:
 
 
 def applies(figure: object, tables: Tables, context: Context) -> bool:
-    """Whether ``figure`` has anything to show of this run; most always do."""
+    """Whether ``figure`` has anything to show of this run; True unless the figure says no."""
     return not isinstance(figure, Applies) or figure.applies(tables, context)
 
 
 def _warn(config: DictConfig, run: Run, missing: Mapping[str, Sequence[str]]) -> None:
-    """Name the figures that wait for tables that the run's measurements write."""
+    """Log the figures that need tables which ``ib-run measure`` would write for this run."""
     if not any(missing.values()):
         return  # building the measurements imports torch
     measurements = run.builder(config).measurements().values()
@@ -116,14 +118,14 @@ def _warn(config: DictConfig, run: Run, missing: Mapping[str, Sequence[str]]) ->
     ]
     if waiting:
         logger.warning(
-            "plot: left out for want of tables: %s; `ib-run measure run=%s` writes them",
+            "plot: left out, as tables are missing: %s; `ib-run measure run=%s` writes them",
             ", ".join(waiting),
             run.path,
         )
 
 
 def _say_why_not(complete: Mapping[str, object], drawable: Mapping[str, object]) -> None:
-    """Log what the figures that have their tables and can't be drawn would show."""
+    """Log the figures that have their tables but nothing to show of this run."""
     for name, figure in complete.items():
         if name not in drawable:
             reason = getattr(figure, "shows", None)
@@ -131,7 +133,7 @@ def _say_why_not(complete: Mapping[str, object], drawable: Mapping[str, object])
 
 
 def _nothing(run: Run, missing: Mapping[str, Sequence[str]]) -> str:
-    """Why none of the figures, and the tables that they are ``missing``, can be drawn."""
+    """The message for a run of which no figure can be drawn; ``missing`` has the missing tables."""
     waiting = [f"{name} needs {', '.join(tables)}" for name, tables in missing.items() if tables]
     if not waiting:
         return f"run={run.path}: plot.figures has nothing to show of this run."
@@ -144,7 +146,7 @@ def _nothing(run: Run, missing: Mapping[str, Sequence[str]]) -> str:
 
 @runtime_checkable
 class Applies(Protocol):
-    """A figure that some runs have nothing for; its ``shows`` says what that is, in words."""
+    """A figure that has nothing to show of some runs; ``shows`` says in words what it shows."""
 
     def applies(self, tables: Tables, context: Context) -> bool:
         """Whether there is anything to show of the run with these ``tables``."""
@@ -152,6 +154,6 @@ class Applies(Protocol):
 
 
 def _missing(run: Run, figure: object) -> list[str]:
-    """The tables that ``figure`` needs and the run has not; ``layers`` can be made."""
+    """The tables that ``figure`` needs and the run lacks, except ``layers``, which can be made."""
     needed = getattr(figure, "tables_needed", ())
     return [one for one in needed if one != "layers" and not run.table_path(one).is_file()]

@@ -1,4 +1,4 @@
-"""The figures about a sweep's runs together."""
+"""Drawing the figures about a sweep's runs together."""
 
 from functools import partial
 from typing import Any
@@ -14,7 +14,7 @@ from ib_runner.stages.sweep_of_runs import SweepOfRuns
 
 
 def plot_sweep(sweep: SweepOfRuns) -> None:
-    """Write ``figures/NAME.FORMAT`` for each figure over runs whose keys and tables are there."""
+    """Write ``figures/NAME.FORMAT`` for each figure over runs whose swept keys and tables exist."""
     entries = sweep.entries(Builder.figures)
     drawn = [_draw(sweep, name, *one) for name, one in entries.items()]
     if any(drawn):
@@ -29,7 +29,7 @@ def plot_sweep(sweep: SweepOfRuns) -> None:
 
 
 def _draw(sweep: SweepOfRuns, name: str, figure: Any, config: DictConfig) -> bool:
-    """Whether the figure is drawn."""
+    """Draw figure ``name``; returns whether its tables were there."""
     if not sweep.has_keys(figure):
         return False
     tables = shown(config, sweep.tables)

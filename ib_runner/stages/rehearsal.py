@@ -1,8 +1,8 @@
-"""Before epochs are measured: worker processes compile a share of the kernels each.
+"""Compiling the kernels before epochs are measured, a share of them in each worker process.
 
-Compiling the kernels takes half a minute, once on a machine. Workers that began to measure at once
-would all compile the same ones, one after the other; here they take different ones, and keep them
-on disk for the others. ``ib-run all`` has it done while the network trains.
+Compiling takes half a minute, once on a machine. Workers that measured at once would all compile
+the same kernels; here each compiles others and keeps them on disk for the rest. ``ib-run all`` does
+this while the network trains.
 """
 
 from collections.abc import Iterator, Mapping
@@ -26,7 +26,7 @@ _INPUTS, _BETA = 64, 0.1
 
 @dataclass(frozen=True)
 class Rehearsal:
-    """The measurement ``part``, made on a tiny network, for its kernels' sake.
+    """Makes the measurement ``part`` on a tiny network, so that its kernels are compiled.
 
     ``settings`` is the configuration as YAML.
     """
@@ -36,7 +36,7 @@ class Rehearsal:
     part: Chosen
 
     def __call__(self, threads: int) -> None:
-        """Do it. What fails here fails again where its message is wanted: at the first epoch."""
+        """Compile with ``threads`` threads; errors are ignored, as the first epoch repeats them."""
         use_threads(threads)
         with suppress(Exception):
             measurement = _measurements(self.settings, self.allow_targets)[self.part.name]
@@ -45,9 +45,9 @@ class Rehearsal:
 
 
 def rehearsals(settings: str, allow_targets: tuple[str, ...]) -> list[Rehearsal]:
-    """One for each measurement and method of a configuration.
+    """A rehearsal for each measurement and method of the configuration ``settings`` (YAML).
 
-    Raises ``UsageError`` where these cannot be built.
+    Raises ``UsageError`` where the measurements cannot be built.
     """
     made = chosen(_measurements(settings, allow_targets), (1, 0))
     wanted = [one for epoch in (1, 0) for one in made[epoch]]  # all methods are made at epoch 1
@@ -61,7 +61,7 @@ def _measurements(settings: str, allow_targets: tuple[str, ...]) -> Mapping[str,
 
 
 def _single(one: Chosen) -> Iterator[Chosen]:
-    """``one`` in parts of one method each."""
+    """``one`` split into parts with one method each."""
     if one.methods is None:
         yield one
     else:
@@ -69,7 +69,7 @@ def _single(one: Chosen) -> Iterator[Chosen]:
 
 
 def _ours(measurement: Measurement) -> bool:
-    """Whether it is one of this package: a user's own may take long, or count its calls."""
+    """Whether ``measurement`` is of this package: a user's own may take long, or have effects."""
     return type(measurement).__module__.partition(".")[0] == __name__.partition(".")[0]
 
 

@@ -1,9 +1,9 @@
-"""``ib-run report``: a run or a sweep as one page to explore."""
+"""``ib-run report``: a run or a sweep as one interactive HTML page."""
 
 from ib_runner.stages.cost import Cost
 from ib_runner.stages.written import WrittenFromTables
 
-#: a page has at most about as many bytes, and is written in about as many seconds
+#: approximate upper bounds of a page's size in bytes, and of the seconds to write it
 BYTES, SECONDS = 8e6, 10.0
 
 

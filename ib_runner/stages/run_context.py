@@ -1,4 +1,4 @@
-"""The arguments of figures and findings: a run's tables, and how to show them."""
+"""The arguments of figures and findings: a run's tables, and the context to show them in."""
 
 from functools import cache
 
@@ -14,7 +14,7 @@ from ib_runner.tables.settings import made_with, settings_of
 
 
 def context_of(config: DictConfig, run: Run) -> Context:
-    """The context of ``run``, treated with ``config``."""
+    """The context of ``run`` for the settings ``config``."""
     epochs = config.plot.epochs
     return Context(
         experiment=config.experiment,
@@ -48,9 +48,9 @@ def tables_of(config: DictConfig, run: Run) -> Tables:
 
 
 def record_layers(config: DictConfig, run: Run) -> None:
-    """Write what is measured of ``run`` with ``config`` to its table ``layers``.
+    """Write the facts about the layers that ``config`` measures to the run's table ``layers``.
 
-    Of other inputs the rows stay. For the holder of the run's lock.
+    Rows about other inputs (``measure.inputs``) stay. The caller must hold the run's lock.
     """
     from ib_runner.measurements.layers import layers_table  # torch, which tables do without
 
@@ -65,10 +65,10 @@ def record_layers(config: DictConfig, run: Run) -> None:
 
 
 def complete_layers(config: DictConfig, run: Run) -> None:
-    """Write the table ``layers`` of a run that has none: not measured, or by an earlier version."""
+    """Write the table ``layers`` where it is missing: before measuring, or from old versions."""
     if run.table_path("layers").is_file() or not run.epochs:
         return
-    logger.info("%s: noting what its layers are, once", run.path)
+    logger.info("%s: writing its table layers, once", run.path)
     with run.held():
         record_layers(config, run)
         run.forget_dataset()

@@ -1,15 +1,15 @@
-"""What a stage is. To add one: a class in ``stages/NAME.py`` and its keys in ``conf/NAME.yaml``.
+"""The class of stages. A new stage is a class in ``stages/NAME.py`` and a file ``conf/NAME.yaml``.
 
 ::
 
     class Report(Stage):
         name = "report"
         summary = "one HTML file for a run or a sweep"
-        place = 45                              # on the help page, along the way of the data
+        place = 45                              # its place on the help page
         may_change = ("plot",)
 
         def work(self, config, run): ...        # one run
-        def over_runs(self, sweep): ...         # what a sweep adds, once its runs are through
+        def over_runs(self, sweep): ...         # a sweep's runs together, after each of them
         def cost(self, config, run, builder): return Cost("an HTML file; seconds")
 
 ``conf/report.yaml`` is ``defaults: [base, _self_]``. Nothing else refers to a stage by its name:
@@ -55,7 +55,7 @@ class Stage:
     lists: ClassVar[tuple[str, ...]] = ()
     #: keys and nodes in which the configuration may differ from the one saved with the run
     may_change: ClassVar[tuple[str, ...]] = ()
-    #: the folder's path is the last line on standard output
+    #: whether the folder's path is printed as the last line on standard output
     says_path: ClassVar[bool] = True
 
     def __init_subclass__(cls) -> None:
@@ -64,40 +64,40 @@ class Stage:
 
     @property
     def steps(self) -> tuple["Stage", ...]:
-        """The stages that it goes through, itself or several others."""
+        """The stages that this one consists of: itself, or several others."""
         return (self,)
 
     def is_or_has(self, name: str) -> bool:
-        """Whether ``name`` is one of its steps."""
+        """Whether this stage, or one of its steps, is called ``name``."""
         return any(step.name == name for step in self.steps)
 
     def answer(self, config: "DictConfig") -> str:
-        """What a stage that works on no runs has to say."""
+        """The text that a stage without runs (``on_runs`` false) prints."""
         raise NotImplementedError
 
     def validate(self, config: "DictConfig", new: bool) -> None:
         """Raise ``UsageError`` for combinations of values that make no sense to this stage.
 
-        ``new``: a run is to be made with ``config``, whose single values are right.
+        ``config`` has passed ``config.validate``; ``new``: it is for a run that is to be made.
         """
 
     def check(self, config: "DictConfig", run: "Run") -> None:
-        """Raise ``UsageError`` for what is wrong, before any run of a sweep is worked on."""
+        """Raise ``UsageError`` where ``run`` does not allow ``config``; called before any work."""
 
     def is_done(self, config: "DictConfig", run: "Run") -> bool:
-        """Whether a sweep that goes on may skip ``run``."""
+        """Whether nothing is left to do on ``run``, so that a resumed sweep may skip it."""
         return False
 
     def work(self, config: "DictConfig", run: "Run") -> None:
-        """Treat one run with ``config``."""
+        """Do the stage's work on one run with ``config``."""
         raise NotImplementedError
 
     def work_in_sweep(self, config: "DictConfig", run: "Run") -> None:
-        """Treat a run as one of its sweep's: without what ``over_runs`` does better."""
+        """Do the work on one run of a sweep, without results that ``over_runs`` makes instead."""
         self.work(config, run)
 
     def work_on_all(self, configs: Mapping["Run", "DictConfig"]) -> dict["Run", IbRunError]:
-        """Treat all runs of a sweep; those that failed. One failure does not stop the others."""
+        """Do the work on all runs of a sweep; returns the errors by run. A failure stops no run."""
         failed = {}
         for run, config in configs.items():
             try:
@@ -107,34 +107,34 @@ class Stage:
         return failed
 
     def over_runs(self, sweep: "SweepOfRuns") -> None:
-        """What is about all runs of a sweep together, once each of them was worked on."""
+        """Do the work about all runs of a sweep together, after that on each run."""
 
     def report(self, config: "DictConfig", run: "Run") -> None:
-        """Print on standard output what a user wants to see of a single run."""
+        """Print the results of a single run on standard output, if the stage has any to print."""
 
     def cost(
         self, config: "DictConfig", run: "Run | None", builder: "Callable[[], Builder]"
     ) -> Cost:
-        """What ``work`` would do and take; ``run`` is None for one that is to be made.
+        """The cost of ``work``; ``run`` is None for a run that is still to be made.
 
-        ``builder()`` makes the builder for ``config``: a stage that needs no data does without.
+        ``builder()`` makes the builder for ``config``, only where the stage needs data or network.
         """
         raise NotImplementedError
 
     def cost_in_sweep(
         self, config: "DictConfig", run: "Run | None", builder: "Callable[[], Builder]"
     ) -> Cost:
-        """As ``cost``, of ``work_in_sweep``."""
+        """The cost of ``work_in_sweep``; arguments as for ``cost``."""
         return self.cost(config, run, builder)
 
     def cost_over_runs(self, configs: "Sequence[DictConfig]") -> Cost | None:
-        """What ``over_runs`` would do and take, where that is more than a moment."""
+        """The cost of ``over_runs``; None where it takes less than a second or so."""
         return None
 
     def may_take_long(
         self, config: "DictConfig", run: "Run | None", builder: "Callable[[], Builder]"
     ) -> bool:
-        """Whether ``cost`` is worth its time before ``work`` begins: it may be over a minute."""
+        """Whether ``work`` may take over a minute, so that ``cost`` should be asked for first."""
         return False
 
 
@@ -143,7 +143,7 @@ _REGISTERED: dict[str, type[Stage]] = {}
 
 @cache
 def _discover() -> None:
-    """Import the module of every ``conf/NAME.yaml`` that has one here."""
+    """Import ``stages/NAME.py`` for every ``conf/NAME.yaml`` that has such a module."""
     modules = {one.name for one in resources.files("ib_runner.stages").iterdir()}
     for entry in resources.files("ib_runner.conf").iterdir():
         name = entry.name.removesuffix(".yaml")

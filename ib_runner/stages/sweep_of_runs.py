@@ -1,7 +1,7 @@
 """A sweep's runs together, for the stages' ``over_runs``.
 
-Measurements, figures and findings with a method ``over_runs`` belong to a sweep; the stages of the
-single runs pass over them.
+Measurements, figures and findings with a method ``over_runs`` are about a sweep; work on single
+runs leaves them out.
 """
 
 from collections.abc import Callable
@@ -26,9 +26,9 @@ from ib_runner.tables.settings import latest_inputs
 
 @dataclass(frozen=True)
 class SweepOfRuns:
-    """A sweep's folder, its swept ``keys``, its ``runs`` and the configuration to treat each with.
+    """A sweep's folder, its swept ``keys``, its ``runs``, and the configuration for each run.
 
-    Both are in the same order.
+    Runs and configurations are in the same order.
     """
 
     path: Path
@@ -39,7 +39,10 @@ class SweepOfRuns:
     def entries(
         self, build: Callable[[Builder], dict[str, Any]]
     ) -> dict[str, tuple[Any, DictConfig]]:
-        """What ``build`` makes for sweeps from the runs' configurations, the first of each name."""
+        """The entries over runs that ``build`` makes, by name, each with its configuration.
+
+        Where several runs' configurations have an entry of one name, the first is used.
+        """
         found: dict[str, tuple[Any, DictConfig]] = {}
         for run, config in zip(self.runs, self.configs, strict=True):
             for name, one in for_sweeps(build(run.builder(config))).items():
@@ -47,7 +50,7 @@ class SweepOfRuns:
         return found
 
     def has_keys(self, entry: Any) -> bool:
-        """Whether the keys that ``entry`` is about are swept."""
+        """Whether the sweep varies all keys that ``entry`` needs."""
         return set(getattr(entry, "keys_needed", ())) <= set(self.keys)
 
     def collect_tables(self) -> None:
@@ -56,7 +59,7 @@ class SweepOfRuns:
 
     @cached_property
     def swept(self) -> list[SweptRun]:
-        """The runs as their sweep's tables see them."""
+        """The runs as ``tables.collect`` takes them."""
         jobs = read_sweep(self.path).jobs
         return [
             SweptRun(name, swept_values(run.config, self.keys, jobs[name]), run.table_path)
@@ -70,7 +73,7 @@ class SweepOfRuns:
         return cache(self._table)
 
     def _table(self, name: str) -> pd.DataFrame:
-        """The sweep's table; of each run the rows about the inputs that were measured last."""
+        """The sweep's table ``name``, with each run's rows about the inputs it measured last."""
         path = sweep_table_path(self.path, name)
         if name == "layers":
             self._complete_layers(path)
@@ -84,7 +87,7 @@ class SweepOfRuns:
         return measured_inputs(self.runs)
 
     def _complete_layers(self, path: Path) -> None:
-        """Write the table ``layers`` of the runs that have none, and the sweep's then."""
+        """Write the missing tables ``layers`` of the runs, then the sweep's, to ``path``."""
         for run, config in zip(self.runs, self.configs, strict=True):
             complete_layers(config, run)
         if not path.is_file():
@@ -92,7 +95,7 @@ class SweepOfRuns:
 
     @cached_property
     def about(self) -> Runs:
-        """What figures and findings get to know."""
+        """The facts about the sweep that figures and findings get as an argument."""
         pairs = zip(self.runs, self.configs, strict=True)
         contexts = {run.path.name: context_of(config, run) for run, config in pairs}
         return Runs(self.keys, contexts)

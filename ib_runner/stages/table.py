@@ -51,7 +51,7 @@ class Table(Stage):
         print_table(config, run.path)
 
     def work_on_all(self, configs):
-        """Nothing for each run of a sweep: the table is of all of them."""
+        """Nothing: a sweep's table is about all runs together, see ``over_runs``."""
         return {}
 
     def over_runs(self, sweep):

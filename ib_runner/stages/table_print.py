@@ -1,7 +1,8 @@
-"""A table of a run or a sweep as text: what was measured, in the layout of a paper.
+"""A table of a run or a sweep as text, in the layout of a paper.
 
-A sweep's rows are the swept values and its columns the layers: median and quartiles over the runs.
-A run's rows are its layers, with the interval. CSV has one value a row, all digits of it.
+A sweep's table has a row for each swept value and a column for each layer, with median and
+quartiles over the runs. A run's table has a row for each layer, with the interval. CSV has one
+value a row, with all its digits.
 """
 
 import math
@@ -28,7 +29,7 @@ HEADINGS = {
     "layer": ("layer", r"layer $\ell$"),
     "n": ("runs", "runs"),
 }
-#: of a value: plain, in LaTeX; {} is the target
+#: a value's symbol: plain, and in LaTeX; {} stands for the target X or Y
 QUANTITIES = {
     "mi": ("I({};T)", r"$I({};T_\ell)$"),
     "entropy": ("H(Bin(T))", r"$H(\mathrm{{Bin}}(T_\ell))$"),
@@ -46,7 +47,7 @@ def print_table(config: DictConfig, path: Path) -> None:
             rows, value = _of_sweep(opened, asked)
         else:
             rows, value = _of_run(opened, asked)
-    except FileNotFoundError as error:  # which says what writes the table
+    except FileNotFoundError as error:  # its message names the stage that writes the table
         raise UsageError(str(error)) from error
     rows = _chosen(rows, asked, path)
     unit = (TABLES.get(asked["table"], {}).get(value) or TABLES["layers"]["dim"]).unit
@@ -108,7 +109,10 @@ def _only(
 def _summarised(
     rows: pd.DataFrame, asked: Mapping[str, Any], value: str, latex: bool
 ) -> tuple[list[str], list[list[str]]]:
-    """A row for each swept value, a column for each layer: the median and the quartiles."""
+    """Head and lines of a sweep's table: a row for each swept value, a column for each layer.
+
+    Cells have the median and the quartiles over the runs.
+    """
     apart = [
         one
         for one in rows.columns
@@ -148,7 +152,7 @@ def _median(found: pd.DataFrame, digits: int, latex: bool) -> str:
 def _with_interval(
     rows: pd.DataFrame, asked: Mapping[str, Any], value: str, latex: bool
 ) -> tuple[list[str], list[list[str]]]:
-    """A row for each key of a run's table, with its value and, of information, the interval."""
+    """Head and lines of a run's table: key columns, value, and the interval of information."""
     keys = [
         one
         for one in rows.columns
@@ -212,7 +216,7 @@ def _escaped(text: str) -> str:
 
 
 def _latex(head: Sequence[str], lines: Sequence[Sequence[str]], caption: str) -> str:
-    r"""For the package booktabs; what it shows is a comment."""
+    r"""The table for LaTeX's package booktabs, with ``caption`` in a comment."""
     body = [" & ".join(line).replace("–", "--") + r" \\" for line in lines]
     columns = "l" * len(head)
     return "\n".join(

@@ -1,4 +1,4 @@
-"""``ib-run thin``: checkpoints that nobody needs any more are removed."""
+"""``ib-run thin``: remove checkpoints that are no longer needed."""
 
 from ib_runner.errors import UsageError
 from ib_runner.stages.cost import Cost

@@ -1,4 +1,4 @@
-"""Remove checkpoints that nobody needs any more; what is left can be measured and trained on."""
+"""Removing checkpoints; the run can still be trained further, and the kept epochs measured."""
 
 import re
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from ib_runner.wording import show
 
 
 def thin(run: Run, keep: Sequence[int]) -> None:
-    """Leave the checkpoints of the epochs ``keep`` alone in ``run``."""
+    """Remove all checkpoints of ``run`` but those of the epochs ``keep``."""
     with run.held(), log_to(run.path / "thin.log"):
         before = len(run.epochs)
         size, _ = run.checkpoints.sizes(keep)
@@ -27,11 +27,11 @@ def thin(run: Run, keep: Sequence[int]) -> None:
 
 
 def epochs_to_keep(run: Run, keep: Any, force: bool) -> list[int]:
-    """The checkpointed epochs that ``keep`` leaves: a list, ``every:N`` or ``measured``.
+    """The checkpointed epochs to keep, where ``keep`` is a list, ``every:N`` or ``measured``.
 
-    Epoch 0 and the last one stay in any case: training goes on from the last.
-    Raises ``UsageError`` where ``keep`` is none of these or names an epoch without checkpoint, and,
-    unless ``force``, where the run's tables have rows of an epoch that would go.
+    Epoch 0 and the last epoch, from which training goes on, are always kept. Raises ``UsageError``
+    where ``keep`` is none of the three or names an epoch without checkpoint, and, unless ``force``,
+    where the tables of the run have rows of an epoch that would be removed.
     """
     there = run.epochs
     if not there:
@@ -76,7 +76,7 @@ def _shown(keep: Any) -> str:
 
 
 def _epochs_of_tables(run: Run) -> set[int]:
-    """Epochs in the run's measurements, and in those of its sweep where it is in one."""
+    """The epochs with rows in the run's tables, and in those of its sweep if there is one."""
     folders = [run.path, *([run.path.parent] if is_sweep(run.path.parent) else [])]
     files = [path for folder in folders for path in folder.glob("measurements/*.parquet")]
     # the losses in the table training were computed while training: they need no checkpoint
@@ -89,5 +89,5 @@ def _epochs_in(path: Path) -> set[int]:
 
 
 def _some(epochs: Sequence[int]) -> str:
-    """The first few of them."""
+    """The first few ``epochs`` as text."""
     return ", ".join(map(str, epochs[:6])) + (f", … {epochs[-1]}" if len(epochs) > 6 else "")

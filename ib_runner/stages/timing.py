@@ -1,4 +1,4 @@
-"""What training takes, timed just now on a small part of it, by the trainer that will do it."""
+"""Forecasting how long training takes, by timing a small part of it with the same trainer."""
 
 import time
 from collections.abc import Callable
@@ -16,27 +16,27 @@ from ib_runner.training.loop import Trainer, trainer_of
 from ib_runner.training.plain import PlainTrainer, block_size
 from ib_runner.training.problem import Part, Problem, problem_of
 
-#: seconds of an epoch up to which all of its steps are timed; of a longer epoch, some of its steps
+#: seconds of the longest epoch that is timed as a whole; of a longer one, some steps are timed
 WHOLE_SECONDS = 0.25
-#: steps, and blocks of inputs to score, of which the fastest counts
+#: numbers of timed steps, and of timed blocks of inputs to score; the fastest of each counts
 TIMED_STEPS, TIMED_BLOCKS = 20, 3
-#: seconds for which short epochs are trained, so that what is measured is not the initial network
+#: seconds for which short epochs are trained, also to get trained weights to time measuring with
 TRIED_SECONDS = 1.0
-#: the same, of configurations after the first one
+#: the same for each further configuration in this process
 FURTHER_SECONDS = 0.3
 #: the epoch whose weights stand for an early stage of training when measuring is timed
 EARLY = 16
-#: a checkpoint's share of the disk's time, seconds a byte, and of an epoch's bookkeeping, seconds
+#: seconds per byte to write a checkpoint, and seconds per epoch for keeping scores
 SECONDS_A_BYTE, SECONDS_AN_EPOCH = 2e-9, 1e-4
 #: nodes of the configuration on which the time of training depends
 NODES = ("dataset", "network", "noise", "regularizer", "optimizer", "trainer", "device", "seed")
 
 
 class Times(NamedTuple):
-    """Seconds of an epoch, scoring and keeping it included, and ``how`` it is trained, in words.
+    """Seconds of one ``epoch``, scores and checkpoint included, and ``how`` it is trained.
 
-    ``weights``, by epoch: of the first network, and of two later ones of a training that lasts a
-    moment, where there was time for that.
+    ``weights`` has the initial weights by epoch and, where epochs are short, those of two later
+    ones.
     """
 
     epoch: float
@@ -50,7 +50,10 @@ def time_training(builder: Builder) -> Times:
 
 
 def without_seed(builder: Builder, nodes: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
-    """``nodes`` as YAML: configurations that differ in their seed are timed once."""
+    """``nodes`` of the configuration as YAML with seed 0, and the builder's ``allow_targets``.
+
+    A key for results that are the same for all seeds.
+    """
     whole = OmegaConf.to_container(builder.config, resolve=True)
     found = {key: whole[key] for key in nodes} | {"seed": 0}
     return OmegaConf.to_yaml(OmegaConf.create(found)), builder.allow_targets
@@ -87,7 +90,7 @@ def _how(trainer: Trainer, problem: Problem) -> str:
 
 
 def _of_steps(trainer: PlainTrainer) -> float:
-    """Seconds of an epoch, from some steps and blocks of inputs."""
+    """Seconds of an epoch, extrapolated from some training steps and some blocks to score."""
     problem, generator = trainer.problem, torch.Generator()
     n, size = len(problem.train.x), block_size(problem.train.x)
     batch = torch.arange(problem.batch_size, device=problem.train.x.device)
@@ -101,15 +104,15 @@ def _of_steps(trainer: PlainTrainer) -> float:
 def _of_epochs(
     trainer: Trainer, epochs: int, tried: float
 ) -> tuple[float, dict[int, dict[str, Tensor]]]:
-    """Seconds of an epoch, the mean of those of ``tried`` seconds behind the first, and weights.
+    """Mean seconds of the epochs that fit into ``tried`` seconds, the first left out, and weights.
 
-    These are of an epoch early on, when representations spread, and of the last that was trained.
+    The weights are those of epoch ``EARLY``, or 1, and of the last trained epoch.
     """
 
     def epoch(number: int) -> float:
         return _seconds(lambda: _epoch(trainer, number))
 
-    epoch(1)  # which may compile
+    epoch(1)  # left out, as it may include compiling
     spent, count, kept = 0.0, 0, {1: dict(trainer.weights())}
     while count == 0 or (spent < tried and count + 1 < epochs):
         spent, count = spent + epoch(count + 2), count + 1
@@ -126,13 +129,13 @@ def _epoch(trainer: Trainer, number: int) -> None:
 
 
 def _fastest(action: Callable[[], object], times: int) -> float:
-    """Seconds of the fastest of some calls, the first, which may compile, left out."""
+    """Seconds of the fastest of ``times`` calls, after a first call, which may compile."""
     return min([_seconds(action) for _ in range(times + 1)][1:])
 
 
 def _seconds(action: Callable[[], object]) -> float:
-    """Seconds of a call: where other programs share the processors, processor time counts, which
-    is at most that of all threads together.
+    """Seconds of one call: the smaller of wall time and processor time (summed over threads), since
+    other programs may share the processors.
     """
     wall, processor = time.perf_counter(), time.process_time()
     action()

@@ -4,11 +4,11 @@ from ib_runner.stages.cost import LONG_SECONDS, Cost
 from ib_runner.stages.stage import Stage
 from ib_runner.wording import duration_text, size_text
 
-#: bytes of a new run's configuration, state, table of losses and last state of its optimizer
+#: bytes of a new run without its checkpoints: configuration, state, losses and resume state
 BYTES_A_RUN = 40e3
-#: seconds beside the epochs: opening the run, the first and the last checkpoint
+#: seconds besides the epochs: opening the run, writing the first and the last checkpoint
 SECONDS_A_RUN = 1.0
-#: seconds that a step of a network of 1e5 weights, and an input that is scored, take at most
+#: upper bounds in seconds: a training step per 1e5 weights, and scoring one input
 MOST_A_STEP, MOST_AN_INPUT = 3e-3, 2e-5
 
 
@@ -22,7 +22,7 @@ class Train(Stage):
     def validate(self, config, new):
         from ib_runner.config.validate import check_measurements, check_new_run
 
-        check_measurements(config)  # training is long: not afterwards
+        check_measurements(config)  # a mistake for `measure` is better known before training
         if new:
             check_new_run(config)
 

@@ -1,4 +1,4 @@
-"""Train one network: from the configuration to checkpoints and the ``training`` table."""
+"""Training one run, or several together, to checkpoints and the table ``training``."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, nullcontext
@@ -19,9 +19,9 @@ from ib_runner.training.together.loop import train_together
 def train(config: DictConfig, run: Run) -> None:
     """Train, or go on training, the network of ``config`` in ``run``.
 
-    A complete run is left as it is. Raises ``IbRunError`` where the data are not those that it
-    went by before, and ``TrainingFailedError`` where the loss stops being a
-    number; the run then says ``failed``. An interruption leaves it ``interrupted``.
+    A complete run is left as it is. Raises ``IbRunError`` where the data set differs from that of
+    earlier epochs, and ``TrainingFailedError`` where the loss becomes NaN or infinite, which sets
+    the run's state to ``failed``. An interruption sets it to ``interrupted``.
     """
     if is_trained(config, run):
         logger.info("%s: complete with %d epochs, left as it is", run.path, run.epochs[-1])
@@ -35,15 +35,18 @@ def train(config: DictConfig, run: Run) -> None:
 
 
 def is_trained(config: DictConfig, run: Run) -> bool:
-    """Whether ``run`` has the epochs of ``config``; ``DamagedFileError`` where they are gone."""
+    """Whether ``run`` has all epochs of ``config``.
+
+    Raises ``DamagedFileError`` where the training is complete, but the checkpoints are gone.
+    """
     run.check_checkpoints()
     return run.state == "complete" and run.epochs[-1] >= config.trainer.epochs
 
 
 def train_runs_together(configs: Mapping[Run, DictConfig]) -> dict[Run, IbRunError]:
-    """Train several runs in one program; those that failed, and why.
+    """Train several runs in one loop; returns the error of each run that failed.
 
-    Each ends as ``train`` would leave it. One failure does not stop the others.
+    Each run ends with the same files as by ``train``. A failed run stops no other.
     """
     failed: dict[Run, IbRunError] = {}
     with ExitStack() as stack:
@@ -70,7 +73,7 @@ def train_runs_together(configs: Mapping[Run, DictConfig]) -> dict[Run, IbRunErr
 
 @contextmanager
 def _open(config: DictConfig, run: Run) -> Iterator[Training]:
-    """The training of ``run``, held and ``running``; its lines and scores are logged."""
+    """The training of ``run``, whose lock is held and whose state is ``running`` in the block."""
     logging = run.builder(config).logging()
     with (
         run.held("train"),
@@ -109,12 +112,12 @@ def _begun(config: DictConfig, run: Run, log: Callable[[pd.DataFrame], None] | N
         git=provenance.git_revision(),
         **provenance.machine(str(settings["device"])),
     )
-    metadata = run.table_metadata(config)  # which has what was just written
+    metadata = run.table_metadata(config)  # after begin_training, whose fields it includes
     return training
 
 
 def _broken_off(run: Run, error: BaseException) -> BaseException:
-    """Write down how a training ended early; what is to be raised."""
+    """Write the state of a training that ended early by ``error``; returns the error to raise."""
     if (interruption := interruption_behind(error)) is not None:
         error = interruption
     if isinstance(error, KeyboardInterrupt | Interrupted):
@@ -127,7 +130,7 @@ def _broken_off(run: Run, error: BaseException) -> BaseException:
 
 
 def _raise(reason: BaseException, error: BaseException) -> NoReturn:
-    """Raise ``reason``, inside the handling of ``error``, which may be the same."""
+    """Raise ``reason`` from ``error``, or ``error`` again where both are the same."""
     if reason is error:
         raise error
     raise reason from None

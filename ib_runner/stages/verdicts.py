@@ -1,4 +1,4 @@
-"""Findings as text, for a terminal: of a run, and of a sweep."""
+"""The verdicts of findings as text for a terminal, of a run and of a sweep."""
 
 import textwrap
 from collections import Counter
@@ -14,7 +14,7 @@ UNDECIDED = "undecided"
 
 
 def in_blocks(rows: Sequence[Row]) -> str:
-    """As wide as a terminal: a block for each finding, its verdict first."""
+    """A run's findings, a block of lines for each, its verdict (yes, no, undecided) first."""
     blocks = []
     for row in rows:
         blocks.append(_filled(f"{row['holds']:<10}{row['finding']}: {row['measured']}", 0))
@@ -25,10 +25,10 @@ def in_blocks(rows: Sequence[Row]) -> str:
 
 
 def of_sweep(rows: Sequence[Row], experiment: str | None = None) -> str:
-    """A block for each finding, under the ``run`` of its rows (all of one noise level, say).
+    """A sweep's findings, a block for each, under headings for groups of runs (``run`` of a row).
 
-    What is undecided is one paragraph, with the reasons. ``experiment``: the one that all runs are
-    of, named in place of "all".
+    Undecided findings are one paragraph, with the reasons. ``experiment`` is the experiment of all
+    runs, if they have the same; headings name it in place of "all".
     """
     parts = []
     for runs, group in groupby(rows, key=lambda row: row["run"]):

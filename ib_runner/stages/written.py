@@ -1,4 +1,4 @@
-"""Stages that make one thing of a run, or of a sweep as a whole, from tables alone."""
+"""Stages that write one file or folder for a run, or for a whole sweep, from its tables alone."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,16 +15,16 @@ if TYPE_CHECKING:
 
 
 class WrittenFromTables(Stage):
-    """``write`` makes what is asked for; where it lies is the last line on standard output."""
+    """A stage whose ``write`` makes a file or folder, whose path is the last line printed."""
 
     says_path: ClassVar[bool] = False
 
     def write(self, folder: Path) -> Path:
-        """Make it for the run or sweep in ``folder``; returns its path."""
+        """Write the file or folder for the run or sweep in ``folder``; returns its path."""
         raise NotImplementedError
 
     def written(self, folder: Path) -> Path:
-        """Where ``write`` puts it."""
+        """The path that ``write`` writes to."""
         raise NotImplementedError
 
     def work(self, config: "DictConfig", run: "Run") -> None:
@@ -34,7 +34,7 @@ class WrittenFromTables(Stage):
         print(self.written(run.path), flush=True)
 
     def work_on_all(self, configs: Mapping["Run", "DictConfig"]) -> dict["Run", IbRunError]:
-        """Nothing for each run of a sweep: the sweep's tables have the rows of all."""
+        """Nothing: a sweep's tables have the rows of all runs."""
         return {}
 
     def over_runs(self, sweep: "SweepOfRuns") -> None:
