@@ -9,7 +9,7 @@ WORKERS ?= logical
 PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(WORKERS) \
 	--dist loadfile --no-loadscope-reorder  # tests/conftest.py orders the files
 
-.PHONY: help demo figures test test-slow test-all lint format types check docs wheel dist clean
+.PHONY: help demo figures test test-slow test-long test-all lint format types check docs wheel dist clean
 .DEFAULT_GOAL := help
 
 help:  ## print this list
@@ -24,10 +24,13 @@ figures: .venv/installed  ## every figure of the small networks; called again, i
 	scripts/reproduce_paper.sh figures
 
 test: .venv/dev  ## the tests on all cores, without the slowest
-	$(PYTEST) -m "not slow"
+	$(PYTEST) -m "not slow and not long"
 
-test-slow: .venv/dev  ## the slowest tests alone
-	$(PYTEST) -m slow
+test-slow: .venv/dev  ## the slow tests, which the continuous check runs too
+	$(PYTEST) -m "slow and not long"
+
+test-long: .venv/dev  ## the longest tests, which a release runs: killed processes, submitted jobs
+	$(PYTEST) -m long
 
 test-all: .venv/dev  ## all tests
 	$(PYTEST)

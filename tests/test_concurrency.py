@@ -45,7 +45,7 @@ def wait_until(condition, seconds=60):
         time.sleep(0.2)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_workers_end_with_a_killed_parent(runs, tmp_path):
     endless = f"+measurement.endless={{_target_:endless.Endless,folder:'{tmp_path}'}}"
     words = ["measure.measurements=[endless]", "allow_targets=[endless]", "measure.n_jobs=2"]
@@ -57,7 +57,7 @@ def test_workers_end_with_a_killed_parent(runs, tmp_path):
     wait_until(lambda: not any(psutil.pid_exists(worker) for worker in workers))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_two_runs_of_a_sweep_are_measured_at_once(runs):
     processes = [measuring(run) for run in runs]
     for run, process in zip(runs, processes, strict=True):

@@ -114,7 +114,7 @@ def test_notebooks_were_run_from_first_to_last(path):
     assert f"<!-- made: notebook {path.stem} -->" in page
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_notebooks_run_again(path):
     pytest.importorskip("nbclient", reason="pip install 'ib-run[docs]'")
@@ -128,7 +128,7 @@ def test_notebooks_run_again(path):
     assert done.returncode == 0, done.stderr[-2000:]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_site_builds_strictly(tmp_path):
     pytest.importorskip("material", reason="pip install 'ib-run[docs]'")
     done = subprocess.run(

@@ -57,7 +57,7 @@ def ib_run(site, here):
     return run
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_whole_example(ib_run, here, site):
     done = ib_run("all", "--config-dir", "conf", "+exp=rings", *TINY)
     assert done.returncode == 0, done.stderr
@@ -80,7 +80,7 @@ def test_the_whole_example(ib_run, here, site):
     assert trusted.returncode == 0, trusted.stderr
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_sweep_of_it(ib_run, here):
     words = ["--config-dir", "conf", "+exp=rings", "seed=0,1", *TINY]
     done = ib_run("all", "-m", *words)

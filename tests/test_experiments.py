@@ -40,11 +40,11 @@ def run_whole(capsys, *words) -> tuple[Run, str]:
 @pytest.mark.parametrize(
     "words",
     [
-        pytest.param(["+exp=neuron_tanh"], marks=pytest.mark.slow),
-        pytest.param(["+exp=neuron_leaky_relu"], marks=pytest.mark.slow),
+        pytest.param(["+exp=neuron_tanh"], marks=pytest.mark.long),
+        pytest.param(["+exp=neuron_leaky_relu"], marks=pytest.mark.long),
         ["+exp=spiral_deterministic", "dataset.n=64"],
-        pytest.param(["+exp=spiral_tanh", "dataset.n=64"], marks=pytest.mark.slow),
-        pytest.param(["+exp=spiral_tanh_parseval", "dataset.n=64"], marks=pytest.mark.slow),
+        pytest.param(["+exp=spiral_tanh", "dataset.n=64"], marks=pytest.mark.long),
+        pytest.param(["+exp=spiral_tanh_parseval", "dataset.n=64"], marks=pytest.mark.long),
     ],
     ids=lambda words: words[0],
 )

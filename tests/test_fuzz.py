@@ -30,7 +30,7 @@ def test_a_few_random_networks(case):
     check(case)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @tried(200)
 @given(cases())
 def test_random_networks(case):

@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_killed_at_random_moments():
     done = subprocess.run(
         [sys.executable, str(ROOT / "scripts" / "kill_trials.py"), "trials=1", "seed=5"],

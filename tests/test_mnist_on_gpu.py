@@ -53,7 +53,7 @@ def run(folder: Path, **settings: str) -> list[str]:
     return done.stdout.split()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_in_small(tmp_path):
     (tmp_path / "few_images.py").write_text(IMAGES)
     assert run(tmp_path, EPOCHS="1") == [str(tmp_path / "results")]

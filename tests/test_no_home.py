@@ -37,7 +37,7 @@ def ib_run(packages, folder, *words):
     )
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("place", ["a folder of the user's own", "none"])
 def test_training_needs_no_cache(packages, tmp_path, place):
     (tmp_path / "tmp").mkdir()

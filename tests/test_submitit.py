@@ -23,7 +23,7 @@ class Deadly(FCN):
 """
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_sweep_and_its_continuation(ib_process, tmp_path):
     words = ["train", "-m", *LAUNCHER, *TINY]
     done = ib_process(*words, "seed=0,1")
@@ -39,7 +39,7 @@ def test_a_sweep_and_its_continuation(ib_process, tmp_path):
     assert Run(sweep / "seed-2").state == "complete"
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_jobs_that_fail_and_die_are_named(ib_process, tmp_path):
     (tmp_path / "mine.py").write_text(DEADLY)
     words = ["train", "-m", *LAUNCHER, *TINY, "optimizer=sgd"]

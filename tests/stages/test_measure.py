@@ -60,7 +60,12 @@ def test_two_processes_give_the_values_of_one(run, expected, capsys):
     assert_same_tables(tables_of(run), expected)
 
 
-CLUSTER = {"n_workers": 2, "processes": True, "dashboard_address": None, "silence_logs": 40}
+CLUSTER = {
+    "n_workers": 2,
+    "processes": True,
+    "dashboard_address": "127.0.0.1:0",
+    "silence_logs": 40,
+}
 
 
 @pytest.mark.slow

@@ -21,7 +21,7 @@ NOWHERE = EpochTask("/nowhere", (), "seed: 0\n", (), 0)
 def cluster(monkeypatch):
     monkeypatch.setattr(measure_cluster, "_LOOKS", 0.2)
     monkeypatch.setattr(measure_cluster, "PATIENCE", 1.0)
-    with LocalCluster(n_workers=0, dashboard_address=None, silence_logs=50) as cluster:
+    with LocalCluster(n_workers=0, dashboard_address="127.0.0.1:0", silence_logs=50) as cluster:
         yield cluster
 
 

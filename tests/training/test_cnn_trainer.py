@@ -120,7 +120,7 @@ def noises(key, kind, level):
     return [((u >= level).double() / (1 - level), torch.zeros(())) for u in found]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("kind", "noise", "level"),
     [
@@ -179,7 +179,7 @@ def test_scores_are_those_of_float64(monkeypatch):
             assert scores[part].errors == int((outputs.argmax(1) != y.argmax(1)).sum())
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_job_goes_on_alone_as_among_others():
     """A second epoch, whose last batch is a part of one, from the state after the first."""
     noise = partial(GaussianNoise, 0.2)

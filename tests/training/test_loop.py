@@ -100,7 +100,7 @@ def test_the_callers_settings_are_left(tmp_path, network):
     assert torch.equal(torch.get_rng_state(), state)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("kind", NETWORKS)
 def test_killed_at_random_moments(tmp_path, kind):
     paths = os.pathsep.join([str(SUPPORT), str(ROOT)])
@@ -136,7 +136,7 @@ def interrupting(exception, after, files=OURS):
 @pytest.mark.filterwarnings(
     "ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"
 )
-@pytest.mark.parametrize("step", [1200, pytest.param(397, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("step", [1200, pytest.param(397, marks=pytest.mark.long)])
 @pytest.mark.parametrize("exception", [KeyboardInterrupt, Interrupted])
 def test_interrupted_between_any_two_lines(tmp_path, network, exception, step):
     train_into(tmp_path / "peace", network(), 16)
@@ -156,7 +156,7 @@ def test_interrupted_between_any_two_lines(tmp_path, network, exception, step):
     assert contents(folder) == contents(tmp_path / "peace")
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_interrupted_at_the_lines_that_keep_an_epoch(tmp_path):
     """Steps of 3 through record.py meet every one of its lines in one epoch or another."""
     files = str(ROOT / "ib_runner" / "training" / "record.py")
