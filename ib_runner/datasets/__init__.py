@@ -1,4 +1,4 @@
-"""Data sets, a file each."""
+"""Data sets, one in each file."""
 
 from ib_runner.datasets.dataset import Dataset, Split, random_split
 

@@ -1,4 +1,4 @@
-"""Arrays of numbers as people have them, turned into tensors."""
+"""Conversion of users' arrays, data frames and lists to tensors."""
 
 from typing import Any
 
@@ -17,8 +17,8 @@ HALF = (torch.float16, torch.bfloat16)
 def as_inputs(x: Any, name: str = "x") -> Tensor:
     """``x`` (tensor, array, data frame or list, [N, …]) as a dense tensor on the CPU.
 
-    Numbers keep their type as far as torch has it. Raises ``UnmeasurableError``, with ``name``, for
-    what holds no numbers, no rows, or values that are NaN or infinite.
+    Numbers keep their type where torch has it. Raises ``UnmeasurableError``, naming the argument
+    ``name``, where ``x`` has no numbers, no rows, or values that are NaN or infinite.
     """
     x = _tensor(x, name).detach()
     if x.ndim == 0 or 0 in x.shape:
@@ -48,7 +48,7 @@ def _tensor(x: Any, name: str) -> Tensor:
             raise ValueError("masked values")
         array = np.asarray(x)
         if array.dtype == object:
-            array = array.astype(np.float64)  # columns of a data frame of several kinds
+            array = array.astype(np.float64)  # data frames with columns of several types
         kind = array.dtype.kind
         if kind not in "biufc":
             raise ValueError(f"values of type {array.dtype}")
@@ -70,9 +70,9 @@ def _tensor(x: Any, name: str) -> Tensor:
 def as_labels(y: Any, n: int, name: str = "y") -> Tensor:
     """``y``, a label or target for each of ``n`` inputs, as a tensor [n, …] on the CPU.
 
-    Whole numbers and truth values become int64, half precision float32, words the numbers of their
-    classes in alphabetical order; [n, 1] becomes [n]. Raises ``UnmeasurableError``, with ``name``,
-    for another number of labels and what :func:`as_inputs` refuses.
+    Whole numbers and booleans become int64, half precision becomes float32, words become numbers of
+    classes in alphabetical order, and [n, 1] becomes [n]. Raises ``UnmeasurableError``, naming the
+    argument ``name``, for another number of labels, and as :func:`as_inputs` does.
     """
     if not isinstance(y, Tensor) and np.asarray(y).dtype.kind == "U":
         y = np.unique(np.asarray(y), return_inverse=True)[1].reshape(np.shape(y))
@@ -87,5 +87,5 @@ def as_labels(y: Any, n: int, name: str = "y") -> Tensor:
 
 
 def type_name(kind: torch.dtype) -> str:
-    """``kind`` in a word: float32."""
+    """``kind`` without ``torch.``, such as float32."""
     return str(kind).removeprefix("torch.")

@@ -1,9 +1,9 @@
 """Random translation, rotation and shear of images (section 8.3), a batch at a time.
 
 A point of the image goes, about the centre (13.5, 13.5), through a shear along x, x + tan(φ)·y,
-then a rotation by θ, then a translation by whole pixels. Values between pixels are bilinear, and
-what comes from outside is 0. The paper prints the distributions but neither order nor
-interpolation.
+then a rotation by θ, then a translation by whole pixels. Values between pixels are interpolated
+bilinearly, pixels outside the image are 0. The paper gives the distributions of translation,
+rotation and shear, but neither their order nor the interpolation.
 """
 
 import math
@@ -21,7 +21,7 @@ MOST_DEGREES = 10.0
 
 
 class Distortion(NamedTuple):
-    """One for each image: ``translation`` [n, 2] (x, y) in pixels, the others [n] in radians."""
+    """Distortions of n images: ``translation`` [n, 2] (x, y) in pixels, angles [n] in radians."""
 
     translation: Tensor
     rotation: Tensor
@@ -29,7 +29,7 @@ class Distortion(NamedTuple):
 
 
 def draw(n: int, generator: Generator) -> Distortion:
-    """Section 8.3: translations from {−2, …, 2} in x and y, rotation and shear from ±10°."""
+    """``n`` distortions as in section 8.3, uniform: translations in {−2, …, 2}, angles in ±10°."""
     device = generator.device
     shape, most = (n, 2), MOST_PIXELS
     translation = torch.randint(-most, most + 1, shape, generator=generator, device=device)
@@ -38,7 +38,7 @@ def draw(n: int, generator: Generator) -> Distortion:
 
 
 def augment(images: Tensor, generator: Generator) -> Tensor:
-    """A distortion of each of ``images`` [n, c, h, w], drawn from ``generator`` (on the CPU)."""
+    """``images`` [n, c, h, w], each randomly distorted; ``generator`` is a CPU generator."""
     source = source_of(draw(len(images), generator))
     if images.device.type == "cpu":
         return warp(images, source)
@@ -46,8 +46,9 @@ def augment(images: Tensor, generator: Generator) -> Tensor:
 
 
 def source_of(distortion: Distortion) -> Tensor:
-    """[n, 2, 3]: from a pixel of the result to the point of the image it shows, both about the
-    centre, (x, y, 1) -> (x, y): the inverse of the distortion.
+    """The inverse of ``distortion``, affine maps [n, 2, 3] in pixels from the centre.
+
+    Each takes (x, y, 1) of a pixel of the result to (x, y) of the point in the image that it shows.
     """
     sine, cosine = distortion.rotation.sin(), distortion.rotation.cos()
     tangent = distortion.shear.tan()
@@ -76,7 +77,7 @@ def warp_by_grid(images: Tensor, source: Tensor) -> Tensor:
     """The same as :func:`warp` by PyTorch's operators, for any device."""
     h, w = images.shape[2:]
     half = images.new_tensor([w / 2, h / 2])
-    # PyTorch's points are in halves of the image
+    # PyTorch's coordinates run from −1 to 1 across the image
     normal = torch.cat(
         [source[:, :, :2] * half / half[:, None], source[:, :, 2:] / half[:, None]], 2
     )
@@ -90,7 +91,7 @@ def warp_by_grid(images: Tensor, source: Tensor) -> Tensor:
 def _warp(images, source, out):
     n, channels, h, w = images.shape
     y_centre, x_centre = np.float32((h - 1) / 2), np.float32((w - 1) / 2)
-    # a frame of zeros, onto which all points outside are moved: the inner loop needs no branches
+    # points outside the image are moved onto a frame of zeros, so that the loop has no branches
     framed = np.zeros((h + 3, w + 3), np.float32)
     width = np.uint32(w + 3)
     flat = framed.reshape(framed.size)
@@ -115,5 +116,5 @@ def _warp(images, source, out):
 
 @inner()
 def _within(place, size):
-    """``place`` between the zeros at −1 and at ``size``."""
+    """``place`` clipped to [−1, ``size``], the frame of zeros on both sides."""
     return min(max(place, np.float32(-1.0)), size)

@@ -1,7 +1,7 @@
-"""What a data set may hold: inputs and targets are checked and converted once, when it is built.
+"""Checks and conversions of a data set's inputs and targets, made once when it is built.
 
-So a column of labels that came as int32, bool or numpy's, or of half-precision inputs, is the
-same data set in training and in measuring; what cannot be meant is refused in a sentence.
+Labels of type int32, bool or numpy's, and half-precision inputs, are so converted alike for
+training and for measuring, and invalid values are refused with a message.
 """
 
 from dataclasses import replace
@@ -18,8 +18,8 @@ def checked(dataset: Any) -> Dataset:
     """``dataset`` with tensors on the CPU: inputs float32, or int64 where they were whole numbers
     (indices, as embeddings take them); targets int64 classes 0 … n_classes − 1 or float32 values.
 
-    Nothing of what the user holds is changed. Raises ``ValueError`` naming the split and what was
-    found where the inputs are no numbers, or not finite, or the targets do not fit.
+    The user's own arrays are not changed. Raises ``ValueError`` naming the split and the value
+    where inputs are not finite numbers, or targets do not fit inputs or classes.
     """
     if not isinstance(dataset, Dataset):
         raise ValueError(
@@ -57,7 +57,7 @@ def _checked_split(name: str, split: Split, n_classes: int | None) -> Split:
 def _tensor(name: str, values: Any) -> Tensor:
     if not isinstance(values, Tensor):
         try:
-            # a copy: numpy's arrays may be read-only, or written to later
+            # a copy, since the user's array may be read-only, or change later
             values = torch.from_numpy(np.array(values))
         except (TypeError, ValueError) as error:
             raise ValueError(f"{name}: no tensor, and no array of numbers ({error})") from error
@@ -94,9 +94,9 @@ def _classes(name: str, y: Tensor, n_classes: int) -> Tensor:
 
 
 def _finite(name: str, values: Tensor) -> Tensor:
-    """``values`` as float32; ``ValueError`` where one is then no finite number."""
+    """``values`` as float32. Raises ``ValueError`` where one is NaN or infinite in float32."""
     values = values if values.dtype == torch.float32 else values.float()
-    # the sum of finite values is finite, unless it overflows: seldom must each value be looked at
+    # a finite sum proves that all values are finite; only where it is not is each value checked
     if not values.sum().isfinite() and not (finite := values.isfinite()).all():
         count = values.numel() - int(finite.sum())
         raise ValueError(f"{name} holds {count} values that are NaN, infinite or beyond float32")

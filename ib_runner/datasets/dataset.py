@@ -1,4 +1,4 @@
-"""What every data set is: inputs and targets, split once and for all."""
+"""The class of all data sets: inputs and targets, with a fixed split into training and test."""
 
 import hashlib
 from collections.abc import Callable
@@ -24,11 +24,10 @@ class Split:
 
 @dataclass(frozen=True)
 class Dataset:
-    """``all`` holds every input in its canonical order; ``train`` and ``test`` are parts of it.
+    """Inputs and targets: ``all`` of them in a fixed order, and the parts ``train`` and ``test``.
 
-    ``n_classes`` is None for regression. ``augment`` makes new inputs from a batch [n, …] of
-    training inputs each time it is selected; its random numbers come from the generator, on the
-    CPU.
+    ``n_classes`` is None for regression. ``augment``, if given, replaces each training batch
+    [n, …] by randomly changed inputs [n, …], drawn from its second argument, a CPU generator.
     """
 
     train: Split
@@ -39,7 +38,7 @@ class Dataset:
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 over the bytes of both splits."""
+        """SHA-256 of the bytes of ``train`` and ``test``."""
         digest = hashlib.sha256()
         for split in (self.train, self.test):
             for tensor in (split.x, split.y):
@@ -49,9 +48,9 @@ class Dataset:
 
 
 def random_split(data: Split, train_fraction: float, seed: int) -> tuple[Split, Split]:
-    """Split at random, a function of ``seed`` alone: round-up share for training, rest for test.
+    """Split ``data`` at random with ``seed``: ⌈train_fraction·n⌉ inputs to train, the rest to test.
 
-    Raises ``ValueError`` where either would be empty.
+    Raises ``ValueError`` where either part would be empty.
     """
     order = torch.randperm(len(data), generator=torch.Generator().manual_seed(seed))
     n_train = int(len(data) * train_fraction + 0.5)

@@ -1,4 +1,4 @@
-"""Fetching a published file from the first mirror that has it, unharmed."""
+"""Downloading a published file from the first mirror that sends it undamaged."""
 
 import http.client
 import logging
@@ -29,11 +29,11 @@ def fetch(
 ) -> Path:
     """Download ``name`` from the first of ``mirrors`` (addresses that end in /) that works.
 
-    ``check`` gets the downloaded file and raises ``DamagedFileError`` unless it is what it should
-    be; only then does it take its place in ``folder``, so that several processes may fetch at once.
+    ``check`` gets the downloaded file and raises ``DamagedFileError`` where its contents are wrong.
+    The checked file is then moved into ``folder``, so that several processes may fetch at once.
 
-    Raises ``IbRunError`` saying what each mirror answered and what to do without a network; no
-    folder is left behind that was made for nothing.
+    Raises ``IbRunError`` saying what each mirror answered and what to do without a network; a
+    folder made for a failed download is removed.
     """
     made: list[Path] = []
     try:
@@ -42,8 +42,8 @@ def fetch(
         with tempfile.TemporaryDirectory(dir=folder, prefix=".download-") as scratch:
             partial = Path(scratch) / name
             _from_any(name, partial, mirrors, check, most_bytes)
-            with suppress(OSError):  # some file systems know no permissions
-                # a temporary folder is private; the file is as readable as the user's others
+            with suppress(OSError):  # some file systems have no permissions
+                # files in a temporary folder are private: give the file the user's usual mode
                 partial.chmod(0o666 & ~_umask())
             os.replace(partial, folder / name)
     except OSError as error:
@@ -53,7 +53,7 @@ def fetch(
         ) from error
     finally:
         for one in made:
-            with suppress(OSError):  # it holds something
+            with suppress(OSError):  # a folder that is not empty stays
                 one.rmdir()
     return folder / name
 

@@ -1,7 +1,7 @@
 """IDX files, the format MNIST comes in: a big-endian header, then one byte a value.
 
 The header is two zero bytes, the type (8: unsigned bytes), the number of axes, and the length of
-every axis in 32 bits. Nothing in it is believed before it has been checked.
+every axis in 32 bits. Every field is checked before it is used.
 """
 
 import gzip
@@ -17,16 +17,16 @@ from ib_runner.errors import DamagedFileError
 from ib_runner.files.reading import unread
 
 UNSIGNED_BYTES = 8
-#: MNIST's largest file has 47 MB; a header that promises more than this is taken for damage
+#: the most bytes of values that a header may announce (MNIST's largest file has 47 MB)
 MOST_BYTES = 2**28
 
 
 def read_idx(path: Path, sha256: str | None = None) -> np.ndarray:
     """The array, uint8, of an IDX file, plain or (by its name) compressed with gzip.
 
-    ``sha256`` is of the uncompressed bytes. Raises ``DamagedFileError`` naming the file where it is
-    no IDX file, is shorter or longer than it says, or is not the one wanted, and
-    ``UnreadableError`` where it may be whole.
+    ``sha256`` is that of the uncompressed bytes, if they are to be checked. Raises
+    ``DamagedFileError`` naming the file where it is not an IDX file, is shorter or longer than its
+    header says, or has another SHA-256, and ``UnreadableError`` where the system refuses to read.
     """
     content = _uncompressed(path)
     array = _parsed(path, content)

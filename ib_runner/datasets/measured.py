@@ -1,4 +1,4 @@
-"""Anybody's data as the inputs to measure: arrays, a torch Dataset or DataLoader, a subset."""
+"""A user's own data as the inputs to measure: arrays, a torch Dataset or DataLoader, a subset."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -12,7 +12,7 @@ from ib_runner.datasets.arrays import as_inputs, as_labels
 from ib_runner.datasets.dataset import Split
 from ib_runner.errors import UnmeasurableError
 
-#: equal parts of which probabilities of inputs may be made up
+#: the most equal parts of which the probabilities of inputs may be made up
 MOST_PARTS = 10_000
 
 
@@ -21,15 +21,16 @@ def measured_split(
 ) -> Split:
     """The inputs ``x`` [N, …] and labels ``y`` [N] to measure; each of the rows is equally likely.
 
-    ``x``: an array or tensor; or, without ``y``, a ``torch.utils.data.Dataset`` or ``DataLoader``
-    of pairs (input, label), taken once and in the order of its data. Without labels all are 0.
-    ``inputs``: as many rows, drawn without replacement, every class by its share, a function of
-    ``seed``. ``p`` [N]: the probabilities of the inputs, which are then repeated: with p = (0.91,
-    0.01, …) the first one stands 91 times, and what is measured of equally likely rows is right for
-    X. torch's global generator is left as it was.
+    ``x`` is an array or tensor; or, without ``y``, a ``torch.utils.data.Dataset`` or ``DataLoader``
+    of pairs (input, label), read once in the order of its data. Without labels all labels are 0.
 
-    Raises ``UnmeasurableError`` for data of another kind, and for ``p`` that are not made up of at
-    most 10,000 equal parts.
+    ``inputs`` is the number of rows to draw, without replacement and by each class's share, with
+    ``seed``. ``p`` [N] are the probabilities of the inputs: an input is repeated in proportion, 91
+    times for p = (0.91, 0.01, …), so that equally likely rows have the distribution of X. torch's
+    global generator is left as it was.
+
+    Raises ``UnmeasurableError`` for other data, and where ``p`` are not multiples of a common part,
+    at least 1/10,000.
     """
     if isinstance(x, torch_data.Dataset | torch_data.DataLoader):
         if y is not None:
@@ -47,7 +48,7 @@ def measured_split(
 
 
 def _columns(data: torch_data.Dataset | torch_data.DataLoader) -> tuple[Any, Any]:
-    """Inputs and labels (None: there are none) of all items, each once."""
+    """The inputs and the labels of all items, each once; labels are None where there are none."""
     if isinstance(data, torch_data.TensorDataset):
         return _pair(data.tensors)
     rows = [_pair(item) for item in _items(data)]
@@ -69,11 +70,11 @@ def _batched(data: torch_data.Dataset | torch_data.DataLoader) -> bool:
 
 
 def _items(data: torch_data.Dataset | torch_data.DataLoader) -> Iterable[Any]:
-    """Items, or batches of a loader, in the order of the data however the loader shuffles."""
+    """Items, or batches of a loader, in the order of the data even where the loader shuffles."""
     if isinstance(data, torch_data.IterableDataset):
         return iter(data)
     if isinstance(data, torch_data.Dataset):
-        items: Any = data  # torch's types know of no length
+        items: Any = data  # torch's type Dataset has no __len__
         return (items[number] for number in range(len(items)))
     dataset: Any = data.dataset
     sampler = data.sampler
@@ -106,14 +107,15 @@ def _row(value: Any) -> Tensor:
 
 
 def _some(labels: Tensor, n: int, seed: int) -> Tensor:
-    """Numbers of ``n`` rows in ascending order, every class by its share of all rows."""
+    """The ascending numbers of ``n`` rows, drawn with ``seed``, every class by its share."""
     if type(n) is not int or not 1 <= n <= len(labels):
         raise UnmeasurableError(f"inputs = {n}: a whole number from 1 to {len(labels)} is needed")
     generator = np.random.default_rng(seed)
     rows = labels.reshape(len(labels), -1).numpy()
     classes = np.unique(rows, axis=0, return_inverse=True)[1].reshape(-1)
     order = np.lexsort((generator.random(len(rows)), classes))
-    # every class's rows in random order, spread evenly: any n steps meet each by its share
+    # each class's rows, in random order, get evenly spaced positions from 0 to 1: the n smallest
+    # positions have every class by its share
     sizes = np.bincount(classes)
     within = np.arange(len(rows)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
     place = (within + generator.random(len(sizes))[classes[order]]) / sizes[classes[order]]
@@ -121,7 +123,7 @@ def _some(labels: Tensor, n: int, seed: int) -> Tensor:
 
 
 def _parts(p: Any, n: int) -> np.ndarray:
-    """How many of equal parts each of ``n`` probabilities has, as few as there can be."""
+    """The numbers of equal parts in ``n`` probabilities ``p``, for the largest possible part."""
     given = as_inputs(p, "p")
     shares = given.double().reshape(-1).numpy()
     rounding = 4 * torch.finfo(given.dtype).eps if given.is_floating_point() else 0.0

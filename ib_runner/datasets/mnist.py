@@ -2,8 +2,8 @@
 
 The four published files, plain or with .gz, lie in ``IB_DATA``: in mnist/, in MNIST/raw/ as
 torchvision leaves them, or in the folder itself. Otherwise they are downloaded to mnist/.
-Pixels are scaled to [0, 1], so that the background is 0, which is what augmentation fills in;
-beyond that the scale hardly matters, as batch norm follows the first convolution.
+Pixels are scaled to [0, 1]. The background is then 0, the value that augmentation fills in; the
+scale itself hardly matters, as batch norm follows the first convolution.
 """
 
 import os
@@ -27,21 +27,21 @@ MIRRORS = (
     "https://raw.githubusercontent.com/fgnt/mnist/master/",
     "http://yann.lecun.com/exdb/mnist/",
 )
-#: of the uncompressed bytes
+#: SHA-256 of the uncompressed bytes of each file
 SHA256 = {
     "train-images-idx3-ubyte": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
     "train-labels-idx1-ubyte": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
     "t10k-images-idx3-ubyte": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
     "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
 }
-#: below ``IB_DATA``, the first where all four files are counts; the first of all for downloads
+#: folders below ``IB_DATA`` that are searched for all four files; downloads go to the first
 FOLDERS = ("mnist", "MNIST/raw", "mnist/raw", "mnist/MNIST/raw", "MNIST", "raw", ".")
-#: the largest compressed file has 9.9 MB
+#: the most bytes of a download (the largest compressed file has 9.9 MB)
 _MOST_DOWNLOADED = 2**25
 
 
 class Files(NamedTuple):
-    """Where MNIST is looked for and fetched from, and what it must be: SHA-256 by name."""
+    """The folder and mirrors of MNIST's files, and the SHA-256 of each file by its name."""
 
     folder: Path
     sha256: dict[str, str]
@@ -57,24 +57,24 @@ def published() -> Files:
 
 
 def _found(folder: Path, name: str) -> list[Path]:
-    """The compressed and the plain file ``name``, those of them that are in ``folder``."""
+    """The paths in ``folder`` of file ``name``, compressed and plain, as far as they exist."""
     return [path for path in (folder / f"{name}.gz", folder / name) if _is_file(path)]
 
 
 def _is_file(path: Path) -> bool:
     try:
         return path.is_file()
-    except PermissionError:  # a folder that is closed to us
+    except PermissionError:  # this user may not read the folder
         return False
 
 
 def mnist(seed: int, files: Callable[[], Files] = published) -> Dataset:
-    """x [n, 1, 28, 28] in [0, 1], y in 0…9; ``test`` are the validation images, all of them.
+    """MNIST: x [n, 1, 28, 28] in [0, 1], y in 0…9; ``test`` has all 10,000 validation images.
 
-    The same data for every ``seed``. Training draws a new distortion of an image each time it is
-    selected, see ``augment``. Raises ``DamagedFileError`` where a file is not the published one,
-    ``UnreadableError`` where one may not be read, and ``IbRunError`` where one is missing and
-    cannot be downloaded; all say what to do.
+    The data are the same for every ``seed``. Training distorts an image anew in every batch, see
+    ``augment``. Raises ``DamagedFileError`` where a file is not the published one,
+    ``UnreadableError`` where a file may not be read, and ``IbRunError`` where a file is missing and
+    cannot be downloaded; the messages say what to do.
     """
     del seed
     found = files()
@@ -82,7 +82,7 @@ def mnist(seed: int, files: Callable[[], Files] = published) -> Dataset:
 
 
 def _stamps(folder: Path) -> tuple[tuple[str, int, int], ...]:
-    """Name, size and time of the files there: whether they are still the same."""
+    """Name, size and time of change of the files in ``folder``, which show whether they changed."""
     files = sorted(folder.glob("*-ubyte*")) if folder.is_dir() else []
     return tuple(
         (one.name, one.stat().st_size, one.stat().st_mtime_ns)
@@ -91,14 +91,14 @@ def _stamps(folder: Path) -> tuple[tuple[str, int, int], ...]:
     )
 
 
-@lru_cache(maxsize=1)  # all runs of a process share one copy, of 220 MB
+@lru_cache(maxsize=1)  # all runs of a process share one copy of 220 MB
 def _load(
     folder: Path,
     sha256: tuple[tuple[str, str], ...],
     mirrors: tuple[str, ...],
     stamps: tuple[tuple[str, int, int], ...],
 ) -> Dataset:
-    del stamps  # they tell one reading from another
+    del stamps  # part of the cache's key only: changed files are read again
     found = Files(folder, dict(sha256), mirrors)
     train, test = (
         _split(found, f"{part}-images-idx3-ubyte", f"{part}-labels-idx1-ubyte")

@@ -14,8 +14,8 @@ def points(
 ) -> Dataset:
     """Regression of ``y`` [n] on ``x`` [n]: the same data for every ``seed``.
 
-    There is nothing to generalise to: ``train``, ``test`` and ``all`` are all points.
-    Raises ``ValueError`` unless every point has a value.
+    ``train``, ``test`` and ``all`` are the same points. Raises ``ValueError`` unless there are as
+    many values as points.
     """
     del seed
     if len(x) != len(y):

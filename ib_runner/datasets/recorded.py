@@ -1,4 +1,4 @@
-"""The inputs of a run that was recorded in a training of one's own: they lie in its folder."""
+"""The data set of a recorded run, whose inputs are kept in its run folder."""
 
 from ib_runner.datasets.checked import checked
 from ib_runner.datasets.dataset import Dataset, Split
@@ -6,12 +6,13 @@ from ib_runner.errors import UsageError
 
 
 def recorded_inputs(seed: int) -> Dataset:
-    """What the configuration of a recorded run names: such a run is not trained by us.
+    """The ``_target_`` in a recorded run's configuration; always raises ``UsageError``.
 
-    Raises ``UsageError``.
+    ``Run.dataset`` reads the inputs from the run folder; only training would build this target, and
+    a recorded run is trained by the user's own program.
     """
     raise UsageError(
-        "dataset: this run was recorded in a training of one's own, which goes on there:\n"
+        "dataset: this run was recorded by a training program of your own; go on there, with\n"
         "Recorder(network, x, y, resume=PATH)."
     )
 
@@ -19,8 +20,8 @@ def recorded_inputs(seed: int) -> Dataset:
 def inputs_of(split: Split) -> Dataset:
     """The data set of the inputs ``split``, whose targets are classes where they are whole numbers.
 
-    All of them stand for ``train`` and ``test`` too: how they are split is the user's own affair.
-    Raises ``ValueError`` where targets and inputs are not finite numbers, or do not fit.
+    ``train`` and ``test`` also have all inputs, since the user's own split is unknown. Raises
+    ``ValueError`` where inputs or targets are not finite numbers, or differ in number.
     """
     n_classes = None if split.y.is_floating_point() else max(1, int(split.y.max()) + 1)
     return checked(Dataset(split, split, split, n_classes))

@@ -1,6 +1,7 @@
-"""Two interleaved spiral arms, a class each (Fig. 11). The paper prints no equation; this is ours.
+"""Two interleaved spiral arms, one for each class (Fig. 11).
 
-Arm 0 is an Archimedean spiral, its points at the same area from one to the next:
+The paper prints no equation. Here arm 0 is an Archimedean spiral whose points have equal areas
+between their circles:
 
     r_k = radius·√((k + ½)/m),    θ_k = 2π·turns·r_k/radius,    k = 0, …, m − 1,    m = n/2,
 

@@ -1,4 +1,4 @@
-"""Noisy networks: channels, fully connected networks, and access to their hidden layers."""
+"""Noisy networks: noise channels, example networks, and access to any network's hidden layers."""
 
 from ib_runner.networks.behind import with_noise
 from ib_runner.networks.describe import describe

@@ -9,12 +9,12 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {
     "identity": nn.Identity,
 }
 
-#: the closed range of the bounded ones
+#: the closed range of each bounded activation
 BOUNDS: dict[str, tuple[float, float]] = {"tanh": (-1.0, 1.0)}
 
 
 def activation(name: str) -> nn.Module:
-    """A new module for ``name``; the leaky ReLU is max(x, x/10) as in Supplement 7.
+    """A new activation module called ``name``; the leaky ReLU is max(x, x/10) (supplement 7).
 
     Raises ``ValueError`` naming the accepted values.
     """

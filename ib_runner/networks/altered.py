@@ -1,4 +1,4 @@
-"""Whether modules do what their types say: only then may kernels stand in for them."""
+"""Whether modules compute what their types say, so that compiled kernels may replace them."""
 
 from torch import nn
 from torch.nn.modules import module as every_module
@@ -10,10 +10,9 @@ _HOOKS_OF_ALL = ("_global_forward_hooks", *(f"_global{kind}" for kind in _HOOKS)
 
 
 def is_altered(network: nn.Module, *, but_noise: bool = False) -> bool:
-    """Whether a module of ``network`` has hooks or a ``forward`` of its own, not its type's.
+    """Whether a module of ``network`` has hooks, or a ``forward`` that is not its type's.
 
-    Hooks of all modules, as torch allows them, are hooks of each. ``but_noise``: the channels of
-    ``with_noise`` do not count.
+    torch's global module hooks count as well. ``but_noise``: hooks of ``with_noise`` do not count.
     """
     if any(getattr(every_module, kind) for kind in _HOOKS_OF_ALL):
         return True

@@ -1,4 +1,4 @@
-"""Noise channels put behind modules of any network, without an edit of its class."""
+"""``with_noise``: noise channels behind modules of any network, without editing its class."""
 
 import copy
 import difflib
@@ -12,23 +12,23 @@ from ib_runner.errors import UnmeasurableError
 from ib_runner.networks.hidden import reason_of, unwrapped
 from ib_runner.networks.noise import GaussianNoise, NoiseChannel
 
-#: how the names of attributes begin in which a module keeps noise channels: the one behind the
-#: module itself, or one behind something inside it
+#: prefix of the attributes in which a module keeps a noise channel, the one behind itself or one
+#: behind a module inside it
 _KEPT_AS = "channel_behind"
-#: modules that others run through: a child of theirs would be run as well
+#: containers, which run all of their children and so cannot keep a channel as a child
 _CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict, nn.ParameterList, nn.ParameterDict)
 _NEVER_CALLED = _CONTAINERS[1:]
-#: modules that give a tuple, whose first entry is the representation
+#: modules that return a tuple, whose first entry is the representation
 _FIRST_OF_TUPLE = (nn.RNNBase, nn.MultiheadAttention)
 
 Place = type[nn.Module] | str
 
 
 class Behind:
-    """A forward hook: what its module gives goes through ``channel``.
+    """A forward hook that sends its module's output through ``channel``.
 
-    Of recurrent and attention layers, which give a tuple, the first entry does: the final state h_n
-    of a recurrent layer stays without noise.
+    Of the tuple that recurrent and attention layers return, only the first entry gets noise; the
+    final state h_n of a recurrent layer does not.
     """
 
     def __init__(self, channel: NoiseChannel):
@@ -50,14 +50,14 @@ def with_noise(
 ) -> nn.Module:
     """A copy of ``network`` with a channel T = S + N(0, ``beta``²) behind each module of ``after``.
 
-    ``after``: kinds of modules (``nn.ReLU``), names as ``network.named_modules()`` has them
-    ("encoder.layer3"), or patterns that a whole name fits ("re:encoder\\\\.layer\\\\d"). A module
-    that is called several times gives a layer at each call. ``network`` and its class are left as
-    they are; the copy has the same class, modules, names and state dict. See ``describe`` for the
-    layers that come of it.
+    ``after``: types of modules (``nn.ReLU``), names as ``network.named_modules()`` has them
+    ("encoder.layer3"), or regular expressions for whole names ("re:encoder\\\\.layer\\\\d"). A
+    module that is called several times makes a layer at each call. ``network`` and its class stay
+    unchanged; the copy has the same class, modules, names and state dict. ``beta`` is in the unit
+    of S. ``describe`` shows the layers of the copy.
 
-    Raises ``UnmeasurableError`` for what matches no module, for modules that have a channel already
-    or are never called, and for networks that cannot be copied.
+    Raises ``UnmeasurableError`` where ``after`` matches no module, or one that has a channel
+    already or is never called, and where the network cannot be copied.
     """
     noisy = _copied(unwrapped(network))
     places = [after] if isinstance(after, type | str) else list(after)
@@ -134,10 +134,10 @@ def _put_behind(network: nn.Module, module: nn.Module, name: str, channel: Noise
 
 
 def _keeper(network: nn.Module, module: nn.Module) -> nn.Module:
-    """Whose child the channel behind ``module`` becomes, so that modes and devices reach it.
+    """The module whose child the channel behind ``module`` becomes, so that modes reach it.
 
-    ``module``, or one inside it, or any: one without children of its own, through which it might
-    run.
+    It must have no children, as it might run all of them: ``module`` itself, else one inside it,
+    else any in the network.
     """
     for candidate in (*module.modules(), *network.modules()):
         if not isinstance(candidate, (*_CONTAINERS, NoiseChannel)) and all(

@@ -1,4 +1,4 @@
-"""The layers that a network would be measured at."""
+"""``describe``: the layers at which a network would be measured."""
 
 from typing import Any
 
@@ -10,11 +10,11 @@ from ib_runner.networks.preconditions import channel_names, measurable
 
 
 def describe(network: nn.Module, x: Any) -> pd.DataFrame:
-    """``layer`` (from 1), ``module``, ``units``, ``noise`` of each layer for inputs ``x`` [N, …].
+    """A row for each layer of ``network`` for inputs ``x`` [N, …].
 
-    ``module`` is the channel's own name, or that of the module that ``with_noise`` put it behind.
-    Raises ``UnmeasurableError`` for what could not be measured rightly, and where no input passes a
-    channel of ``with_noise``.
+    Columns: ``layer`` (from 1), ``module`` (the name of the channel, or of the module behind which
+    ``with_noise`` put it), ``units`` and ``noise``. Raises ``UnmeasurableError`` where the network
+    cannot be measured correctly, and where the forward pass skips a channel of ``with_noise``.
     """
     found = measurable(network, x)
     names = channel_names(found.network)

@@ -13,11 +13,11 @@ from ib_runner.rules import ACTIVATION, WIDTHS
 class FCN(nn.Sequential):
     """Linear, activation, noise for each of ``widths``; then a linear output layer without noise.
 
-    ``noise`` makes a new channel at each call. PyTorch's default initialisation,
-    U(±1/√fan_in), is kept. Input [n, n_inputs], output [n, n_outputs].
+    ``noise()`` makes a new channel. PyTorch's default initialisation, U(±1/√fan_in), is kept.
+    Input [n, n_inputs], output [n, n_outputs].
     """
 
-    #: the key with a value for every layer
+    #: the key whose list has one value for every hidden layer
     depth = "widths"
 
     def __init__(

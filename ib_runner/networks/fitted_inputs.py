@@ -1,4 +1,4 @@
-"""Inputs in the type that a network takes."""
+"""Converting inputs to the number type that a network takes."""
 
 import copy
 
@@ -11,10 +11,10 @@ from ib_runner.networks.hidden import record
 
 
 def precision(network: nn.Module) -> torch.dtype | None:
-    """The type of the weights of ``network``, None where there are none.
+    """The number type of the weights of ``network``, None where it has no weights.
 
-    Raises ``UnmeasurableError``, naming it, for a type in which nothing is measured, for weights
-    that do not exist yet, and for quantised ones.
+    Raises ``UnmeasurableError`` naming the parameter where the type is neither float32 nor float64,
+    and for weights that are quantised or do not exist yet (lazy modules).
     """
     found = None
     for name, tensor in (*network.named_parameters(), *network.named_buffers()):
@@ -39,11 +39,11 @@ def precision(network: nn.Module) -> torch.dtype | None:
 
 
 def fitted(network: nn.Module, x: Tensor) -> Tensor:
-    """``x`` [N, …] of the number type that ``network`` takes, by trial with two rows.
+    """``x`` [N, …] in the number type that ``network`` takes, found by a trial with two rows.
 
-    Real numbers get the type of the weights; whole ones stay whole where the network takes them, as
-    an embedding does, and else become real. Raises ``UnmeasurableError`` with the network's own
-    words where nothing fits, or where a layer computes in a precision that nothing is measured in.
+    Real numbers get the type of the weights. Whole numbers stay whole where the network takes them,
+    as an embedding does, and else become real. Raises ``UnmeasurableError`` with the network's own
+    message where no type fits, and where a layer is neither float32 nor float64.
     """
     real = precision(network)
     if x.dtype in PRECISIONS:
@@ -61,9 +61,9 @@ def fitted(network: nn.Module, x: Tensor) -> Tensor:
         except UnmeasurableError as error:
             refusals.append(error)
         else:
-            # real numbers may be beyond the range of fewer bits
+            # as_inputs checks again: a number may overflow in the smaller type
             return x if kind == x.dtype else as_inputs(x.to(kind), f"x as {type_name(kind)}")
-    # whole numbers were tried as indices too: the refusal is the one about real numbers
+    # whole numbers were tried first as indices, then as real numbers: show the second refusal
     raise refusals[-1 if x.dtype in WHOLE else 0]
 
 
@@ -80,14 +80,14 @@ def _try(network: nn.Module, rows: Tensor) -> None:
 
 
 def in_double(network: nn.Module, x: Tensor) -> tuple[nn.Module, Tensor]:
-    """Copies of ``network`` and ``x`` [N, …] in float64; themselves where the network casts.
+    """Copies of ``network`` and ``x`` [N, …] in float64; whole numbers in ``x`` stay whole.
 
-    Whole numbers stay whole.
+    ``network`` and ``x`` themselves where the forward pass casts to a type of its own.
     """
     double = copy.deepcopy(network).double()
     rows = x.double() if x.is_floating_point() else x
     try:
         _try(double, rows[[0, -1]])
-    except UnmeasurableError:  # it has a type of its own in its forward pass
+    except UnmeasurableError:  # the forward pass casts to a type of its own
         return network, x
     return double, rows

@@ -1,6 +1,6 @@
-"""The global generators of random numbers that a network may draw from: torch's, NumPy's, Python's.
+"""The global random generators that a network may draw from: torch's, NumPy's and Python's.
 
-Those that a network has of its own are not seen.
+Generators that a network keeps itself are not covered.
 """
 
 import random
@@ -13,7 +13,7 @@ import torch
 
 
 class States(NamedTuple):
-    """What the generators would give next; equal where nothing was drawn in between."""
+    """The states of the generators; two are equal where nothing was drawn in between."""
 
     of_torch: bytes
     of_numpy: tuple
@@ -21,7 +21,7 @@ class States(NamedTuple):
 
 
 def states() -> States:
-    """The states in which the generators are."""
+    """The present states of the generators."""
     kind, key, *place = np.random.get_state()  # noqa: NPY002 - networks of others draw from it
     return States(
         torch.get_rng_state().numpy().tobytes(), (kind, key.tobytes(), *place), random.getstate()
@@ -29,13 +29,13 @@ def states() -> States:
 
 
 def draw_as(then: States) -> None:
-    """torch gives what it would have given ``then``."""
+    """Set torch's generator to its state in ``then``, so that it draws the same numbers again."""
     torch.set_rng_state(torch.frombuffer(bytearray(then.of_torch), dtype=torch.uint8))
 
 
 @contextmanager
 def left_alone() -> Iterator[None]:
-    """All of them are afterwards as they were before, those of accelerators as they then are."""
+    """Restore the generators after the block, except those of accelerators such as GPUs."""
     of_numpy, of_python = np.random.get_state(), random.getstate()  # noqa: NPY002
     try:
         with torch.random.fork_rng(devices=[]):

@@ -14,7 +14,7 @@ from ib_runner.networks.noise import NoiseChannel
 
 
 class Hidden(NamedTuple):
-    """One layer's representations, [n, …] each: T = S + Z."""
+    """One layer's clean output S and noisy output T = S + Z, [n, …] each."""
 
     s: Tensor
     t: Tensor
@@ -22,7 +22,7 @@ class Hidden(NamedTuple):
 
 @contextmanager
 def noise_on(network: nn.Module, on: bool = True) -> Iterator[None]:
-    """The noise channels ``on`` and nothing else: batch norm, dropout and the like in eval mode.
+    """Within the block, noise channels are ``on`` or off, and all other modules in eval mode.
 
     Afterwards every module is in its own mode again.
     """
@@ -41,7 +41,7 @@ def noise_on(network: nn.Module, on: bool = True) -> Iterator[None]:
 def unwrapped(network: nn.Module) -> nn.Module:
     """The user's own module inside ``torch.compile``, DataParallel and the like.
 
-    Raises ``UnmeasurableError`` for what is no module, or one that runs without Python's.
+    Raises ``UnmeasurableError`` for other objects, and for scripted or traced modules.
     """
     parallel = (nn.DataParallel, nn.parallel.DistributedDataParallel)
     while True:
@@ -68,19 +68,19 @@ def has_channels(network: nn.Module) -> bool:
 
 @contextmanager
 def plain_conditions() -> Iterator[None]:
-    """No gradients, no autocast, no compiled code, whatever the caller has switched on."""
+    """Within the block: no gradients, no autocast, no ``torch.compile``."""
     with ExitStack() as stack:
         stack.enter_context(torch.no_grad())
         for device in ("cpu", "cuda"):
             stack.enter_context(torch.autocast(device, enabled=False))
-        if "torch._dynamo" in sys.modules:  # compiled code runs by the hooks that it was built with
+        if "torch._dynamo" in sys.modules:  # compiled code ignores hooks that were added later
             stack.enter_context(torch.compiler.set_stance("force_eager"))
         yield
 
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """torch on one thread: how a matrix product is split changes its last bits."""
+    """Within the block, torch uses one thread, since their number changes a product's last bits."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -90,10 +90,10 @@ def one_thread() -> Iterator[None]:
 
 
 class Recorder:
-    """Forward hooks that record what passes each channel, in forward order.
+    """Forward hooks that record S and T of each channel call, in forward order.
 
-    What is recorded is a copy: a network may write over it further on. ``generators``, if
-    ``watched``: the states of the global ones when each channel begins to draw.
+    Recorded tensors are copies, as a network may change them in place. ``generators`` has, if
+    ``watched``, the states of the global generators before each channel draws.
     """
 
     def __init__(
@@ -142,7 +142,7 @@ class Recorder:
             raise _LastLayerReached
 
 
-#: why a network is refused whose layers are not the same for all inputs
+#: message for a network whose layers differ between inputs
 OTHER_CALLS = (
     "which noise channels are passed, or how often, depends on the inputs: layers must be the same "
     "for all of them"
@@ -150,11 +150,11 @@ OTHER_CALLS = (
 
 
 class _LastLayerReached(BaseException):
-    """Ends a forward pass early, past the network's own ``except``."""
+    """Ends a forward pass early; a BaseException, so that no ``except Exception`` catches it."""
 
 
 class _Refused(BaseException):
-    """Says why, past the network's own ``except``."""
+    """Refuses a network; a BaseException, so that no ``except Exception`` catches it."""
 
 
 def record(
@@ -165,7 +165,7 @@ def record(
     expected: Sequence[NoiseChannel] | None = None,
     watched: bool = False,
 ) -> Recorder:
-    """One forward pass as :func:`hidden_layers` makes it, with all that was recorded."""
+    """The recorder of one forward pass; arguments as for :func:`hidden_layers`."""
     network = unwrapped(network)
     recorder = Recorder(network, noise, last, expected, watched)
     try:
@@ -199,7 +199,7 @@ def record(
 
 
 def reason_of(error: BaseException) -> str:
-    """The first line of what ``error`` says, 200 characters at most."""
+    """The first line of the message of ``error``, 200 characters at most."""
     return (str(error).strip().partition("\n")[0] or type(error).__name__)[:200]
 
 
@@ -213,10 +213,10 @@ def hidden_layers(
 ) -> list[Hidden]:
     """S and T of layers 1, 2, … for one forward pass of ``x`` [n, …].
 
-    The noise is drawn from torch's global generator, or off; everything else is as in eval mode,
-    whatever mode ``network`` is in. ``last`` ends the pass behind that layer. No gradients; ``x``
-    is left as it is. Raises ``UnmeasurableError`` where the pass fails, goes through no channel, or
-    through others than ``expected``.
+    With ``noise``, it is drawn from torch's global generator; all else is as in eval mode, whatever
+    mode ``network`` is in, and without gradients. ``last`` ends the pass behind that layer. ``x``
+    is not changed. Raises ``UnmeasurableError`` where the pass fails, or goes through no channel,
+    or through other channels than ``expected``.
     """
     return record(network, x, last, noise, expected).hidden
 

@@ -19,7 +19,7 @@ class Neurons(nn.Sequential):
     has more than one input or output.
     """
 
-    #: the key with a value for every layer
+    #: the key whose list has one value for every layer
     depth = "weights"
 
     def __init__(

@@ -1,8 +1,8 @@
 """Noise channels T = S + Z: the stochastic part of a noisy network (section 2 of the paper).
 
 Put one behind every hidden layer of your own ``nn.Module``; the k-th in forward order is layer k.
-A channel is noisy in training mode and the identity in eval mode, like ``nn.Dropout``; T is always
-a tensor of its own: what is done to T in place leaves S as it was, with noise or without.
+A channel is noisy in training mode and the identity in eval mode, like ``nn.Dropout``. T is always
+a new tensor, with or without noise, so that changing T in place does not change S.
 """
 
 import copy
@@ -17,14 +17,14 @@ from ib_runner.rules import NOT_NEGATIVE, PROBABILITY
 class NoiseChannel(nn.Module):
     """Base class of the channels from S (a layer's clean output) to T (its noisy output)."""
 
-    #: standard deviation of additive Gaussian noise; 0 where there is none or it is not additive
+    #: standard deviation of additive Gaussian noise, in the unit of S; 0 for all other noise
     beta: float = 0.0
     #: probability with which a unit is dropped
     p: float = 0.0
 
     @property
     def kind(self) -> str:
-        """What the noise is called: gaussian, dropout, …; of a user's own channel its class."""
+        """The name of the noise in tables: gaussian, dropout, …, or a user's own class."""
         return type(self).__name__
 
 
@@ -56,8 +56,8 @@ class GaussianNoise(NoiseChannel):
 class DropoutNoise(NoiseChannel):
     """T = S·B/(1 − p) with B ~ Bernoulli(1 − p) for every unit of every input.
 
-    With ``feature_maps`` all units of a convolution's map, s[i, c, :, :], share one B, as in
-    PyTorch's ``Dropout2d``; layers without maps have none to share. Raises ``ValueError`` unless
+    With ``feature_maps``, all units of a convolution's map, s[i, c, :, :], share one B, as in
+    PyTorch's ``Dropout2d``; in other layers every unit has its own. Raises ``ValueError`` unless
     0 ≤ ``p`` < 1.
     """
 
@@ -95,7 +95,7 @@ class NoNoise(NoiseChannel):
 
 
 def at_noise_level(network: nn.Module, beta: float) -> nn.Module:
-    """A copy of ``network`` whose Gaussian channels, all of them, have noise ``beta``."""
+    """A copy of ``network`` in which every Gaussian channel has noise ``beta``."""
     network = copy.deepcopy(network)
     for module in network.modules():
         if isinstance(module, GaussianNoise):

@@ -1,4 +1,4 @@
-"""Whether a network goes on with what comes out of its channels."""
+"""Whether a network uses the noisy outputs T of its channels."""
 
 import weakref
 from typing import Any
@@ -14,10 +14,10 @@ from ib_runner.networks.noise import NoiseChannel
 
 
 def dropped(network: nn.Module, x: Tensor) -> list[bool]:
-    """For each channel call of one pass of ``x`` [n, …], whether its T went nowhere.
+    """For each channel call of one pass of ``x`` [n, …], whether its T was dropped.
 
-    Nothing was computed from it and it is not kept either: somebody calls a module that works in
-    place, or a channel, and takes no notice of what it returns.
+    T counts as dropped where nothing is computed from it and the output does not include it, as
+    where a forward pass calls ``channel(h)`` without using the result.
     """
     seen = _Seen()
     handles = [
@@ -27,11 +27,11 @@ def dropped(network: nn.Module, x: Tensor) -> list[bool]:
     ]
     try:
         with plain_conditions(), noise_on(network), _Functions(seen), _Operations(seen):
-            output = network(x.detach().clone())  # what is part of it is alive
+            output = network(x.detach().clone())  # keeps alive any T that is part of the output
         found = [not used and value() is None for value, used in seen.values]
         del output
         return found
-    except Exception as error:  # others may not run while they are watched
+    except Exception as error:  # some networks fail under torch's modes: nothing is known of them
         raise_interruption_behind(error)
         return []
     finally:
@@ -40,7 +40,7 @@ def dropped(network: nn.Module, x: Tensor) -> list[bool]:
 
 
 class _Seen:
-    """The values T of channel calls, weakly, and whether anything was computed from them."""
+    """Weak references to the T of all channel calls, and whether anything used each of them."""
 
     def __init__(self) -> None:
         self.values: list[tuple[weakref.ref[Tensor], bool]] = []
@@ -57,7 +57,7 @@ class _Seen:
 
 
 class _Watching:
-    """A mode of torch's that tells ``seen`` what every call is given."""
+    """A torch mode that reports the arguments of every call to ``seen``."""
 
     def __init__(self, seen: _Seen):
         super().__init__()
@@ -69,14 +69,14 @@ class _Watching:
 
 
 class _Functions(_Watching, TorchFunctionMode):
-    """What Python calls, ``t.numpy()`` among it."""
+    """Calls from Python, such as ``t.numpy()``."""
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
         return self.call(func, args, kwargs)
 
 
 class _Operations(_Watching, TorchDispatchMode):
-    """What compiled code computes."""
+    """Operations of torch's compiled code."""
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         return self.call(func, args, kwargs)

@@ -27,7 +27,7 @@ class Stage:
 
 @dataclass(frozen=True)
 class PlainChain:
-    """The plain ``stages`` that a network begins with, and the modules behind them: ``rest``."""
+    """The plain ``stages`` with which a network begins, and the modules after them, ``rest``."""
 
     stages: list[Stage]
     rest: list[nn.Module]
@@ -44,9 +44,10 @@ class PlainChain:
 
 
 def plain_chain(network: nn.Module) -> PlainChain | None:
-    """``network`` as a plain chain; None unless it is an ``nn.Sequential`` whose modules do
-    nothing but what their types say: no hooks but channels put behind them, no forward of their
-    own.
+    """``network`` as a plain chain, or None.
+
+    It must be an ``nn.Sequential`` whose modules have no hooks but those of ``with_noise``, and no
+    ``forward`` of their own.
     """
     if not isinstance(network, nn.Sequential) or type(network).forward is not nn.Sequential.forward:
         return None

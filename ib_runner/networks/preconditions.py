@@ -1,8 +1,8 @@
-"""What must hold of a network for its layers to be measured rightly, found out before any work.
+"""The preconditions under which a network's certified intervals are valid, checked before any work.
 
-An interval is proved for S of layer 1 that is a function of x, for layers whose randomness is that
-of the noise channels, and for rows that are inputs, each computed without regard to the others in
-its batch. A few forward passes of a few inputs tell networks for which this does not hold.
+The proof assumes that S of layer 1 is a function of x, that all randomness is that of the noise
+channels, and that each row is one input, computed independently of the others in its batch. A few
+forward passes with a few inputs find networks for which this does not hold.
 """
 
 import copy
@@ -29,8 +29,8 @@ from ib_runner.networks.trial import NOBODYS_SEED, Trial, some_rows
 class Measurable:
     """A ``network`` on the CPU, the inputs ``x`` [N, …] in the type that it takes, and its layers.
 
-    ``channels``: layer k is the k-th, with ``shapes[k − 1]`` units. ``precision``: float64 where
-    any layer is computed in it.
+    Layer k is the k-th of ``channels``, with units of shape ``shapes[k − 1]``. ``precision`` is
+    float64 where any layer is computed in float64, else float32.
     """
 
     network: nn.Module
@@ -43,9 +43,9 @@ class Measurable:
 def measurable(network: nn.Module, x: Any, *, trusted: bool = False) -> Measurable:
     """``network`` and ``x`` in the form in which they are measured.
 
-    ``trusted``: known to be of plain layers that treat rows alike. Raises ``UnmeasurableError``, in
-    a sentence that names the layer, for what would be measured wrongly. The global generators of
-    random numbers and the network, its modes, weights and buffers, are left as they were.
+    ``trusted``: the network has plain layers only, so that the trial passes can be left out. Raises
+    ``UnmeasurableError`` naming the layer where a precondition fails. The global random generators
+    and the network's modes, weights and buffers are left as they were.
     """
     network, x = unwrapped(network), as_inputs(x)
     precision(network)
@@ -70,7 +70,10 @@ def measurable(network: nn.Module, x: Any, *, trusted: bool = False) -> Measurab
 
 
 def channel_names(network: nn.Module) -> dict[NoiseChannel, tuple[str, bool]]:
-    """The name of each channel, and whether it is that of the module that it was put behind."""
+    """The name of each channel, and whether that is the name of the module in front of it.
+
+    The latter holds for channels of ``with_noise``.
+    """
     names: dict[NoiseChannel, tuple[str, bool]] = {}
     for name, module in network.named_modules():
         names |= dict.fromkeys(channels_behind(module), (name, True))
@@ -88,9 +91,9 @@ def _on_cpu(network: nn.Module) -> nn.Module:
 
 @contextmanager
 def _kept(network: nn.Module) -> Iterator[None]:
-    """Weights and buffers of ``network`` are afterwards what they were; it is refused for a change.
+    """Restore the weights and buffers of ``network`` after the block.
 
-    Raises ``UnmeasurableError``, with the name of what a forward pass has changed.
+    Raises ``UnmeasurableError`` naming a weight or buffer that the block's forward passes changed.
     """
     before = [
         (tensors, name, tensor, tensor.detach().clone())
@@ -120,7 +123,7 @@ def _same(a: Tensor, b: Tensor) -> bool:
 
 
 def _check_channels(network: nn.Module) -> None:
-    """The channels add what their class says."""
+    """Raise ``UnmeasurableError`` for a subclass of a noise channel with a forward of its own."""
     for name, module in network.named_modules():
         if not isinstance(module, NoiseChannel):
             continue

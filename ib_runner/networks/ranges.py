@@ -1,4 +1,4 @@
-"""The range of what goes into each noise channel: where it comes straight from an activation."""
+"""The range of S of each layer, where S comes straight from a bounded activation."""
 
 import math
 from typing import Any, NamedTuple
@@ -14,7 +14,7 @@ Range = tuple[float, float]
 
 _aten = torch.ops.aten
 _UNKNOWN: Range = (-math.inf, math.inf)
-#: closed ranges of activations, by the operation that computes them
+#: the closed range of each activation, by torch's operation
 _ACTIVATIONS: dict[Any, Range] = {
     _aten.tanh: (-1.0, 1.0),
     _aten.sigmoid: (0.0, 1.0),
@@ -28,7 +28,7 @@ _ACTIVATIONS: dict[Any, Range] = {
 }
 #: operations that bound their first argument
 _CLAMPS = {_aten.clamp, _aten.clamp_, _aten.hardtanh, _aten.hardtanh_}
-#: operations that copy, arrange, choose or average numbers of their first argument
+#: operations that copy, reorder, select or average values of their first argument, within its range
 _KEEPING = {
     _aten.view,
     _aten._unsafe_view,
@@ -48,7 +48,7 @@ _KEEPING = {
 
 
 class _Known(NamedTuple):
-    """A tensor, kept so that no other gets its identity, and its range at ``version``."""
+    """A tensor and its range at ``version``; a reference, so that its ``id`` is not reused."""
 
     tensor: Tensor
     version: int
@@ -75,13 +75,13 @@ class _Watch(TorchDispatchMode):
             found = before
         if found is not None and found != _UNKNOWN:
             tensor = out[0] if isinstance(out, tuple | list) else out
-            # an operation in place raises its tensor's version only once the operation has returned
+            # torch raises the version of a tensor changed in place only after this call
             version = tensor._version + (tensor is args[0])
             self._known[id(tensor)] = _Known(tensor, version, found)
         return out
 
     def range_of(self, tensor: Tensor) -> Range:
-        """The range of ``tensor``, if it was noted and nothing was written into it since."""
+        """The range of ``tensor``; infinite where it is unknown or the tensor was changed since."""
         known = self._known.get(id(tensor))
         if known is None or known.tensor is not tensor or known.version != tensor._version:
             return _UNKNOWN
@@ -89,7 +89,7 @@ class _Watch(TorchDispatchMode):
 
 
 def _clamped(before: Range, least: Any = None, most: Any = None, **named: Any) -> Range:
-    """The range after clamping; the defaults of ``hardtanh`` come explicitly."""
+    """The range after clamping ``before`` to [``least``, ``most``]."""
     least = named.get("min", named.get("min_val", least))
     most = named.get("max", named.get("max_val", most))
     low = max(before[0], float(least)) if isinstance(least, int | float) else before[0]
@@ -100,8 +100,8 @@ def _clamped(before: Range, least: Any = None, most: Any = None, **named: Any) -
 def activation_ranges(network: nn.Module, x: Tensor) -> list[Range]:
     """The closed range of S of layers 1, 2, …, infinite where nothing bounds it.
 
-    Known where S is what an activation (tanh, sigmoid, softmax, ReLU, a clamp) gives, pooled or
-    reshaped at most; found in a pass of ``x`` [n, …] without noise.
+    Known where S is the output of an activation (tanh, sigmoid, softmax, ReLU, a clamp), at most
+    pooled or reshaped. Found by a pass of ``x`` [n, …] without noise.
     """
     ranges: list[Range] = []
     watch = _Watch()

@@ -1,7 +1,7 @@
-"""The network of a run that was recorded in a training of one's own.
+"""The network of a recorded run.
 
-A recorded run's configuration names ``recorded_network`` as its network: the one that the process
-has at hand, or else what the user's factory builds.
+A recorded run's configuration has the ``_target_`` ``recorded_network``: the network that this
+process was given, or else the one that the user's factory builds.
 """
 
 from collections.abc import Callable, Mapping
@@ -15,12 +15,12 @@ from ib_runner.errors import UsageError
 from ib_runner.networks.hidden import unwrapped
 from ib_runner.networks.noise import NoiseChannel
 
-#: the networks of this process that recorders were given, by key
+#: networks that recorders or ``open_run`` were given in this process, by key
 _AT_HAND: WeakValueDictionary[str, nn.Module] = WeakValueDictionary()
 
 
 def keep_at_hand(key: str, network: nn.Module) -> None:
-    """Let :func:`recorded_network` find ``network`` in this process, as long as someone has it."""
+    """Let :func:`recorded_network` find ``network`` in this process, without keeping it alive."""
     _AT_HAND[key] = unwrapped(network)
 
 
@@ -31,17 +31,17 @@ def recorded_network(
     key: str,
     built: nn.Module | None = None,
 ) -> nn.Module:
-    """A copy, on the CPU, of the network at hand under ``key``; elsewhere what a factory ``built``.
+    """A copy, on the CPU, of this process's network ``key``, or else the ``built`` network.
 
-    ``n_inputs`` and ``n_outputs`` are the network's own affair. Raises ``UsageError`` where there
-    is neither, and where ``noise`` is another than the network's: its channels have their own.
+    ``n_inputs`` and ``n_outputs`` are ignored. Raises ``UsageError`` where there is no network, and
+    where ``noise`` has another level than the network's own channels.
     """
     network = _AT_HAND.get(key, built)
     if network is None:
         raise UsageError(
-            "network: this run was recorded in a training of one's own, and the network is not at "
-            "hand here.\nGive it, ib_runner.open_run(PATH, network=…).measure(), or record with "
-            'factory="package.function" (and arguments={…}), which builds it again.'
+            "network: this run was recorded by a program of your own, and this process cannot "
+            "build its network.\nGive it, ib_runner.open_run(PATH, network=…).measure(), or record "
+            'with factory="package.function" (and arguments={…}), which builds it again.'
         )
     network = deepcopy(network).cpu()
     level = common_level(network)
@@ -60,7 +60,10 @@ def common_level(network: nn.Module) -> float | None:
 
 
 def check_weights(network: nn.Module, weights: Mapping[str, Any], what: str) -> None:
-    """Raise ``UsageError`` where ``weights`` are not of the names and shapes of ``network``'s."""
+    """Raise ``UsageError`` where ``weights`` differ in names or shapes from those of ``network``.
+
+    ``what`` begins the message.
+    """
     own = network.state_dict()
     missing, foreign = sorted(own.keys() - weights.keys()), sorted(weights.keys() - own.keys())
     if missing or foreign:

@@ -1,4 +1,4 @@
-"""Passes of a few inputs in several ways, which tell networks that would be measured wrongly."""
+"""Trial passes with a few inputs, which find networks that would be measured incorrectly."""
 
 from collections.abc import Mapping
 
@@ -14,22 +14,22 @@ from ib_runner.networks.noise import GaussianNoise, NoiseChannel, NoNoise
 from ib_runner.networks.passed_on import dropped
 from ib_runner.networks.plain_chain import CHANNELS
 
-#: a seed that no network sets
+#: a seed that no network is likely to set
 NOBODYS_SEED = 7_310_493_826_115
-#: inputs that are tried out together, and inputs that are tried out alone
+#: number of inputs in a pass, and of inputs that are also passed alone
 _TOGETHER, _ALONE = 16, 4
-#: inputs in a pass of many
+#: number of inputs in the pass of a large batch
 _MANY = 48
-#: relative differences that are taken for rounding, in units of the precision's own
+#: relative differences up to so many machine epsilons count as rounding
 _ROUNDING = 64
-#: differences that are this small a share of the noise do no harm
+#: differences up to this share of the noise β are harmless
 _HARMLESS = 1e-3
 
 
 def some_rows(x: Tensor) -> Tensor:
-    """Numbers of a few rows of ``x`` [N, …]: spread evenly, and those of the extreme values.
+    """The numbers of a few rows of ``x`` [N, …]: evenly spaced ones, and those of extreme values.
 
-    Not all of them equal if it can be.
+    At least two of the rows differ, unless all rows of ``x`` are equal.
     """
     spread = np.linspace(0, len(x) - 1, min(_TOGETHER, len(x))).round().astype(int)
     rows = (x.byte() if x.dtype == torch.bool else x).reshape(len(x), -1)
@@ -43,9 +43,9 @@ def some_rows(x: Tensor) -> Tensor:
 
 
 class Trial:
-    """Passes of ``rows`` in several ways, held against ``first``, the one with the noise off.
+    """Passes of ``rows`` in several ways, compared with ``first``, the pass without noise.
 
-    ``names``: of each channel, and whether it is that of the module in front of it.
+    ``names``: the name of each channel, and whether it is that of the module in front of it.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class Trial:
         self.network, self.rows, self.first, self.names = network, rows, first, names
 
     def run(self) -> None:
-        """Raise ``UnmeasurableError`` for a network that does not pass."""
+        """Make all trials. Raises ``UnmeasurableError`` naming the layer where one fails."""
         self._axis(self.first.hidden, len(self.rows))
         self._channels_do_nothing_else()
         self._randomness()
@@ -87,7 +87,7 @@ class Trial:
                 self._refuse(k, "what comes out of its channel is not S + noise (a forward hook?)")
 
     def _randomness(self) -> None:
-        """Layer 1 is a function of x, and so are all with the noise off."""
+        """Check that S of layer 1 is a function of x, and without noise all layers are."""
         other = (
             "something beside the noise channels is random, or remembers earlier passes: switch it "
             "off in eval mode (F.dropout needs training=self.training), or make it a noise channel"
@@ -109,7 +109,7 @@ class Trial:
             exact = exact and isinstance(channel, GaussianNoise | NoNoise) and channel.beta == 0
 
     def _adds_its_noise(self, k: int, noisy: Recorder) -> None:
-        """T is what a channel of this kind makes of S, given the same random numbers."""
+        """Check that T of layer ``k`` is the channel's output for S, given the random numbers."""
         channel, (s, t) = self.first.channels[k], noisy.hidden[k]
         kind = next((kind for kind in CHANNELS if isinstance(channel, kind)), None)
         if kind is None:
@@ -131,8 +131,8 @@ class Trial:
                 )
 
     def _neighbours(self) -> None:
-        """Rows are the same among many, in another order, and each alone."""
-        # an input alone is passed twice over: squeeze would take the first axis of a batch of one
+        """Check that a row's S is the same in a large batch, in another order, and alone."""
+        # alone means a batch of two copies: squeeze() would remove the first axis of a batch of one
         for order in self._orders():
             rows = self.rows[order]
             found = self._pass(rows)
@@ -161,11 +161,11 @@ class Trial:
         beta = self.first.channels[k].beta
         if beta > 0:
             allowed = allowed.clamp(max=_HARMLESS * beta)
-        # infinite and NaN alike in both are no difference
+        # values that are infinite or NaN in both are equal
         return bool((((a - b).abs() > allowed) | (a.isnan() != b.isnan())).any())
 
     def _rounding(self, k: int, order: Tensor) -> bool:
-        """Whether the difference is that of sums in another order: in float64 it all but goes."""
+        """Whether a difference is due to rounding: it must (almost) vanish in float64."""
         network, rows = in_double(self.network, self.rows)
         if network is self.network:
             return False
