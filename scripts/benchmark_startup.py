@@ -3,13 +3,14 @@
     python scripts/benchmark_startup.py                            this checkout alone
     python scripts/benchmark_startup.py --beside OTHER             and the checkout in folder OTHER
     python scripts/benchmark_startup.py --beside OTHER --python OTHER/.venv/bin/python
-    python scripts/benchmark_startup.py --results results/startup.json
+    python scripts/benchmark_startup.py --results results/startup
 
 Each line is run three times, and the fastest counts, in seconds of the clock and of the processor:
 the second is what to look at where other programs share the machine.
 """
 
 import argparse
+import csv
 import json
 import os
 import resource
@@ -56,16 +57,22 @@ def seconds(python: str, checkout: Path, arguments: list[str], folder: str) -> t
     return min(wall for wall, _ in times), min(processor for _, processor in times)
 
 
+def revision(checkout: Path) -> str:
+    """The first digits of the revision that is checked out there."""
+    words = ["git", "-C", str(checkout), "rev-parse", "--short=7", "HEAD"]
+    return subprocess.run(words, capture_output=True, text=True, check=False).stdout.strip()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--beside", type=Path, help="folder of another checkout")
     parser.add_argument("--python", default=sys.executable, help="the other checkout's interpreter")
-    parser.add_argument("--results", type=Path, help="a JSON file to write them to as well")
+    parser.add_argument("--results", type=Path, help="FILE.csv and FILE.json get them as well")
     options = parser.parse_args()
     checkouts = [("here", sys.executable, HERE)]
     if options.beside:
         checkouts.append(("beside", options.python, options.beside.resolve()))
-    found: dict[str, dict[str, dict[str, float]]] = {}
+    found: dict[str, dict[str, tuple[float, float]]] = {}
     print("clock/processor, s".ljust(40), *(name.rjust(13) for name, *_ in checkouts))
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "ib_runner", *TRAIN]
@@ -77,16 +84,35 @@ def main() -> None:
             times = [seconds(python, path, arguments, folder) for _, python, path in checkouts]
             print(name.ljust(40), *(f"{wall:.2f}/{cpu:.2f}".rjust(13) for wall, cpu in times))
             found[name] = {
-                checkout: {"clock": round(wall, 3), "processor": round(cpu, 3)}
-                for (checkout, *_), (wall, cpu) in zip(checkouts, times, strict=True)
+                checkout: one for (checkout, *_), one in zip(checkouts, times, strict=True)
             }
     if options.results:
-        words = [f"--results results/{options.results.name}"]
-        if options.beside:  # by neutral names: where the checkouts lie is nobody's business
-            words = ["--beside OTHER", "--python OTHER/.venv/bin/python", *words]
-        command = " ".join(["python scripts/benchmark_startup.py", *words])
-        made = {**of_result(command), "seconds": found}
-        options.results.write_text(json.dumps(made, indent=2) + "\n", encoding="utf-8")
+        # by neutral names: where the checkouts lie is nobody's business
+        words = ["--beside OTHER", "--python OTHER/.venv/bin/python"] if options.beside else []
+        command = " ".join(["python scripts/benchmark_startup.py", *words, "--results FILE"])
+        write(options.results, found, of_result(command), checkouts)
+
+
+def write(
+    path: Path,
+    found: dict[str, dict[str, tuple[float, float]]],
+    made: dict[str, object],
+    checkouts: list[tuple[str, str, Path]],
+) -> None:
+    """A row for each command line, with the seconds of every checkout; and what made them."""
+    names = [name for name, *_ in checkouts]
+    columns = [
+        f"{kind}, s (revision {revision(folder)})"
+        for *_, folder in checkouts
+        for kind in ("clock", "processor")
+    ]
+    with path.with_suffix(".csv").open("w", encoding="utf-8", newline="") as file:
+        rows = csv.writer(file, lineterminator="\n")
+        rows.writerow(["command", *columns])
+        for line, times in found.items():
+            rows.writerow([line, *(f"{one:.2f}" for name in names for one in times[name])])
+    text = json.dumps(made, indent=2) + "\n"
+    path.with_suffix(".json").write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

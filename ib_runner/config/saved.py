@@ -37,11 +37,15 @@ def compose_saved(
     Raises ``UsageError`` for an override that changes a key outside ``may_change``, the keys and
     nodes that ``stage`` may change, and ``DamagedFileError`` where ``saved`` is not valid.
     """
-    ours = register(hydra, saved, path)
     parsed = parse(hydra, overrides)
     for one in parsed:
         _check_kind(hydra, one, path)
-    config = settings(compose(hydra, SAVED, overrides))
+    if parsed:
+        ours = register(hydra, saved, path)
+        config = settings(compose(hydra, SAVED, overrides))
+    else:  # Hydra would add nothing
+        ours = OmegaConf.create(_with_new_keys(hydra, saved, path))
+        config = settings(ours)
     changed = differences(ours, config, may_change)
     if changed:
         key, (before, after) = next(iter(changed.items()))
@@ -98,6 +102,22 @@ def register(hydra: Hydra, saved: DictConfig, path: object) -> DictConfig:
     ]
     ConfigStore.instance().store(SAVED, {"defaults": defaults, **ours}, provider="ib_runner")
     return OmegaConf.create(ours)
+
+
+def _with_new_keys(hydra: Hydra, saved: DictConfig, path: object) -> dict[str, Any]:
+    """``saved``, with the entries and keys that came into the program after the run was made.
+
+    They are taken from ``conf/``, the experiment's findings among them. Raises
+    ``DamagedFileError`` where ``saved`` is none of ours.
+    """
+    check_saved(saved, path)
+    new = _as_composed_today(hydra, str(saved.experiment))
+    ours: dict[str, Any] = OmegaConf.to_container(saved)
+    ours.setdefault("logging", None)
+    ours["trainer"].setdefault("together", 1)
+    for node in ("measurement", "figure", "measure", "plot", "findings"):
+        ours[node] = {**new[node], **(ours.get(node) or {})}
+    return ours
 
 
 def _as_composed_today(hydra: Hydra, experiment: str) -> dict[str, Any]:

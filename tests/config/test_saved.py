@@ -30,6 +30,11 @@ def test_what_was_saved_is_what_is_used(hydra, saved):
     assert "hydra" not in config
 
 
+def test_without_overrides_it_is_what_hydra_composes(hydra, saved):
+    """Hydra is asked only where there is an override; one that changes nothing gives the same."""
+    assert composed(hydra, saved) == composed(hydra, saved, "seed=2")
+
+
 def test_what_the_stage_may_change_is_changed(hydra, saved):
     config = composed(hydra, saved, "measure.epochs=[1,2]", "device=cuda")
     assert config.measure.epochs == [1, 2]
