@@ -194,7 +194,7 @@ def _by_plan(
     found: dict[int, Spent] = {}
     intervals: Sequence[Forecast] = ()
     spent, before = 0.0, alike in _rates
-    for epoch, snapshot in reversed(snapshots.items()):
+    for epoch, snapshot in reversed([*snapshots.items()]):
         if spent > TRIED_SECONDS or (before and len(found) == 2):
             break
         planned, layers = _planned(one, snapshot)
@@ -266,7 +266,7 @@ def _by_shares(
         one, times = _with_fewer_draws(one)
     found: dict[int, Spent] = {}
     spent, before = 0.0, alike in _growths
-    for epoch, snapshot in reversed(snapshots.items()):
+    for epoch, snapshot in reversed([*snapshots.items()]):
         if found and (before or spent > TRIED_SECONDS):
             break
         if alike not in _growths:
