@@ -1,9 +1,9 @@
 """A cache of composed configurations: files in the user's cache folder.
 
 Composing some sixty YAML files takes Hydra most of a short command's time. A cached file is named
-by a hash of what it was made from: the packaged YAML files (names, sizes, times of change), the
-versions of Python, Hydra and OmegaConf, and the chosen entries. Where the cache cannot be read or
-written, Hydra composes again.
+by a hash of what it was made from: the contents of the packaged YAML files (their sizes and times
+may outlive an upgrade), the versions of Python, Hydra and OmegaConf, and the chosen entries. Where
+the cache cannot be read or written, Hydra composes again.
 """
 
 import hashlib
@@ -59,13 +59,13 @@ def _changed(path: Path) -> float:
 
 @cache
 def _packaged() -> tuple[str, ...]:
-    """Versions of Python, Hydra and OmegaConf, and each packaged YAML file's size and time."""
+    """Versions of Python, Hydra and OmegaConf, and each packaged YAML file."""
     versions = [f"{name} {metadata.version(name)}" for name in ("hydra-core", "omegaconf")]
     return (sys.version, *versions, *_files())
 
 
 def _files() -> Iterator[str]:
+    """Path and contents of each packaged YAML file."""
     root = Path(str(resources.files("ib_runner.conf")))
     for path in sorted(root.rglob("*.yaml")):
-        known = path.stat()
-        yield f"{path} {known.st_size} {known.st_mtime_ns}"
+        yield f"{path}\n{path.read_text(encoding='utf-8')}"

@@ -1,5 +1,7 @@
 """What an earlier command line composed is what Hydra composes now, or is not taken."""
 
+import os
+
 import pytest
 from hydra.types import RunMode
 from omegaconf import OmegaConf
@@ -70,6 +72,17 @@ def test_a_changed_entry_is_read_again(folder, calls, monkeypatch):
     compose(open_hydra(), "train", ["+exp=szt_tanh"])
     assert len(calls) == 1
     assert len(list(folder.glob("*.json"))) == 2
+
+
+def test_contents_count_and_not_their_time(folder, monkeypatch, tmp_path):
+    """An upgrade may leave size and time of a file as they were."""
+    (tmp_path / "one.yaml").write_text("beta: 1\n")
+    monkeypatch.setattr(composed_files.resources, "files", lambda name: tmp_path)
+    first = list(composed_files._files())
+    known = (tmp_path / "one.yaml").stat()
+    (tmp_path / "one.yaml").write_text("beta: 2\n")
+    os.utime(tmp_path / "one.yaml", ns=(known.st_atime_ns, known.st_mtime_ns))
+    assert list(composed_files._files()) != first
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", b"\xff"])
