@@ -1,9 +1,9 @@
 """Batch norm, tanh, noise and 2×2 max-pooling in one pass over a convolution's output.
 
 Arrays are float32 with the channels last, y [n, h, w, c] and pooled [n, h/2, w/2, c]: the inner
-loops run over channels and are vectorised. Two rows of one image at a time stay in the first
-cache, their noise included. After pooling only a quarter of the values has a gradient: the backward
-pass keeps y and that quarter.
+loops run over channels and are vectorised. Two rows of one image at a time, with their noise, fit
+into the first-level cache. Only a quarter of the values has a gradient after pooling: the backward
+pass needs y and, of that quarter, values, derivatives and places.
 """
 
 import numpy as np
@@ -19,7 +19,7 @@ _f = np.float32
 def moments(y):
     """Mean and biased variance of every channel: float32 [c] each.
 
-    Summed in float32 over the rows of one image only, beyond in float64.
+    Sums are float32 within the rows of one image, float64 over images.
     """
     n, h, w, c = y.shape
     rows = y.reshape(n, h, w * c)
@@ -54,7 +54,7 @@ def _fold(part, total):
 
 @njit()
 def _repeated(channels, times):
-    """``channels`` [c] over and over: [times·c]. Loops over it need no period."""
+    """``channels`` [c] repeated ``times`` times, [times·c]."""
     c = channels.size
     out = np.empty(times * c, dtype=np.float32)
     for j in range(times * c):
@@ -64,9 +64,9 @@ def _repeated(channels, times):
 
 @njit()
 def _fill_keep(key, at, p, keep):
-    """Fill ``keep`` with 1/(1 − p) with probability 1 − p, else 0, from number ``at`` of ``key``.
+    """Fill ``keep`` with dropout's factors: 1/(1 − p) with probability 1 − p, else 0.
 
-    A number has 64 bits and serves two values.
+    Two values come from one 64-bit random number, beginning with number ``at`` of stream ``key``.
     """
     threshold = np.uint64(np.int64(p * 2.0**32))
     scale = _f(1.0 / (1.0 - p))
@@ -78,7 +78,7 @@ def _fill_keep(key, at, p, keep):
 
 @njit()
 def _fill_keep_maps(key, at, p, c, keep):
-    """As ``_fill_keep`` with one value for each of ``c`` maps: keep[q·c + k] is map k's."""
+    """As ``_fill_keep``, with one factor for each of ``c`` maps: keep[q·c + k] is that of map k."""
     for k in range(c):
         _fill_keep(key, at + k, p, keep[2 * k : 2 * k + 2])
     for k in range(c):
@@ -91,12 +91,13 @@ def _fill_keep_maps(key, at, p, c, keep):
 def pooled_tanh(y, scale, shift, beta, p, maps, key, pooled, slope, chosen, place):
     """t = tanh(scale·y + shift) with noise, then ``pooled`` = max of 2×2 values.
 
-    ``scale`` and ``shift`` [c]; ``beta`` is the standard deviation of Gaussian noise, ``p`` the
-    dropout probability, either 0 for none, of single values or of whole ``maps`` [h, w] of an
-    image; random numbers are a function of ``key``. ``place``
-    (int32) is where the largest of the four is within its two rows, [2·w·c], the first one where
-    they are equal; ``chosen`` is y there and ``slope`` the derivative of t by scale·y + shift: all
-    like ``pooled``.
+    ``scale`` and ``shift`` are [c]. ``beta`` is the standard deviation of Gaussian noise, ``p`` the
+    probability of dropout (0: none), of single values or, with ``maps``, of whole maps [h, w] of an
+    image. Random numbers are a function of ``key``.
+
+    Further results, of the shape of ``pooled``: ``place`` (int32), the position of the (first)
+    largest of the four values within its two rows [2·w·c]; ``chosen``, y at that position; and
+    ``slope``, the derivative of t with respect to scale·y + shift there.
     """
     n, h, w, c = y.shape
     strip = 2 * w * c
@@ -130,7 +131,7 @@ def pooled_tanh(y, scale, shift, beta, p, maps, key, pooled, slope, chosen, plac
 
 @njit()
 def pooled_tanh_clean(y, scale, shift, pooled):
-    """``pooled`` of :func:`pooled_tanh` without noise: tanh rises, so it may follow the maximum."""
+    """``pooled`` of :func:`pooled_tanh` without noise: tanh of the maximum, as tanh increases."""
     n, h, w, c = y.shape
     strips = y.reshape(n, h // 2, 2 * w * c)
     flat = pooled.reshape(n, h // 2, (w // 2) * c)
@@ -145,7 +146,7 @@ def pooled_tanh_clean(y, scale, shift, pooled):
 
 @njit(fastmath=True, error_model="numpy")
 def _tanh_of(a):
-    """In place."""
+    """Replace the values of ``a`` by their tanh."""
     for j in range(a.size):
         a[j] = tanh(a[j])
 
@@ -173,7 +174,7 @@ def _tanh(y, scales, shifts, s):
 
 @njit(fastmath=True)
 def _add_noise(t, keep, beta, noise, slope):
-    """From s to t in place, and the slope."""
+    """Turn s, in ``t``, into t with noise in place, and fill ``slope``."""
     for j in range(t.size):
         s = t[j]
         t[j] = s * keep[j] + beta * noise[j]
@@ -189,7 +190,7 @@ def _pool(t, pooled, place):
         low = np.int32(top + 2 * half * c)
         for k in range(c):
             best = max(max(t00[k], t01[k]), max(t10[k], t11[k]))
-            # from last to first, so that of equal values the first is chosen
+            # from the last corner to the first, so that the first of equal values is chosen
             at = low if t10[k] == best else np.int32(low + c)
             at = np.int32(top + c) if t01[k] == best else at
             at = top if t00[k] == best else at
@@ -205,7 +206,7 @@ def _take(values, place, out):
 
 @njit(inline="always")
 def _corners(strip, q, half, c):
-    """The four neighbours, [c] each, that are pooled to column ``q`` of a strip."""
+    """The four values, [c] each, that are pooled to column ``q`` of a strip of two rows."""
     top = 2 * q * c
     low = top + 2 * half * c
     return (
@@ -218,11 +219,12 @@ def _corners(strip, q, half, c):
 
 @njit(fastmath=True)
 def pooled_tanh_backward(gradient, y, slope, chosen, place, mean, inverse_sd, weight, out):
-    """Through pooling, tanh and batch norm: the gradient by y into ``out``, by weight and bias.
+    """Backward pass through pooling, tanh and batch norm.
 
-    ``gradient`` is by ``pooled``; ``slope`` (overwritten), ``chosen`` and ``place`` are from
-    ``pooled_tanh``. With x̂ = (y − mean)·inverse_sd and g the gradient by weight·x̂ + bias, it is by
-    y weight·inverse_sd·(g − mean of g − x̂·mean of g·x̂), by weight Σ g·x̂ and by bias Σ g.
+    ``gradient`` is dL/d``pooled``; ``slope`` (overwritten), ``chosen`` and ``place`` come from
+    ``pooled_tanh``. With x̂ = (y − mean)·inverse_sd and g = dL/d(weight·x̂ + bias): ``out`` gets
+    dL/dy = weight·inverse_sd·(g − mean of g − x̂·mean of g·x̂); the results are dL/dweight = Σ g·x̂
+    and dL/dbias = Σ g.
     """
     n, h, w, c = y.shape
     row = (w // 2) * c
@@ -243,7 +245,7 @@ def pooled_tanh_backward(gradient, y, slope, chosen, place, mean, inverse_sd, we
         _fold(part[0], by_bias)
         _fold(part[1], by_weight)
     by_weight *= inverse_sd
-    # by y: factor·g + slant·y + level
+    # dL/dy = factor·g + slant·y + level
     factor = weight * inverse_sd
     slant = -factor * inverse_sd * by_weight / (n * h * w)
     level = -factor * by_bias / (n * h * w) - slant * mean
@@ -265,7 +267,7 @@ def _spread(g, place, factors, out):
 
 @njit(fastmath=True)
 def _sums(gradient, y, means, slope, by_bias, by_weight):
-    """From the gradient by t to that by the affine map, into ``slope``, and its sums."""
+    """Turn ``slope`` into g = dL/d(weight·x̂ + bias), and sum g and g·x̂ over images and pixels."""
     for j in range(y.size):
         slope[j] *= gradient[j]
         by_bias[j] += slope[j]

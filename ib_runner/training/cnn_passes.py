@@ -1,9 +1,9 @@
 """The CNN's forward and backward pass on a CPU, with compiled kernels between the convolutions.
 
 The convolutions are PyTorch's, channels last. Between them PyTorch makes five passes over memory
-forwards and more backwards, with 5 ns for a tanh or a normal number; the kernels make two and two.
-Their backward pass is called by hand and their arrays are used again in every step; behind the
-second pooling, where little is left to do, PyTorch differentiates.
+forward and more backward, and takes 5 ns for a tanh or a normal number; the kernels make two passes
+forward and two backward. Their backward pass is called explicitly, and their arrays are reused in
+every step; behind the second pooling PyTorch differentiates, as little work is left there.
 """
 
 import numpy as np
@@ -29,11 +29,11 @@ _BLOCK = 5
 
 
 def passes_of(network: nn.Module, loss: str) -> Passes:
-    """PyTorch's passes through ``network``, or the same by kernels if it is a CNN on a CPU.
+    """PyTorch's passes through ``network``, or passes by kernels if it is a CNN on a CPU.
 
-    The same up to float32 rounding, the noise's random numbers aside: like PyTorch's these are a
-    function of the global generator's state. Batch statistics and the modes of batch norm and
-    noise are as in ``network``.
+    Results of both are the same up to float32 rounding and the noise, whose random numbers are a
+    function of the global generator's state in both. Batch statistics and the modes of batch norm
+    and noise are as in ``network``.
     """
     known = (
         type(network) is CNN
@@ -62,7 +62,7 @@ def _is_as_made(network: CNN) -> bool:
 
 
 class CNNPasses(Passes):
-    """For a CNN whose batch norms and channels are all in one mode."""
+    """Passes by kernels, for a CNN whose batch norms and channels are all in one mode."""
 
     def __init__(self, network: CNN, loss: str):
         super().__init__(network, loss)
@@ -95,7 +95,7 @@ class CNNPasses(Passes):
 
 
 class _Block:
-    """Convolution, batch norm, tanh, noise and pooling; what ``backward`` needs is kept."""
+    """Convolution, batch norm, tanh, noise, pooling; keeps the arrays that ``backward`` needs."""
 
     def __init__(
         self, convolution: nn.Conv2d, norm: nn.BatchNorm2d, _: nn.Tanh, noise: NoiseChannel
@@ -139,8 +139,9 @@ class _Block:
         return _images(self._arrays[0])
 
     def backward(self, gradient: Tensor, wanted: bool) -> Tensor | None:
-        """From the gradient by the last ``forward``'s result to that by its input, if ``wanted``;
-        those by the parameters go into their ``grad``.
+        """Backward pass of the last ``forward``: from dL/dresult to dL/dx, None unless ``wanted``.
+
+        The gradients with respect to the parameters go into their ``grad``.
         """
         norm, convolution = self.norm, self.convolution
         by_y = np.empty(_last(self.y).shape, np.float32)
@@ -186,7 +187,7 @@ def _update_running(norm: nn.BatchNorm2d, mean: Tensor, variance: Tensor, count:
 
 
 def _affine(norm: nn.BatchNorm2d, mean: Tensor, inverse_sd: Tensor) -> tuple[np.ndarray, ...]:
-    """Scale and shift [c] that batch norm comes to."""
+    """Scale and shift, [c] each, of batch norm as an affine map."""
     scale = norm.weight * inverse_sd
     return scale.numpy(), (norm.bias - mean * scale).numpy()
 
@@ -197,7 +198,10 @@ def _pooled_shape(y: Tensor) -> tuple[int, ...]:
 
 
 def _channels_last(x: Tensor) -> Tensor:
-    """``x`` [n, c, h, w] with the strides of channels last even if c = 1: PyTorch looks at them."""
+    """``x`` [n, c, h, w] in channels-last memory, with its strides even for c = 1.
+
+    PyTorch chooses the algorithm of a convolution by the strides.
+    """
     n, c, h, w = x.shape
     return x.permute(0, 2, 3, 1).flatten().view(n, h, w, c).permute(0, 3, 1, 2)
 

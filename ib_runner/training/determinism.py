@@ -7,18 +7,17 @@ from contextlib import contextmanager
 import torch
 from torch import nn
 
-#: below this many parameters one thread works, and the bytes do not depend on how many there are;
-#: a step of the MNIST CNN (216,000) would gain at most a quarter from a second idle core, and takes
-#: several times as long where that core is not idle
+#: networks with fewer parameters are trained by one thread, so that results do not depend on the
+#: number of cores; the MNIST CNN (216,000) would gain at most a quarter from a second idle core,
+#: and take several times as long where that core is busy
 FEW_PARAMETERS = 300_000
 
 
 @contextmanager
 def reproducible(network: nn.Module, device: torch.device) -> Iterator[None]:
-    """Deterministic algorithms, float32 in full, one thread for small networks; afterwards the
-    caller's settings.
+    """Within the block: deterministic algorithms, full float32, one thread for small networks.
 
-    The caller's random generators are left as they were.
+    The caller's settings and random generators are restored afterwards.
     """
     before = torch.get_num_threads(), torch.get_deterministic_debug_mode()
     filled = torch.utils.deterministic.fill_uninitialized_memory
@@ -30,11 +29,11 @@ def reproducible(network: nn.Module, device: torch.device) -> Iterator[None]:
         try:
             if sum(parameter.numel() for parameter in network.parameters()) < FEW_PARAMETERS:
                 torch.set_num_threads(1)
-            # use_deterministic_algorithms would do the same, but imports half of torch's compiler
+            # the same as torch.use_deterministic_algorithms, which imports torch's compiler (slow)
             torch.set_deterministic_debug_mode("error")
-            # every tensor is written before it is read: filling it first only takes time
+            # no tensor is read before it is written, so filling new ones would only take time
             torch.utils.deterministic.fill_uninitialized_memory = False
-            # cuDNN would take convolutions of float32 to 10 bits: gradients were off by 1e-2
+            # TF32 rounds a convolution's inputs to 10 bits: gradients were off by 1e-2
             torch.backends.cudnn.allow_tf32 = False
             yield
         finally:

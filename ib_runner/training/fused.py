@@ -1,4 +1,4 @@
-"""Training small fully connected networks by compiled kernels, an epoch a call.
+"""Training small fully connected networks by compiled kernels, one call for each epoch.
 
 A step of such a network is some 50 µs of arithmetic; PyTorch's overhead is twenty times that.
 """
@@ -34,7 +34,7 @@ _NOISES = {
 }
 _OPTIMIZERS = {torch.optim.Adam: kernel.ADAM, torch.optim.SGD: kernel.SGD}
 _LOSSES = {"cross_entropy": kernel.CROSS_ENTROPY, "mse": kernel.MSE}
-#: settings at which PyTorch's Adam and SGD are the textbook algorithms of ``kernel``
+#: settings with which PyTorch's Adam and SGD are the algorithms of ``kernel``
 _PLAIN = {
     "weight_decay": 0,
     "amsgrad": False,
@@ -44,9 +44,9 @@ _PLAIN = {
     "nesterov": False,
     "differentiable": False,
 }
-#: beyond this many parameters matrix products dominate, and PyTorch's are better
+#: with more parameters, matrix products dominate the time, and PyTorch's are faster
 MOST_PARAMETERS = 20_000
-#: inputs that are scored at a time: small enough for the cache
+#: inputs that are scored at a time, few enough for the processor's cache
 _BLOCK = 256
 
 
@@ -59,7 +59,7 @@ class Stage(NamedTuple):
 
 
 def stages_of(network: nn.Module) -> list[Stage] | None:
-    """The layers of a plain chain (linear, activation, noise)…; None for any other network."""
+    """The layers of a plain chain (linear, activation, noise, …); None for any other network."""
     chain = plain_chain(network)
     if chain is None or chain.rest or not chain.stages:
         return None
@@ -113,11 +113,11 @@ def is_textbook(optimizer: Optimizer) -> bool:
 
 
 class FusedTrainer:
-    """Trains a copy of the weights of ``problem``; the same verbs as ``PlainTrainer``."""
+    """Trains a copy of the weights of ``problem``; has the same methods as ``PlainTrainer``."""
 
-    #: see ``record.STREAMS``: noise and order are the kernels' own
+    #: see ``record.STREAMS``: the kernels draw noise and order in their own way
     streams = 2
-    #: whether kernels of ours make the passes
+    #: whether compiled kernels make the passes
     is_compiled = True
 
     def __init__(self, problem: Problem):
@@ -149,7 +149,7 @@ class FusedTrainer:
         self._take(problem.network.state_dict())
 
     def run_epoch(self, epoch: int) -> None:
-        """One pass through the data, in the order and with the noise of (seed, ``epoch``)."""
+        """One pass through the training set; order and noise are functions of (seed, ``epoch``)."""
         kernel.fill_order(self._layers, self._seed, epoch, self._order)
         kernel.fill_noise(self._layers, self._seed, epoch, self._noise)
         self._state[-1] = kernel.train_epoch(
@@ -173,7 +173,7 @@ class FusedTrainer:
         return order
 
     def noise(self, epoch: int) -> np.ndarray:
-        """The terms or factors of the channels in ``epoch``, [units, N] in the order of the pass.
+        """The channels' addends or factors in ``epoch``, [units, N] in the order of the pass.
 
         Rows of units without noise are undefined.
         """
@@ -182,7 +182,7 @@ class FusedTrainer:
         return z
 
     def score(self, data: Part) -> Score:
-        """Mean loss and errors on ``data``, the problem's ``train`` or ``test``; no noise."""
+        """Mean loss and errors on ``data``, the problem's ``train`` or ``test``, without noise."""
         loss, errors = kernel.score(
             self._layers, self._loss, self._parameters, *self._blocks[id(data)], len(data.x)
         )
@@ -193,13 +193,13 @@ class FusedTrainer:
         return Packed(self._weights, self._parameters.copy())
 
     def optimizer_state(self) -> Mapping[str, Tensor]:
-        """A copy of the optimizer's state, named as in PyTorch: parameter number, entry."""
+        """A copy of the optimizer's state, named as in PyTorch: number of the parameter, entry."""
         if self._update.optimizer != kernel.ADAM:
             return {}
         return Packed(self._optimizer, self._state.copy())
 
     def load(self, weights: Mapping[str, Tensor], optimizer_state: Mapping[str, Tensor]) -> None:
-        """Go on from ``weights()`` and ``optimizer_state()`` of an earlier epoch."""
+        """Take over ``weights()`` and ``optimizer_state()`` of an earlier epoch."""
         self._take(weights)
         if self._update.optimizer == kernel.ADAM:
             _put(self._optimizer, optimizer_state, self._state)
@@ -209,7 +209,7 @@ class FusedTrainer:
 
 
 def _layout(shapes: Mapping[str, tuple[int, ...]], start: int = 0) -> Layout:
-    """Tensors of these shapes one behind the other, from ``start`` on."""
+    """The layout of tensors of these ``shapes``, one after another from ``start`` on."""
     layout = {}
     for name, shape in shapes.items():
         layout[name] = (start, tuple(shape))
@@ -256,7 +256,7 @@ def _describe(network: nn.Module, stages: list[Stage]) -> kernel.Layers:
 
 
 def _columns(part: Part) -> tuple[np.ndarray, np.ndarray]:
-    """Inputs [inputs, N] and targets [k, N]."""
+    """The inputs [inputs, N] and targets [k, N] of ``part``, one column for each input."""
     x, y = (np.ascontiguousarray(rows.numpy().T, np.float32) for rows in part)
     return x, y
 

@@ -1,4 +1,4 @@
-"""Losses and errors of every epoch: the ``training`` table while it grows."""
+"""Losses and errors of every epoch: the rows of the ``training`` table during training."""
 
 import numpy as np
 import pandas as pd
@@ -11,7 +11,7 @@ SPLITS = ("train", "test")
 
 
 class History:
-    """Scores of epochs 0, 1, …, by split. An epoch noted twice counts once."""
+    """The scores of epochs 0, 1, … on both splits. Noting an epoch again replaces its scores."""
 
     def __init__(self, dataset: Dataset):
         self._sizes = np.array([len(dataset.train), len(dataset.test)], np.float64)
@@ -27,7 +27,7 @@ class History:
             self._scores[epoch, 2 + column] = np.nan if errors is None else errors
 
     def take(self, rows: pd.DataFrame | None, last: int) -> None:
-        """Take over the ``rows`` of a ``training`` table up to epoch ``last``, and no later ones.
+        """Take over the ``rows`` of a ``training`` table, leaving out those after epoch ``last``.
 
         Raises ``DamagedFileError`` where epochs are missing.
         """

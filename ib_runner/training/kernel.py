@@ -1,8 +1,8 @@
-"""Training steps of small fully connected networks, compiled: noise, forward, backward, update.
+"""Compiled training steps of small fully connected networks: noise, forward, backward, update.
 
-Everything is laid out [unit, input], so that the innermost loops run over the inputs of a minibatch
-and are vectorised. One thread; the order of summation is fixed when the code is compiled, so one
-machine gives the same bytes every time.
+Arrays are [unit, input], so that the innermost loops run over the inputs of a minibatch and are
+vectorised. One thread works, and the order of summation is fixed by compiling, so that a machine
+gives the same bytes every time.
 """
 
 import math
@@ -25,10 +25,10 @@ NO_NOISE, ADDITIVE, MULTIPLICATIVE = range(3)
 CROSS_ENTROPY, MSE = range(2)
 SGD, ADAM = range(2)
 
-#: generators of normal numbers that run side by side
+#: number of normal numbers that are generated side by side
 _LANES = 64
 
-#: sums may be taken in vector lanes; NaN and infinity keep their meaning
+#: compiler options: sums may be reordered for vector lanes; NaN and infinity are respected
 _SUMS = {"error_model": "numpy", "fastmath": {"reassoc", "contract", "nsz"}}
 
 
@@ -49,7 +49,7 @@ class Layers(NamedTuple):
 
 
 class Update(NamedTuple):
-    """How parameters follow gradients. ``alpha``: the Parseval step's, 0 for none."""
+    """The settings of the optimizer, and ``alpha`` of the Parseval step (0: no such step)."""
 
     optimizer: int
     beta1: float
@@ -60,8 +60,11 @@ class Update(NamedTuple):
 
 @njit()
 def fill_order(layers, seed, epoch, order):
-    """A permutation of 0 … N − 1 (Fisher and Yates) into ``order`` [N]: see ``fill_noise``."""
-    key = stream(seed, len(layers.noise), epoch)  # the layers' streams have the names before it
+    """Fill ``order`` [N] with a random permutation of 0 … N − 1 (Fisher and Yates).
+
+    A function of (``seed``, ``epoch``).
+    """
+    key = stream(seed, len(layers.noise), epoch)  # smaller numbers are the streams of the layers
     n = len(order)
     for k in range(n):
         order[k] = k
@@ -73,9 +76,9 @@ def fill_order(layers, seed, epoch, order):
 
 @njit()
 def fill_noise(layers, seed, epoch, z):
-    """Into ``z`` [units, N] what the channels add or multiply by; rows without noise are left.
+    """Fill ``z`` [units, N] with the channels' addends or factors; rows without noise stay as is.
 
-    A function of (``seed``, ``epoch``): every layer has a stream of its own.
+    A function of (``seed``, ``epoch``); every layer has a random stream of its own.
     """
     state = np.empty((4, _LANES), np.uint32)
     bits = np.empty((2, _LANES), np.uint32)
@@ -145,7 +148,7 @@ def _activate(kind, slope, s, n):
 
 @inner(**_SUMS)
 def _through_activation(kind, slope, s, gradient, n):
-    """gradient *= the activation's derivative, told from its values ``s``."""
+    """gradient *= the activation's derivative, computed from its values ``s``."""
     for j in range(s.shape[0]):
         row = s[j]
         g = gradient[j]
@@ -175,9 +178,10 @@ def _affine_of_layer(layers, layer, parameters, below, clean, n):
 
 @inner(**_SUMS)
 def _forward(layers, parameters, s, t, z, start, n):
-    """Fill the rows of ``s`` (clean) and ``t`` (noisy) of every layer; t's first rows: the inputs.
+    """Fill the rows of ``s`` (clean) and ``t`` (noisy) of every layer.
 
-    ``z`` [units, N] holds the noise of an epoch, of which columns from ``start`` on are used.
+    The first rows of ``t`` are the inputs. ``z`` [units, N] is the noise of an epoch, of which the
+    ``n`` columns from ``start`` are used.
     """
     row = layers.widths[0]
     for layer in range(len(layers.activation)):
@@ -218,7 +222,7 @@ def _loss_gradient(loss, outputs, targets, gradient, scratch, n):
             top[k] = max(top[k], outputs[c, k])
     for c in range(classes):
         for k in range(n):
-            # at least 2^-60: smaller values become denormals in the backward pass, which are slow
+            # at least 2^-60: smaller values would become denormal numbers, which are slow
             e = exp2(max((outputs[c, k] - top[k]) * LOG2E, _f(-60.0)))
             gradient[c, k] = e
             total[k] += e
@@ -229,7 +233,10 @@ def _loss_gradient(loss, outputs, targets, gradient, scratch, n):
 
 @inner(**_SUMS)
 def _backward(layers, parameters, gradients, s, t, z, start, g, scratch, n):
-    """Gradients of all parameters; ``g`` is laid out like ``s`` and holds the outputs' at first."""
+    """Fill ``gradients`` with those of all parameters.
+
+    ``g`` has the shape of ``s``; at first, its last rows hold the gradient of the outputs.
+    """
     row = s.shape[0] - layers.widths[-1]
     for layer in range(len(layers.activation) - 1, -1, -1):
         fan_in, width = layers.widths[layer], layers.widths[layer + 1]
@@ -284,7 +291,7 @@ def _update(update, rate, step, parameters, gradients, m, v):
 
 @inner(**_SUMS)
 def _parseval(layers, alpha, parameters, scratch):
-    """W ← W − α (W Wᵀ − I) W for all weights but the output layer's."""
+    """W ← W − α (W Wᵀ − I) W for all weights but the output layer's (Cisse et al., 2017)."""
     for layer in range(len(layers.activation) - 1):
         fan_in, width = layers.widths[layer], layers.widths[layer + 1]
         w = _matrix(parameters, layers.weight_at[layer], width, fan_in)
@@ -307,8 +314,9 @@ def _parseval(layers, alpha, parameters, scratch):
 def train_epoch(layers, update, loss, rate, step, parameters, m, v, x, y, order, z, batch_size):
     """One pass through ``x`` [inputs, N] with targets ``y`` [k, N] in ``order`` [N].
 
-    ``parameters`` and the moments ``m``, ``v`` change in place; ``step`` steps were made before.
-    ``z`` [units, N] is the noise, in the order of the pass. Returns the number of steps now.
+    ``parameters`` and Adam's moments ``m``, ``v`` are changed in place. ``step`` is the number of
+    steps before this epoch, the result the number after it. ``z`` [units, N] is the noise, columns
+    in the order of the pass.
     """
     rows = int(layers.widths.sum())
     s = np.empty((rows, batch_size), np.float32)
@@ -340,14 +348,14 @@ def train_epoch(layers, update, loss, rate, step, parameters, m, v, x, y, order,
 
 @njit(**_SUMS)
 def score(layers, loss, parameters, x, y, n_inputs):
-    """Mean loss and number of misclassified inputs; no noise.
+    """Mean loss and number of misclassified inputs, without noise.
 
-    ``x`` [blocks, inputs, n] and ``y`` [blocks, k, n] hold ``n_inputs`` inputs, n a block, the
-    last one padded. The loss is NaN where a parameter is not finite.
+    ``x`` [blocks, inputs, n] and ``y`` [blocks, k, n] hold ``n_inputs`` inputs, n in a block, the
+    last block padded. The loss is NaN where a parameter is not finite.
     """
     for value in parameters:
         if not math.isfinite(value):
-            return math.nan, 0  # tanh would turn an infinite value into 1
+            return math.nan, 0  # tanh would hide an infinite value as 1
     block = x.shape[2]
     s = np.empty((int(layers.widths.sum()), block), np.float32)
     scratch = np.empty((5, block), np.float32)
@@ -372,9 +380,9 @@ def score(layers, loss, parameters, x, y, n_inputs):
 
 @inner(**_SUMS)
 def _errors(outputs, targets, scratch, n):
-    """How many inputs have their (first) largest output at another class than their target.
+    """The number of inputs whose (first) largest output is at another class than their target.
 
-    Into ``scratch``: the largest outputs, their classes, the largest targets, their classes.
+    ``scratch`` gets four rows: largest output and its class, largest target and its class.
     """
     for side in range(2):
         values = outputs if side == 0 else targets
@@ -403,9 +411,10 @@ def _squares(outputs, targets, n):
 
 @inner(**_SUMS)
 def _cross_entropy(outputs, targets, scratch, n):
-    """Σ ln(1 + Σ' exp(o_c − o_best)) + o_best − o_label: Σ' leaves out the largest output's class.
+    """Summed cross-entropy in nats, Σ ln(1 + Σ' exp(o_c − o_best)) + o_best − o_label.
 
-    ``scratch`` is as ``_errors`` leaves it. NaN where an output is no finite number.
+    The outer sum is over inputs, Σ' over all classes but that of the largest output. ``scratch`` is
+    as ``_errors`` leaves it. The result is NaN where an output is not finite.
     """
     best, at, label, rest = scratch[0], scratch[1], scratch[3], scratch[4]
     total = 0.0
@@ -416,12 +425,12 @@ def _cross_entropy(outputs, targets, scratch, n):
         for k in range(n):
             e = exp2((outputs[c, k] - best[k]) * LOG2E)
             rest[k] += e if at[k] != _f(c) else _f(0.0)
-            rest[k] += outputs[c, k] - outputs[c, k]  # exp2 may lose a NaN
+            rest[k] += outputs[c, k] - outputs[c, k]  # NaN or infinity gives NaN, else 0
         for k in range(n):
             gap = float(best[k]) - float(outputs[c, k])
             own += gap if label[k] == _f(c) else 0.0
         total += own
-    # one logarithm for several inputs: the product of a few numbers of inputs' size is exact enough
+    # one logarithm for the product of 8 inputs' terms, each at most the number of classes
     for start in range(0, n, 8):
         product = 1.0
         for k in range(start, min(start + 8, n)):

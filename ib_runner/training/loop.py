@@ -1,7 +1,8 @@
-"""Training from epoch 0 or from where it stopped, with every epoch's weights and losses kept.
+"""Training from epoch 0, or from the last committed epoch, keeping epochs' weights and losses.
 
-Epoch 0 is the network as it is handed in; epoch k is the state after k passes. What is random in an
-epoch is a function of (seed, epoch), so that training in pieces ends with the same bytes.
+Epoch 0 is the initial network; epoch k is the state after k passes through the training set. All
+random numbers of an epoch are functions of (seed, epoch), so that a training that was interrupted
+ends with the same bytes as one that was not.
 """
 
 from collections.abc import Callable, Sequence
@@ -26,13 +27,13 @@ from ib_runner.training.schedule import Schedule, constant
 from ib_runner.training.targets import check_loss
 from ib_runner.training.together.job import Job, has_kernels, stacked_trainer
 
-#: what trains a problem: PyTorch, compiled kernels, or kernels of a GPU
+#: the classes that train a problem: by PyTorch, by compiled kernels, by kernels on a GPU
 Trainer = PlainTrainer | FusedTrainer | Job
 
 
 @dataclass
 class Training:
-    """A training that is ready to begin, or to go on behind the last whole epoch, ``done``."""
+    """A training that is ready to begin, or to go on after ``done``, the last committed epoch."""
 
     problem: Problem
     trainer: Trainer
@@ -41,10 +42,10 @@ class Training:
     done: int
 
     def run(self) -> pd.DataFrame:
-        """Train up to the last epoch; the rows of the ``training`` table.
+        """Train up to the last epoch; returns the rows of the ``training`` table.
 
-        Raises ``TrainingFailedError`` where a loss stops being a number, and hands on a
-        ``KeyboardInterrupt`` or ``Interrupted``, each with the last whole epoch committed.
+        Raises ``TrainingFailedError`` where a loss becomes NaN or infinite. Before that error, a
+        ``KeyboardInterrupt`` or ``Interrupted`` is raised, the last whole epoch is committed.
         """
         problem, trainer, record, epochs = self.problem, self.trainer, self.record, self.epochs
         bar = Progress(epochs, "train", "epoch", max(self.done, 0), doing="loading the kernels")
@@ -91,18 +92,18 @@ def prepare(
 ) -> Training:
     """The training of ``network`` up to epoch ``epochs``.
 
-    ``optimizer`` makes one from the parameters: ``partial(torch.optim.Adam, lr=4e-4)``.
+    ``optimizer`` is called with the parameters, as is ``partial(torch.optim.Adam, lr=4e-4)``.
     ``batch_size`` None is the whole training set; ``loss`` is cross_entropy (nats) or mse;
     ``schedule`` gives the learning rate's factor in epochs 1, 2, …; ``regularizer`` is called after
-    every step with the weight matrices but the output layer's. The noise channels are on in
-    training and off when losses and errors are taken.
+    every step with all weight matrices but the output layer's. The noise channels are on in
+    training, and off for the losses and errors that are recorded.
 
     Training goes on from the last commit of ``checkpoints``, whose ``training`` rows are
     ``history``. ``on_commit`` gets all rows just before each commit. ``network`` ends with the
     last weights.
 
-    Raises ``DamagedFileError`` where what is there is another training's, ``CannotGoOnError``
-    where it was made by a version that draws its random numbers otherwise.
+    Raises ``DamagedFileError`` where the checkpoints belong to another network or optimizer, and
+    ``CannotGoOnError`` where a version made them that drew its random numbers in another way.
     """
     check_loss(loss, dataset)
     problem = problem_of(
@@ -122,7 +123,7 @@ def prepare(
 
 
 def trainer_of(problem: Problem) -> Trainer:
-    """What trains ``problem``: compiled kernels where they know all of it, or PyTorch."""
+    """The trainer of ``problem``: compiled kernels where they support all of it, else PyTorch."""
     if has_kernels(problem):
         return Job(stacked_trainer([problem]))
     fused = is_fusible(problem) and problem.augment is None

@@ -1,4 +1,4 @@
-"""The order in which an epoch goes through the training set."""
+"""The random order in which an epoch goes through the training set."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Pulling weight matrices towards orthonormal rows (Cisse et al., 2017; Supplement 7)."""
+"""Parseval regularisation, towards orthonormal rows (Cisse et al., 2017; supplement 7)."""
 
 from collections.abc import Sequence
 from typing import Annotated
@@ -24,7 +24,7 @@ class Parseval:
 def regularized_weights(network: nn.Module, x: Tensor) -> list[Tensor]:
     """The matrices of all linear layers but the last, in forward order, found by a pass of ``x``.
 
-    The last one is the output layer. Convolutions are left alone.
+    The last linear layer is the output layer. Convolutions are not regularised.
     """
     met: list[nn.Linear] = []
     handles = [

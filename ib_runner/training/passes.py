@@ -1,4 +1,4 @@
-"""The passes through a network that training and scoring need: PyTorch's own."""
+"""Forward and backward passes through a network for training and scoring, by PyTorch."""
 
 from torch import Tensor, nn
 
@@ -6,16 +6,16 @@ from ib_runner.training.targets import mean_loss
 
 
 class Passes:
-    """Forward and backward through ``network``, in its present mode, with a loss of ours."""
+    """Passes through ``network``, in its present mode, with a loss of ``targets``."""
 
     def __init__(self, network: nn.Module, loss: str):
         self.network = network
         self.loss = loss
 
     def outputs(self, x: Tensor) -> Tensor:
-        """From a batch [n, …] to outputs [n, k].
+        """The outputs [n, k] for a batch ``x`` [n, …].
 
-        A copy goes in: a network may change its input in place, and the data are the user's.
+        The network gets a copy of ``x``, as it may change its input in place.
         """
         return self.network(x.clone())
 

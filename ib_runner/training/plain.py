@@ -1,4 +1,4 @@
-"""Training any network by PyTorch, a minibatch step at a time."""
+"""Training any network by PyTorch, one minibatch step after another."""
 
 from collections.abc import Mapping
 
@@ -15,19 +15,19 @@ from ib_runner.training.passes import Passes
 from ib_runner.training.problem import Part, Problem
 from ib_runner.training.targets import Score, count_errors, mean_loss
 
-#: inputs that are scored at a time: vectors, and images, whose maps are to stay in the cache
+#: inputs that are scored at a time: vectors; and images, whose feature maps shall fit the cache
 _BLOCK, _IMAGES = 1024, 128
 
 
 def block_size(x: Tensor) -> int:
-    """How many of the inputs ``x`` are scored at a time."""
+    """The number of the inputs ``x`` to score at a time."""
     return _BLOCK if x.ndim == 2 else _IMAGES
 
 
 class PlainTrainer:
     """Trains the network of ``problem``, in place."""
 
-    #: see ``record.STREAMS``
+    #: how noise and order are drawn, see ``record.STREAMS``
     streams = 1
 
     def __init__(self, problem: Problem):
@@ -42,11 +42,11 @@ class PlainTrainer:
 
     @property
     def is_compiled(self) -> bool:
-        """Whether kernels of ours make the passes."""
+        """Whether compiled kernels make the passes."""
         return type(self.passes) is not Passes
 
     def run_epoch(self, epoch: int) -> None:
-        """One pass through the data, with the order, distortions and noise of (seed, ``epoch``)."""
+        """One pass through the data; all random numbers are functions of seed and ``epoch``."""
         for group, rate in zip(self.optimizer.param_groups, self._rates, strict=True):
             group["lr"] = rate * self.problem.schedule(epoch)
         order = torch.from_numpy(self.order(epoch)).to(self.problem.train.x.device)
@@ -89,7 +89,7 @@ class PlainTrainer:
         return {name: _copy(tensor) for name, tensor in self.network.state_dict().items()}
 
     def optimizer_state(self) -> dict[str, Tensor]:
-        """A copy of the optimizer's state, on the CPU: parameter number, entry."""
+        """A copy, on the CPU, of the optimizer's state by number of the parameter and entry."""
         state = {}
         for number, entries in self.optimizer.state_dict()["state"].items():
             for entry, value in entries.items():
@@ -106,7 +106,7 @@ class PlainTrainer:
         return [one for group in self.optimizer.param_groups for one in group["params"]]
 
     def load(self, weights: Mapping[str, Tensor], optimizer_state: Mapping[str, Tensor]) -> None:
-        """Go on from ``weights()`` and ``optimizer_state()`` of an earlier epoch."""
+        """Take over ``weights()`` and ``optimizer_state()`` of an earlier epoch."""
         self.network.load_state_dict(weights)
         state: dict[int, dict[str, Tensor]] = {}
         for name, value in optimizer_state.items():
@@ -114,7 +114,7 @@ class PlainTrainer:
             state.setdefault(int(number), {})[entry] = value.clone()
         for number, parameter in enumerate(self._parameters()):
             for entry, value in state.get(number, {}).items():
-                if value.shape == parameter.shape:  # same layout, so that sums have the same order
+                if value.shape == parameter.shape:  # the parameter's strides decide orders of sums
                     like = torch.empty_like(parameter, dtype=value.dtype, device="cpu")
                     state[number][entry] = like.copy_(value)
         groups = self.optimizer.state_dict()["param_groups"]
@@ -122,5 +122,5 @@ class PlainTrainer:
 
 
 def _copy(tensor: Tensor) -> Tensor:
-    """A copy on the CPU in the usual layout, which is the one that files have."""
+    """A copy on the CPU, contiguous as tensors in files are."""
     return tensor.detach().cpu().clone(memory_format=torch.contiguous_format)

@@ -1,4 +1,4 @@
-"""A training problem: network, data, loss, optimizer and schedule, as a trainer needs them."""
+"""A training problem: the network, data, loss, optimizer and schedule that a trainer gets."""
 
 from collections.abc import Callable, MutableMapping, Sequence
 from dataclasses import dataclass
@@ -24,10 +24,10 @@ class Part(NamedTuple):
 
 @dataclass(frozen=True)
 class Problem:
-    """``network``, ``train``, ``test`` and ``optimizer`` live on one device.
+    """A training problem; ``network``, ``train``, ``test`` and ``optimizer`` are on one device.
 
     ``classes``: whether targets are classes, so that errors are counted. ``regularizer`` gets a
-    list of matrices. ``augment`` distorts a step's inputs, by a generator on the CPU.
+    list of weight matrices. ``augment`` distorts a step's inputs, with a CPU generator.
     """
 
     network: nn.Module
@@ -46,15 +46,15 @@ class Problem:
 def part(
     split: Split, dataset: Dataset, device: torch.device, dtype: torch.dtype = torch.float32
 ) -> Part:
-    """``split`` with its targets as rows, on ``device``; real inputs as ``dtype``.
+    """``split`` on ``device``, with targets as rows [n, k] and real inputs as ``dtype``.
 
-    Inputs that lie on the device already, for another training, are not copied again.
+    Inputs that another training has copied to the device are not copied again.
     """
     x = _moved(split.x, device, dtype if split.x.is_floating_point() else split.x.dtype)
     return Part(x, target_rows(split, dataset.n_classes).to(device, dtype))
 
 
-#: inputs on devices, by the tensors that they are copies of
+#: copies of inputs on devices, by the original tensors
 _COPIES: MutableMapping[Tensor, WeakValueDictionary] = WeakTensorKeyDictionary()
 
 
@@ -83,7 +83,7 @@ def problem_of(
     seed: int,
     device: torch.device,
 ) -> Problem:
-    """The problem of training ``network``, moved to ``device``; arguments as of ``train``."""
+    """The problem of training ``network`` on ``device``; arguments as for ``loop.prepare``."""
     network.to(device)
     dtype = _dtype(network)
     return Problem(

@@ -1,4 +1,4 @@
-"""Recording a training: weights, losses, and the state from which it can resume."""
+"""Recording a training: weights, losses, and the state from which training can resume."""
 
 import math
 import time
@@ -13,21 +13,22 @@ from ib_runner.runs.checkpoints import Checkpoints
 from ib_runner.training.history import History
 from ib_runner.training.targets import Score
 
-#: in a resume state: the way in which the trainer draws noise and order, where not the first one
+#: key of a resume state: the number of the way in which a trainer draws noise and order (left out
+#: for 1); going on in another way would end with other weights
 STREAMS = "streams"
 
 
 def same_values(one: Tensor, other: Tensor) -> bool:
-    """Whether shapes, types and all values are equal, NaN being one."""
+    """Whether shapes, types and all values are equal, NaN counting as equal to NaN."""
     alike = one.shape == other.shape and one.dtype == other.dtype
     return alike and torch.allclose(one, other, 0.0, 0.0, equal_nan=True)
 
 
-#: a full shard is committed at the earliest this many seconds after the last commit,
+#: seconds from the last commit before a full shard is committed,
 FULL_SECONDS = 2.0
-#: and this many times as long as that commit took, so that commits cost a twentieth of the time
+#: and at least so many times the seconds of that commit: commits cost a twentieth of the time
 FULL_TIMES = 20
-#: a commit is due after this many seconds in any case; the files in the end are the same
+#: seconds from the last commit to the next in any case; the final files are the same
 COMMIT_SECONDS = 60.0
 #: the most bytes of weights that wait for a commit
 MOST_WAITING = 2**28
@@ -36,8 +37,8 @@ MOST_WAITING = 2**28
 class Record:
     """Keeps whole epochs of ``trainer`` and commits them: table first, checkpoints' index last.
 
-    An exception may come at any moment, between any two statements: ``commit`` then still puts
-    the last whole epoch on disk.
+    An interruption may come between any two statements: ``commit`` then still writes the last whole
+    epoch to disk.
     """
 
     def __init__(
@@ -58,7 +59,7 @@ class Record:
         self._committed, self._took = -1, 0.0
 
     def resume(self, rows: pd.DataFrame | None, epochs: int) -> int:
-        """Bring the trainer to the last committed epoch and return that; −1 where there is none."""
+        """Load the last committed epoch into the trainer; returns its number, −1 for no commit."""
         self.checkpoints.tidy()
         found = self.checkpoints.resume()
         if found is None:
@@ -77,21 +78,23 @@ class Record:
             raise CannotGoOnError(
                 f"{self.checkpoints.folder}: its noise and order were drawn in way {drawn}, this "
                 f"program draws in way {self.trainer.streams}:\ngoing on from epoch {done} would "
-                "not end with the weights it was to have. All that is there stays usable;\n"
-                "for more epochs go on with the ib-run of `packages` and `git` in run.json, or "
-                "train anew."
+                "end with other weights. The epochs there stay usable; for more epochs\n"
+                "use the ib-run of `packages` and `git` in run.json, or train anew."
             )
         self.history.take(rows, done)
         self._committed = done
         if done < epochs and done % self.every:
-            self.checkpoints.drop(done)  # kept only because it was the last epoch
+            self.checkpoints.drop(done)  # had a checkpoint only because it was the last epoch
         return done
 
     def note(self, epoch: int, scores: dict[str, Score], last: bool) -> None:
-        """Keep ``epoch``; raises ``TrainingFailedError`` where a loss is no number."""
+        """Keep ``epoch`` and its ``scores``; the ``last`` epoch always gets a checkpoint.
+
+        Raises ``TrainingFailedError`` where a loss is NaN or infinite.
+        """
         if not all(math.isfinite(score.loss) for score in scores.values()):
             raise TrainingFailedError(
-                f"Epoch {epoch}: the loss is no longer a number; everything before is kept.\n"
+                f"Epoch {epoch}: the loss is no longer a number; the epochs before it are kept.\n"
                 "Try a smaller optimizer.lr, or a smaller regularizer.alpha."
             )
         weights, optimizer = self.trainer.weights(), self.trainer.optimizer_state()
@@ -101,7 +104,7 @@ class Record:
         self._whole = epoch, weights, optimizer
 
     def is_due(self, epoch: int) -> bool:
-        """Whether a shard has just been filled, or the last commit is long ago."""
+        """Whether to commit now: a shard is full, or the last commit is long ago."""
         waited = time.monotonic() - self._committed_at
         if (epoch + 1) % self.checkpoints.shard_epochs == 0:
             long = waited > max(FULL_SECONDS, FULL_TIMES * self._took)
@@ -109,7 +112,7 @@ class Record:
         return waited > COMMIT_SECONDS
 
     def _waiting(self) -> int:
-        """About how many bytes of weights wait for a commit."""
+        """The approximate number of bytes of weights that wait for a commit."""
         epoch, weights, _ = self._whole
         one = sum(tensor.nbytes for tensor in weights.values())
         return one * (epoch - self._committed) // self.every
@@ -129,16 +132,16 @@ class Record:
             )
 
     def commit(self) -> None:
-        """Put everything up to the last whole epoch on disk."""
+        """Write everything up to the last whole epoch to disk."""
         if self._whole is None:
             return
         epoch, weights, optimizer = self._whole
         state = {f"network.{name}": tensor for name, tensor in weights.items()}
         state |= {f"optimizer.{name}": tensor for name, tensor in optimizer.items()}
-        if self.trainer.streams != 1:  # the first way has no mark
+        if self.trainer.streams != 1:  # way 1 is not written down
             state[STREAMS] = torch.tensor(self.trainer.streams)
         began = time.monotonic()
-        # rows of epochs after the last commit do no harm: resuming computes those epochs again
+        # the table may get ahead of the checkpoints: resuming computes those epochs again
         self.on_commit(self.history.frame(epoch))
         self.checkpoints.commit(epoch, state)
         self._committed, self._committed_at = epoch, time.monotonic()

@@ -1,4 +1,4 @@
-"""Learning rates over epochs, relative to the optimizer's own."""
+"""Schedules: the learning rate of each epoch, relative to the optimizer's ``lr``."""
 
 from collections.abc import Callable
 
@@ -14,8 +14,9 @@ def constant(epoch: int) -> float:
 def geometric(ratio: float, horizon: int) -> Schedule:
     """A factor that falls geometrically from 1 in epoch 1 to ``ratio`` in epoch ``horizon``.
 
-    It goes on falling after epoch ``horizon``; how long a run trains does not change it. Section
-    8.3 has ratio 1/10 over 128 epochs. Raises ``ValueError`` unless ratio > 0 and horizon ≥ 2.
+    The factor goes on falling after epoch ``horizon``, and does not depend on the number of epochs
+    of the run. Section 8.3 has ratio 1/10 over 128 epochs. Raises ``ValueError`` unless ratio > 0
+    and horizon ≥ 2.
     """
     if not 0 < ratio < float("inf") or horizon is None or horizon < 2:
         raise ValueError(

@@ -12,7 +12,7 @@ LOSSES = ("cross_entropy", "mse")
 
 
 class Score(NamedTuple):
-    """A split at one epoch: mean loss, and how many inputs are misclassified (None: regression)."""
+    """The mean loss on a split at one epoch, and its misclassified inputs (None: regression)."""
 
     loss: float
     errors: int | None
@@ -36,7 +36,10 @@ def check_loss(loss: str, dataset: Dataset) -> None:
 
 
 def mean_loss(loss: str, outputs: Tensor, targets: Tensor) -> Tensor:
-    """Mean cross-entropy of logits in nats, or mean squared error, of [n, k] and [n, k]."""
+    """Mean cross-entropy of logits in nats, or mean squared error, of arrays [n, k].
+
+    Raises ``UsageError`` where their shapes differ.
+    """
     outputs = outputs.reshape(len(outputs), -1)
     if outputs.shape != targets.shape:
         raise UsageError(

@@ -1,4 +1,4 @@
-"""The ``training`` table as TensorBoard's event files, while it grows."""
+"""Writing the ``training`` table to TensorBoard's event files during training."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -10,7 +10,7 @@ import pandas as pd
 
 from ib_runner.errors import IbRunError, UsageError
 
-#: the folder in the run's, and the beginning of the name by which TensorBoard knows its files
+#: the folder in a run's folder, and the prefix by which TensorBoard recognises its files
 FOLDER, NAME = "tensorboard", "events.out.tfevents"
 
 
@@ -29,10 +29,10 @@ class TensorBoard:
 
     @contextmanager
     def open(self, run: Path) -> Iterator[Callable[[pd.DataFrame], None]]:
-        """Gives a function that writes a ``training`` table's new epochs to ``run``/tensorboard.
+        """A function that writes new epochs to the event file in folder ``run``/tensorboard.
 
-        It is called with the rows of all epochs so far. A record is a whole epoch: one that a
-        killed process left unfinished is written again, into another file.
+        It is to be called with the ``training`` rows of all epochs so far. Each epoch is a record;
+        one that a killed process left incomplete is written again to another file.
         """
         from tensorboard.summary.writer.record_writer import RecordWriter
 
@@ -66,7 +66,7 @@ def _named(folder: Path) -> Iterator[None]:
 
 
 def _steps(path: Path) -> Iterator[int]:
-    """The epochs of the whole records in a file of events."""
+    """The epochs of the complete records in the event file ``path``."""
     from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 
     for event in EventFileLoader(str(path)).Load():

@@ -107,9 +107,7 @@ def _check_checkpoint(trainer: PlainTrainer, another: nn.Module) -> None:
         again = {key: tensor.clone() for key, tensor in another.state_dict().items()}
     for key, tensor in trainer.weights().items():
         if not same_values(again[key], tensor):
-            raise UsageError(
-                f"network={name}: {key} is another one when it was saved and loaded again"
-            )
+            raise UsageError(f"network={name}: {key} changes when it is saved and loaded again")
     with _as_refusal("optimizer"):
         state = _through_a_file(trainer.optimizer_state())
         trainer.load(weights, state)
@@ -117,12 +115,12 @@ def _check_checkpoint(trainer: PlainTrainer, another: nn.Module) -> None:
     first, once_more, theirs = (
         _answer(network, x) for network in (trainer.network, trainer.network, another)
     )
-    # a network whose outputs differ between two passes anyway cannot test checkpoints
+    # where outputs differ between two passes of the same network, they prove nothing
     if same_values(first, once_more) and not same_values(first, theirs):
         raise UsageError(
-            f"network={name}: with the weights of a checkpoint it answers otherwise than the "
-            "network they come from.\nIt keeps something that is in no parameter and no buffer of "
-            "its state_dict: make it a (persistent) buffer."
+            f"network={name}: with the weights of a checkpoint its outputs differ from those of "
+            "the network they come from.\nIt keeps a value that is in no parameter and no buffer "
+            "of its state_dict: make that a (persistent) buffer."
         )
 
 

@@ -47,7 +47,7 @@ def test_the_mode_respects_the_umask(tmp_path, mask, mode):
         (errno.EDQUOT, "quota"),
         (errno.EACCES, "write permission"),
         (errno.EROFS, "read-only"),
-        (errno.EIO, "what was there before still is"),
+        (errno.EIO, "an older file of this name is kept"),
     ],
 )
 def test_a_failure_keeps_the_old_file_and_says_what_to_do(

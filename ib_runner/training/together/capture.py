@@ -1,4 +1,4 @@
-"""A step recorded as a CUDA graph: launching its hundreds of kernels then costs one call."""
+"""A step recorded as a CUDA graph, so that one call launches its hundreds of kernels."""
 
 from collections.abc import Callable, Sequence
 
@@ -7,19 +7,19 @@ from torch import Generator, Tensor
 
 from ib_runner.runs.log import logger
 
-#: steps on a side stream before the recording, as PyTorch asks for
+#: steps to execute on a side stream before recording, as PyTorch requires
 _WARM_UP = 3
-#: most by which a replayed step's weights may differ from an executed one's, relative to the
+#: largest difference between the weights after a replayed and an executed step, relative to the
 #: largest change of a weight
 _TOLERANCE = 1e-3
 
 
 class Captured:
-    """Replays ``step`` on inputs of one shape; executes it where that fails.
+    """Replays ``step`` on inputs of one shape, or executes it where recording fails.
 
-    A step reads its ``inputs`` and changes the tensors ``changed`` and the ``generators``. Before
-    the recording is trusted, one step is done both ways from the same state: where the results
-    differ, or the recording fails, steps are executed, which takes longer.
+    A step reads its ``inputs`` and changes the tensors ``changed`` and the ``generators``. At first
+    one step is both executed and replayed from the same state: where the results differ, or
+    recording fails, all steps are executed, which takes longer.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class Captured:
             executed = self._state()
             self._restore(before)
             graph.replay()
-            reason = "" if _alike(before, executed, self._state()) else "it gives other numbers"
+            reason = "" if _alike(before, executed, self._state()) else "it gives other weights"
         self._restore(before)
         if reason:
             logger.warning("steps are not recorded as a CUDA graph (%s): they take longer", reason)
@@ -53,7 +53,7 @@ class Captured:
             self._graph = graph
 
     def step(self, *inputs: Tensor) -> None:
-        """A step on ``inputs``, of the shapes of the first ones."""
+        """One step on ``inputs``, which have the shapes of the first inputs."""
         if self._graph is None:
             self._step(*inputs)
             return
@@ -89,7 +89,7 @@ class Captured:
 
 
 def _alike(before, executed, replayed) -> bool:
-    """Whether both ways the state moved alike, and the generators by the same."""
+    """Whether the states ``executed`` and ``replayed`` agree, tensors and generators."""
     for start, one, other in zip(before[0], executed[0], replayed[0], strict=True):
         change = (one.double() - start.double()).abs().max()
         if not (one.double() - other.double()).abs().max() <= _TOLERANCE * change + 1e-6:

@@ -12,11 +12,11 @@ an image), and the four pixels in front of it stand together: row 4·place + cor
 import triton
 import triton.language as tl
 
-#: how the tensor cores multiply float32 numbers
+#: how the GPU's tensor cores multiply float32 numbers
 PRECISION = tl.constexpr("tf32x3")
 #: kinds of noise
 GAUSSIAN, DROPOUT, DROPPED_MAPS = tl.constexpr(1), tl.constexpr(2), tl.constexpr(3)
-#: how far a layer's random numbers are behind those of the layer before
+#: offset from the random numbers of a layer to those of the next
 LAYER = tl.constexpr(2**28)
 
 
@@ -29,7 +29,7 @@ def _tanh(x):
 
 @triton.jit
 def _noise(kind, level, key, offset, map_offset):
-    """Factors and addends for a place's four corners: numbers ``offset`` of the stream ``key``."""
+    """Noise of a place's four corners, factors and addends, from numbers ``offset`` of ``key``."""
     f0 = tl.full(offset.shape, 1.0, tl.float32)
     f1, f2, f3 = f0, f0, f0
     a0 = tl.zeros(offset.shape, tl.float32)
@@ -51,7 +51,7 @@ def _noise(kind, level, key, offset, map_offset):
 
 @triton.jit
 def _pool(x0, x1, x2, x3):
-    """The largest of four, and which is the first that is as large."""
+    """The largest of four values, and the number (0 to 3) of the first that is as large."""
     largest = tl.maximum(tl.maximum(x0, x1), tl.maximum(x2, x3))
     corner = tl.where(x2 == largest, 2, 3)
     corner = tl.where(x1 == largest, 1, corner)
@@ -111,7 +111,7 @@ def _at(source, row, column, inside, SIDE: tl.constexpr):
 
 @triton.jit
 def _patches(framed, base, place, inside, corner: tl.constexpr):
-    """What the first convolution sees at one corner of the places: [places, 32], 25 used."""
+    """The 5 × 5 pixels that the first convolution reads at one corner: [places, 32], 25 used."""
     tap = tl.arange(0, 32)
     row = 2 * (place // 14) + corner // 2
     column = 2 * (place % 14) + corner % 2
@@ -122,7 +122,7 @@ def _patches(framed, base, place, inside, corner: tl.constexpr):
 
 @triton.jit
 def _first_weight(weight, bias, job):
-    """[32, 16] of weights [job, 16, 25], and the biases."""
+    """The first convolution's weights of a job as [32, 16] (from [job, 16, 25]), and its biases."""
     tap, channel = tl.arange(0, 32), tl.arange(0, 16)
     at = job * 400 + channel[None, :] * 25 + tap[:, None]
     w = tl.load(weight + at, mask=(tap < 25)[:, None], other=0.0)
@@ -131,7 +131,7 @@ def _first_weight(weight, bias, job):
 
 @triton.jit
 def _first_places(job_keys, job, block, n, P: tl.constexpr):
-    """Which places of the first pooling a program has, and where their images begin."""
+    """The places of the first pooling that a program works on, and where their images begin."""
     number = block * P + tl.arange(0, P)
     inside = number < n * 196
     image, place = number // 196, number % 196
@@ -147,7 +147,7 @@ def _convolved(framed, base, place, inside, w, b, corner: tl.constexpr):
 
 @triton.jit
 def first_moments(framed, job_keys, weight, bias, partial, n, P: tl.constexpr):
-    """Sum, and squared deviations from their own mean, of each program's first convolution."""
+    """Into ``partial``: sum, and squared deviations from the mean, of each program's values."""
     job, block = tl.program_id(0), tl.program_id(1)
     _, inside, place, base = _first_places(job_keys, job, block, n, P)
     w, b = _first_weight(weight, bias, job)
@@ -203,8 +203,9 @@ def first_block(
 ):  # fmt: skip
     """Convolution, batch norm, tanh, noise, pooling: to ``pooled`` [job, n, 18, 18, 16].
 
-    For the way back, at each place: which corner is the largest, its normalised S (``hats``), and
-    the derivative of what is pooled there with respect to batch norm's output (``slopes``).
+    For the backward pass, at each place: the number of the largest corner (``corners``), its value
+    normalised by batch norm (``hats``), and the derivative of the pooled value with respect to
+    batch norm's output (``slopes``).
     """
     job, block = tl.program_id(0), tl.program_id(1)
     channel = tl.arange(0, 16)
@@ -254,8 +255,8 @@ def _tanh_noise_pool(
 
 @triton.jit
 def second_convolution(pooled, weight, bias, out, partial, n, TRAIN: tl.constexpr, M: tl.constexpr):
-    """[job, n·196, 32] of ``pooled`` and weights [job, 25, 16, 32]; their moments as in
-    ``first_moments``.
+    """The second convolution, into ``out`` [job, n·196, 32], of ``pooled`` with weights
+    [job, 25, 16, 32]; its moments into ``partial``, as in ``first_moments``.
     """
     job, block = tl.program_id(0), tl.program_id(1)
     number = block * M + tl.arange(0, M)

@@ -1,9 +1,9 @@
 """Minibatch steps of several copies of the CNN of section 8.3 on one GPU, by kernels of our own.
 
-PyTorch's operators make a pass over memory each, some forty of them a step, and its convolutions in
-groups are slow. Here a step is about twenty kernels, recorded as a CUDA graph. Its numbers are
-those of PyTorch but for float32's rounding and the random numbers, which the kernels draw where
-they need them (Philox: Salmon et al., 2011).
+PyTorch needs some forty operators for a step, each a pass over memory, and its grouped convolutions
+are slow. Here a step is about twenty kernels, recorded as a CUDA graph. Results equal PyTorch's up
+to float32 rounding and the random numbers, which the kernels draw where they need them (Philox:
+Salmon et al., 2011).
 """
 
 from collections.abc import Sequence
@@ -23,8 +23,8 @@ from ib_runner.training.together import cnn_kernels as kernels
 from ib_runner.training.together.capture import Captured
 from ib_runner.training.together.stacked_trainer import StackedTrainer, distinct, identity
 
-#: how each kernel is launched: rows of one program (P places, or M pixels), its warps, and the
-#: loads that its loop has under way; the fastest of some on an H200 with 56 jobs
+#: launch parameters of each kernel: rows of one program (P places, or M pixels), warps, and stages
+#: (loads under way in its loop); the fastest of those tried on an H200 with 56 jobs
 LAUNCH = {
     "first_moments": {"P": 64, "num_warps": 4},
     "first_block": {"P": 64, "num_warps": 8},
@@ -36,16 +36,16 @@ LAUNCH = {
     "second_weight": {"M": 64, "num_warps": 2, "num_stages": 3},
     "first_weight": {"P": 32, "num_warps": 2},
 }
-#: programs of one job that share the first and the second convolution's weight gradient
+#: number of programs that share a job's weight gradient of the first and second convolution
 PARTS = {"first_weight": 14, "second_weight": 4}
-#: images of every job that are scored at a time
+#: images of each job that are scored at a time
 _SCORED = 250
-#: what a stream's key advances by with every step: 2^64 over the golden ratio, as an int64
+#: increment of a stream's key from one step to the next: 2^64 over the golden ratio, as an int64
 _NEXT = 0x9E3779B97F4A7C15 - 2**64
 
 
 def knows(problem: Problem) -> bool:
-    """Whether the kernels make the steps of ``problem``, one of alike ones."""
+    """Whether the kernels can train ``problem`` (alone, or one of several alike problems)."""
     x, classes = problem.train
     return (
         type(problem.network) is CNN
@@ -61,12 +61,12 @@ def knows(problem: Problem) -> bool:
 
 
 def _modules(network: CNN) -> list[str]:
-    """What the modules are, whatever noise the channels add."""
+    """The modules of ``network`` in words, their kinds of noise left out."""
     return ["channel" if isinstance(one, NoiseChannel) else repr(one) for one in network]
 
 
 class _Block(NamedTuple):
-    """A convolutional block's arrays: moments of S, and what the way back needs of each place."""
+    """The arrays of a convolutional block: batch moments, and values for the backward pass."""
 
     partial: Tensor
     mean: Tensor
@@ -79,9 +79,9 @@ class _Block(NamedTuple):
 
 
 class _Arrays:
-    """The arrays of a pass with ``n`` images of each of J jobs, and their gradients' if ``train``.
+    """The arrays of a pass with ``n`` images of each of J jobs, and of its gradients if ``train``.
 
-    Those with a frame are zero there, which nothing writes.
+    In arrays with a frame, the frame is zero and never written.
     """
 
     def __init__(self, jobs: int, keys: int, n: int, device: torch.device, train: bool):
@@ -119,25 +119,25 @@ class _Arrays:
 
 
 def _rows(kernel: str) -> int:
-    """Rows of one program."""
+    """The number of rows that one program of ``kernel`` works on."""
     return LAUNCH[kernel].get("P") or LAUNCH[kernel]["M"]
 
 
 def _programs(kernel: str, n: int) -> int:
-    """How many programs of one job ``kernel`` has for ``n`` images."""
+    """The number of programs of ``kernel`` for ``n`` images of one job."""
     of_image = 49 if kernel in ("second_block", "second_sums") else 196
     return -(-n * of_image // _rows(kernel))
 
 
 def _steps(kernel: str, n: int) -> int:
-    """How many blocks of rows each of the programs that share a job goes through."""
+    """The number of blocks of rows for each of the programs that share a job."""
     return -(-_programs(kernel, n) // PARTS[kernel])
 
 
 class CNNTrainer(StackedTrainer):
-    """Trains copies of the CNNs of ``problems``, alike by ``can_train_stacked`` and known here."""
+    """Trains copies of the CNNs of ``problems``, which pass ``can_train_stacked`` and ``knows``."""
 
-    #: a way of its own to draw noise and distortions, see ``record.STREAMS``
+    #: noise and distortions are drawn in a third way, see ``record.STREAMS``
     streams = 3
 
     def __init__(self, problems: Sequence[Problem]):
@@ -172,7 +172,7 @@ class CNNTrainer(StackedTrainer):
             self.stacked.tensors[f"{number}.num_batches_tracked"] += whole + (rest > 0)
 
     def begin_epoch(self, epoch: int) -> None:
-        """Put order, distortions, noise and learning rates of (seed, ``epoch``) in place."""
+        """Copy order, distortions, noise keys and learning rates of ``epoch`` to the device."""
         index, seeds = self._begin(epoch)
         self.counter.zero_()
         self.index.copy_(index)
@@ -193,7 +193,7 @@ class CNNTrainer(StackedTrainer):
         self._captured.step()
 
     def changed(self) -> list[Tensor]:
-        """All that a step changes."""
+        """The tensors that a step changes."""
         return [*self.state_tensors(), self.counter, self.streams_of_jobs]
 
     def step_of(self, n: int) -> None:
@@ -204,14 +204,15 @@ class CNNTrainer(StackedTrainer):
 
     @torch.no_grad()
     def gradients_of(self, n: int) -> list[Tensor]:
-        """Of each job's mean loss on the next ``n`` images, by its parameters, in the order of
-        ``stacked.parameters``; running statistics are brought up to date.
+        """The gradients of each job's mean loss on its next ``n`` images, [J, …] each.
+
+        In the order of ``stacked.parameters``; also updates batch norm's running statistics.
         """
         arrays = self._arrays(n, train=True)
         d_w2, d_bn2, d_w1, d_bn1, d_head = self._passes(arrays)
         conv1, conv2, linear = self._zeros
         d_weight, d_bn3, d_weight4, d_bias4 = d_head
-        # batch norm takes away what a bias in front of it adds: its gradient is 0
+        # a bias in front of batch norm has no effect: its gradient is 0
         return [
             *(d_w1, conv1, *d_bn1),
             *(d_w2, conv2, *d_bn2),
@@ -229,7 +230,7 @@ class CNNTrainer(StackedTrainer):
         return self._kinds[channel], self._levels[channel], self.streams_of_jobs
 
     def _passes(self, a: _Arrays):
-        """Forwards and backwards; the gradients of each layer."""
+        """Forward and backward pass; returns the gradients of each layer."""
         jobs, n, t = self.stacked.count, a.n, self.stacked.tensors
         self._load(a)
         conv1 = a.framed, self._job_keys, t["0.weight"], t["0.bias"]
@@ -281,7 +282,7 @@ class CNNTrainer(StackedTrainer):
         getattr(kernels, kernel)[grid](*arguments, **settings, **LAUNCH[kernel])
 
     def _load(self, a: _Arrays) -> None:
-        """Put the next images of every key in place."""
+        """Copy the next images of every key, distorted, into the arrays ``a``."""
         kernels.images[(len(self._firsts), a.n)](
             self._x, self.index, self.sources, self.counter, a.framed, self.batch_size, a.n,
             DISTORT=self.problems[0].augment is not None, SIDE=28, BLOCK=1024,
@@ -309,7 +310,7 @@ class CNNTrainer(StackedTrainer):
         return t[f"{number}.running_mean"], t[f"{number}.running_var"]
 
     def _head(self, a: _Arrays) -> tuple:
-        """Behind the second pooling: the gradients at its outcome and of all parameters there."""
+        """The layers after the second pooling: gradients of its result, and of their parameters."""
         jobs, n, t = self.stacked.count, a.n, self.stacked.tensors
         weight = t["11.weight"].detach()
         h = torch.baddbmm(t["11.bias"].detach().unsqueeze(1), a.flat, weight.transpose(1, 2))
@@ -348,7 +349,7 @@ class CNNTrainer(StackedTrainer):
         return torch.baddbmm(t["15.bias"].unsqueeze(1), s, t["15.weight"].transpose(1, 2))
 
     def _fixed(self, number: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Mean, 1/sd, factor and addend of a batch norm in eval mode."""
+        """Mean, 1/sd, weight and bias of batch norm ``number`` in eval mode."""
         mean, variance = self._running(number)
         scale = (variance + self.stacked.modules[number].eps).rsqrt()
         t = self.stacked.tensors
@@ -356,9 +357,9 @@ class CNNTrainer(StackedTrainer):
 
     @torch.no_grad()
     def score_all(self, parts: Sequence[Part]) -> list[Score]:
-        """Each job's mean loss and errors on its one of ``parts``, without noise."""
+        """Each job's mean loss and errors on its own member of ``parts``, without noise."""
         sets = distinct([identity(part) for part in parts])
-        if sets != self._sets:  # training sets are shared otherwise than these
+        if sets != self._sets:  # the jobs share these parts in another way than their training sets
             return super().score_all(parts)
         firsts = [parts[sets.index(number)] for number in range(max(sets) + 1)]
         total = torch.zeros(len(parts), dtype=torch.float64, device=self.device)
@@ -386,7 +387,7 @@ def _power_of_2(count: int) -> int:
 
 
 def _described(channel: NoiseChannel) -> tuple[int, float]:
-    """A channel's kind of noise, as the kernels number it, and its β or p."""
+    """The kernels' number for a channel's kind of noise, and its level β or p."""
     if isinstance(channel, DropoutNoise) and channel.p > 0:
         kind = kernels.DROPPED_MAPS if channel.feature_maps else kernels.DROPOUT
         return kind.value, channel.p

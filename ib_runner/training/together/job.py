@@ -1,4 +1,4 @@
-"""One of the jobs that a ``StackedTrainer`` trains, as a trainer of its own."""
+"""One job of a ``StackedTrainer``, with the methods of a trainer."""
 
 from collections.abc import Mapping, Sequence
 
@@ -11,9 +11,9 @@ from ib_runner.training.together.stacked_trainer import StackedTrainer, can_trai
 
 
 class Job:
-    """Job ``number`` of ``trainer``: what a training and its record want of a trainer.
+    """Job ``number`` of ``trainer``, with the methods that a training and its record call.
 
-    An epoch is run, and a split scored, of a job that is alone.
+    ``run_epoch`` and ``score`` are only for a trainer that has a single job.
     """
 
     def __init__(self, trainer: StackedTrainer, number: int = 0):
@@ -22,11 +22,11 @@ class Job:
         self.problem = trainer.problems[number]
         #: see ``record.STREAMS``
         self.streams = trainer.streams
-        #: whether kernels of ours make the passes
+        #: whether compiled kernels make the passes
         self.is_compiled = trainer.streams != StackedTrainer.streams
 
     def run_epoch(self, epoch: int) -> None:
-        """One pass through the data, with the order, distortions and noise of (seed, ``epoch``)."""
+        """One pass through the data; all random numbers are functions of seed and ``epoch``."""
         self.trainer.run_epoch(epoch)
 
     def score(self, data: Part) -> Score:
@@ -42,12 +42,12 @@ class Job:
         return self.trainer.optimizer_state(self.number)
 
     def load(self, weights: Mapping[str, Tensor], optimizer_state: Mapping[str, Tensor]) -> None:
-        """Go on from ``weights()`` and ``optimizer_state()`` of an earlier epoch."""
+        """Take over ``weights()`` and ``optimizer_state()`` of an earlier epoch."""
         self.trainer.load(self.number, weights, optimizer_state)
 
 
 def stacked_trainer(problems: Sequence[Problem]) -> StackedTrainer:
-    """What trains ``problems``, alike by ``can_train_stacked``: our kernels where they can."""
+    """The trainer of ``problems``, which pass ``can_train_stacked``: by kernels where possible."""
     if has_kernels(problems[0]):
         from ib_runner.training.together.cnn_trainer import CNNTrainer
 
@@ -56,7 +56,7 @@ def stacked_trainer(problems: Sequence[Problem]) -> StackedTrainer:
 
 
 def has_kernels(problem: Problem) -> bool:
-    """Whether our kernels for a GPU train ``problem``, alone or one of several alike ones."""
+    """Whether the kernels for a GPU can train ``problem``, alone or one of several alike."""
     if not has_triton(problem.train.x.device.type):
         return False
     from ib_runner.training.together.cnn_trainer import knows

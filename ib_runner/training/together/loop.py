@@ -1,4 +1,4 @@
-"""Several trainings in one program, epoch by epoch; each is recorded as if it were alone."""
+"""Several trainings in one loop, epoch by epoch; each is recorded as if trained alone."""
 
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -13,11 +13,11 @@ from ib_runner.training.together.stacked_trainer import can_train_stacked
 
 
 def train_together(trainings: Sequence[Training]) -> dict[int, IbRunError]:
-    """Take all ``trainings`` to their last epochs; those that failed, by number, and why.
+    """Train all ``trainings`` to their last epochs; returns the error of each failed one by number.
 
-    Each ends as it would alone. They may begin at different epochs: one that is ahead waits for the
-    others. One failure does not stop the others. A ``KeyboardInterrupt`` or ``Interrupted`` is
-    handed on, each training's last whole epoch committed.
+    Each ends with the same files as alone. They may begin at different epochs: a training that is
+    ahead waits for the others. A failed training stops no other. A ``KeyboardInterrupt`` or
+    ``Interrupted`` is raised again after each training's last whole epoch is committed.
     """
     failed: dict[int, IbRunError] = {}
     first = min(training.done for training in trainings) + 1
@@ -58,7 +58,7 @@ def train_together(trainings: Sequence[Training]) -> dict[int, IbRunError]:
 
 
 def _note(training: Training, epoch: int, scores: dict[str, Score]) -> IbRunError | None:
-    """Keep an epoch of one training; why it ends there, or None."""
+    """Record an epoch of one training; returns the error that ends the training there, or None."""
     record = training.record
     try:
         record.note(epoch, scores, last=epoch == training.epochs)
@@ -73,16 +73,16 @@ def _note(training: Training, epoch: int, scores: dict[str, Score]) -> IbRunErro
 
 
 class InTurn:
-    """One training after the other, an epoch each: their own trainers, as alone to the byte."""
+    """Trains one epoch of each training in turn, with its own trainer: the same bytes as alone."""
 
     def __init__(self, trainings: Sequence[Training]):
         self.trainings = list(trainings)
 
     def begin(self, number: int) -> None:
-        """Nothing to do: each has stood where it goes on."""
+        """Nothing: each training's own trainer is at its last epoch already."""
 
     def run_epoch(self, epoch: int, active: Sequence[int]) -> None:
-        """An epoch of the ``active`` ones."""
+        """One epoch of each of the ``active`` trainings, given by number."""
         for number in active:
             self.trainings[number].trainer.run_epoch(epoch)
 
@@ -98,10 +98,10 @@ class InTurn:
 
 
 class AllAtOnce:
-    """Steps of all trainings together, from where they are; it is their records' trainer.
+    """Makes each step for all trainings together, with one stacked trainer.
 
-    Those that are ahead, done or failed go along unrecorded: so every job keeps its place, and its
-    sums their order, however often the whole is interrupted.
+    Trainings that are ahead, complete or failed take part unrecorded, so that every job keeps its
+    place in the arrays, and its sums their order, however often the program is interrupted.
     """
 
     def __init__(self, trainings: Sequence[Training]):
@@ -112,12 +112,12 @@ class AllAtOnce:
             self.begin(number)
 
     def begin(self, number: int) -> None:
-        """Put one where its own trainer stands."""
+        """Copy the state of training ``number`` from its own trainer."""
         own = self.trainings[number].trainer
         self.trainer.load(number, own.weights(), own.optimizer_state())
 
     def run_epoch(self, epoch: int, active: Sequence[int]) -> None:
-        """An epoch of all."""
+        """One epoch of all trainings, whichever are ``active``."""
         del active
         self.trainer.run_epoch(epoch)
 
@@ -128,7 +128,7 @@ class AllAtOnce:
 
 
 def _group(trainings: Sequence[Training]) -> InTurn | AllAtOnce:
-    """What trains these: at once where they are alike, unless kernels for one alone are faster."""
+    """The way to train these: at once where they are alike, unless one alone has faster kernels."""
     alone = any(one.trainer.is_compiled and not isinstance(one.trainer, Job) for one in trainings)
     if alone or not can_train_stacked([one.problem for one in trainings]):
         return InTurn(trainings)

@@ -1,4 +1,4 @@
-"""The noise of every job, from its own stream: as the channels of a network alone draw it."""
+"""The noise of stacked jobs, each from its own random stream, as a network alone draws it."""
 
 from collections.abc import Sequence
 
@@ -9,10 +9,10 @@ from ib_runner.networks import DropoutNoise, NoiseChannel
 
 
 class Noise:
-    """Draws for the channels of J jobs; ``generators`` are the jobs' own.
+    """Draws noise for the channels of J jobs, with one of ``generators`` for each job.
 
     On a CPU, and for Gaussian noise on a GPU, the numbers are those that PyTorch draws for the job
-    alone. On a GPU dropout's are others: PyTorch's own kernel there takes no generator.
+    alone; for dropout on a GPU they differ, as PyTorch's dropout there takes no generator.
     """
 
     def __init__(self, channels: Sequence[Sequence[NoiseChannel]], generators: list[Generator]):
@@ -20,7 +20,10 @@ class Noise:
         self.generators = generators
 
     def __call__(self, number: int, shape: tuple[int, ...]) -> tuple[Tensor | None, Tensor | None]:
-        """A factor and an addend for S of channel ``number``, [n, …] a job: [n, J, …] or None."""
+        """A factor and an addend, [n, J, …] or None, for S of channel ``number``.
+
+        ``shape`` is that of one job's S, [n, …].
+        """
         channels = self.channels[number]
         dropped = [isinstance(one, DropoutNoise) and one.p > 0 for one in channels]
         noisy = [one.beta > 0 for one in channels]

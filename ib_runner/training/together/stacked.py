@@ -1,4 +1,4 @@
-"""Several networks of one shape as one: weights stacked [J, …], a pass through all of them at once.
+"""Several networks of one shape as one network, with weights stacked to [J, …].
 
 Vectors are [n, J, d] and go through linear layers as batched matrix products; maps are
 [n, J·c, h, w] and go through convolutions in J groups, and through batch norm as they are. So job
@@ -18,12 +18,12 @@ _ELEMENTWISE = (nn.Tanh, nn.ReLU, nn.LeakyReLU, nn.Identity)
 _PLAIN = (*_ELEMENTWISE, nn.Linear, nn.Conv2d, nn.BatchNorm1d, nn.BatchNorm2d, nn.MaxPool2d)
 _CHANNELS = (NoNoise, GaussianNoise, DropoutNoise)
 
-#: from a channel's number and the shape of one job's S to a draw for every job: [n, J, …] or [n, J]
+#: a function of a channel's number and one job's shape of S to noise for all jobs, see ``Noise``
 Draw = Callable[[int, tuple[int, ...]], tuple[Tensor | None, Tensor | None]]
 
 
 def can_stack(networks: Sequence[nn.Module]) -> bool:
-    """Whether ``networks`` are chains of modules known here, alike but for weights and noise."""
+    """Whether ``networks`` are chains of supported modules, equal but for weights and noise."""
     return all(_is_known(network) for network in networks) and (
         len({_shape_of(network) for network in networks}) == 1
     )
@@ -37,7 +37,7 @@ def _is_known(network: nn.Module) -> bool:
     parameters = list(network.parameters())
     return (
         all(type(m) in (*_PLAIN, *_CHANNELS, nn.Flatten) and _is_usual(m) for m in network)
-        # no weights tied, none but those of the modules
+        # no tied weights, and no parameters outside the modules
         and len({p.untyped_storage().data_ptr() for p in parameters}) == len(parameters)
         and len(parameters) == sum(len(list(m.parameters())) for m in network)
         and len(network.state_dict()) == sum(len(m.state_dict()) for m in network)
@@ -65,9 +65,9 @@ def _shape_of(network: nn.Module) -> tuple[str, ...]:
 
 
 class Stacked:
-    """The networks' modules with ``tensors``: their parameters and buffers, [J, …] by name.
+    """The networks' modules, and ``tensors``: their parameters and buffers [J, …] by name.
 
-    Parameters are leaves that take a gradient.
+    The stacked parameters are leaf tensors that require a gradient.
     """
 
     def __init__(self, networks: Sequence[nn.Module], device: torch.device):
@@ -146,7 +146,7 @@ class Stacked:
         if training:
             self.tensors[f"{at}.num_batches_tracked"].add_(1)
         flat = x if x.ndim == 4 else x.reshape(len(x), -1)
-        # running statistics are views of the stacked ones: they change in place
+        # batch_norm updates its running statistics in place, so it gets views of the stacked ones
         y = functional.batch_norm(
             flat, mean, variance, weight, bias, training, module.momentum, module.eps
         )
@@ -159,6 +159,6 @@ class Stacked:
 
     @torch.no_grad()
     def load(self, job: int, tensors: Mapping[str, Tensor]) -> None:
-        """Take over one job's weights and buffers."""
+        """Copy ``tensors``, one network's weights and buffers, into the place of ``job``."""
         for name, stack in self.tensors.items():
             stack[job].copy_(tensors[name])

@@ -1,4 +1,4 @@
-"""Minibatch steps of several jobs at once: one batched pass, one update, for all of them."""
+"""Minibatch steps of several jobs at once, with one batched pass and one update for all."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -22,7 +22,7 @@ from ib_runner.training.together.update import Update
 
 
 def can_train_stacked(problems: Sequence[Problem]) -> bool:
-    """Whether ``StackedTrainer`` knows these problems, and they are alike enough."""
+    """Whether ``StackedTrainer`` can train ``problems``: supported modules, and alike."""
 
     def alike(of: Callable[[Problem], object]) -> bool:
         return len({of(problem) for problem in problems}) == 1
@@ -50,13 +50,13 @@ def can_train_stacked(problems: Sequence[Problem]) -> bool:
 
 
 class StackedTrainer:
-    """Trains copies of the networks of ``problems``, alike by ``can_train_stacked``.
+    """Trains copies of the networks of ``problems``, which pass ``can_train_stacked``.
 
-    On ``device``, where the data then lie once. Orders and distortions are made once for the jobs
-    that share seed and data.
+    ``device`` then has one copy of the data. Jobs with the same seed and data (the same "key")
+    share orders and distortions.
     """
 
-    #: see ``record.STREAMS``: the noise and order of ``PlainTrainer``
+    #: noise and order are drawn as by ``PlainTrainer``, see ``record.STREAMS``
     streams = 1
 
     def __init__(self, problems: Sequence[Problem]):
@@ -76,7 +76,7 @@ class StackedTrainer:
         self._x = _joined([problems[first].train.x for first in firsts])
         self._y = _joined([problems[first].train.y for first in firsts])
         self._job_keys = torch.tensor(self._keys, device=self.device)
-        #: for each key its first job
+        #: the number of the first job of each key
         self._firsts = [self._keys.index(key) for key in range(max(self._keys) + 1)]
         self.generators = [Generator(self.device) for _ in problems]
         self.noise = Noise(self.stacked.channels, self.generators)
@@ -84,7 +84,7 @@ class StackedTrainer:
         self._snapshot: dict[str, Tensor] | None = None
 
     def run_epoch(self, epoch: int) -> None:
-        """One pass through the data for every job, as it goes through them alone."""
+        """One pass through the data for every job, in the order that the job has alone."""
         index, seeds = self._begin(epoch)
         for generator, seed in zip(self.generators, seeds, strict=True):
             generator.manual_seed(seed)
@@ -94,8 +94,9 @@ class StackedTrainer:
             self._take_step(batch, distortion)
 
     def _begin(self, epoch: int) -> tuple[Tensor, list[int]]:
-        """Take the learning rates of ``epoch``; the numbers of its inputs in order [N, keys], and
-        the seed of each job's noise.
+        """Set the learning rates of ``epoch``.
+
+        Returns the epoch's order of inputs [N, keys], and the seed of each job's noise.
         """
         self._snapshot = None
         self.update.set_rates([problem.schedule(epoch) for problem in self.problems])
@@ -111,7 +112,9 @@ class StackedTrainer:
         return torch.from_numpy(orders).to(self.device), seeds
 
     def _distortions(self, epoch: int, firsts: list[int]) -> list:
-        """What each step does to its inputs: sources [n, keys, 2, 3] where they are ours."""
+        """The distortion of each step: affine maps [n, keys, 2, 3] where ``augment`` is ours, else
+        a generator for each key; None without distortion.
+        """
         lengths = [
             min(self.problems[0].batch_size, self.size - start)
             for start in range(0, self.size, self.problems[0].batch_size)
@@ -140,16 +143,16 @@ class StackedTrainer:
         self._captured.step(*inputs)
 
     def state_tensors(self) -> list[Tensor]:
-        """All that a step changes, beside the generators."""
+        """The tensors that a step changes."""
         update = self.update
         return [*self.stacked.tensors.values(), update.steps, *update.first, *update.second]
 
     def step(self, batch: Tensor, distortion=None) -> None:
-        """One step on the training inputs of the numbers ``batch`` [n, keys]."""
+        """One step on the training inputs with numbers ``batch`` [n, keys]."""
         self._update(self.gradients(*self._rows(batch, distortion)))
 
     def _update(self, gradients: Sequence[Tensor]) -> None:
-        """One step of every job along its ``gradients``, and its regularizer's."""
+        """One step of the optimizer with ``gradients``, then of the regularizer, for every job."""
         self.update.step(gradients)
         if self.update.regularized:
             names = self.stacked.regularized()
@@ -167,8 +170,9 @@ class StackedTrainer:
         return x[:, self._job_keys], y[:, self._job_keys]
 
     def gradients(self, x: Tensor, y: Tensor) -> tuple[Tensor, ...]:
-        """Of each job's mean loss on inputs [n, J, …] and targets [n, J, k], by its parameters:
-        [J, …] each, in the order of ``stacked.parameters``.
+        """The gradients of each job's mean loss on inputs ``x`` [n, J, …], targets ``y`` [n, J, k].
+
+        With respect to its parameters: [J, …] each, in the order of ``stacked.parameters``.
         """
         outputs = self.stacked.forward(x, self.noise)
         parameters = [self.stacked.tensors[name] for name in self.stacked.parameters]
@@ -191,7 +195,7 @@ class StackedTrainer:
 
     @torch.no_grad()
     def score_all(self, parts: Sequence[Part]) -> list[Score]:
-        """Each job's mean loss and errors on its one of ``parts``, without noise."""
+        """Each job's mean loss and errors on its own member of ``parts``, without noise."""
         shared = len({identity(part) for part in parts}) == 1
         totals = torch.zeros(len(parts), dtype=torch.float64, device=self.device)
         errors = torch.zeros(len(parts), dtype=torch.int64, device=self.device)
@@ -231,23 +235,23 @@ class StackedTrainer:
     def load(
         self, job: int, weights: Mapping[str, Tensor], optimizer_state: Mapping[str, Tensor]
     ) -> None:
-        """Go on from one job's weights and optimizer state of an earlier epoch."""
+        """Take over one job's weights and optimizer state of an earlier epoch."""
         self._snapshot = None
         self.stacked.load(job, weights)
         self.update.load(job, optimizer_state)
 
 
 def _joined(parts: list[Tensor]) -> Tensor:
-    """One below the other; a single one is not copied."""
+    """``parts`` concatenated along the first axis; a single part is not copied."""
     return parts[0] if len(parts) == 1 else torch.cat(parts)
 
 
 def identity(part: Part) -> tuple[int, ...]:
-    """The same for parts that lie in the same memory: the same data."""
+    """A key that is the same for parts in the same memory, that is with the same data."""
     return part.x.data_ptr(), *part.x.shape
 
 
 def distinct(values: list) -> list[int]:
-    """For each value the number of its first equal among the distinct ones."""
+    """For each value its number among the distinct values, in order of first appearance."""
     numbers = {value: number for number, value in enumerate(dict.fromkeys(values))}
     return [numbers[value] for value in values]

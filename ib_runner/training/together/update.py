@@ -1,4 +1,4 @@
-"""Adam, SGD and the Parseval step for stacked parameters, every job with settings of its own."""
+"""Adam, SGD and the Parseval step for stacked parameters; each job has its own settings."""
 
 from collections.abc import Mapping, Sequence
 
@@ -30,11 +30,11 @@ class Update:
         self.steps = torch.zeros(len(groups), dtype=torch.float64, device=device)
         self.first = [torch.zeros_like(p).detach() for p in parameters]
         self.second = [torch.zeros_like(p).detach() for p in parameters]
-        #: the learning rates of the epoch; on the device, so that a captured step reads them
+        #: the epoch's learning rates [J], on the device, where a recorded step reads them
         self.rate = self.rates.to(device, copy=True)
 
     def set_rates(self, factors: Sequence[float]) -> None:
-        """Take the schedules' ``factors`` for the steps to come."""
+        """Multiply the jobs' learning rates by the schedules' ``factors`` for the next steps."""
         self.rate.copy_(self.rates * torch.tensor(factors, dtype=torch.float64))
 
     @torch.no_grad()
@@ -63,7 +63,7 @@ class Update:
             w.sub_(_wide(self.alphas, w) * (w @ w.transpose(1, 2) @ w - w))
 
     def state(self, job: int) -> dict[str, Tensor]:
-        """One job's state, named as PyTorch names it; empty before its first step."""
+        """One job's optimizer state, named as in PyTorch; empty before the first step."""
         if not self.is_adam or not int(self.steps[job]):
             return {}
         found = {}
@@ -75,7 +75,7 @@ class Update:
 
     @torch.no_grad()
     def load(self, job: int, state: Mapping[str, Tensor]) -> None:
-        """Take over one job's state; an empty one is that before the first step."""
+        """Take over one job's optimizer ``state``; an empty one is that before the first step."""
         self.steps[job] = float(state["0.step"]) if state else 0.0
         for number, (m, v) in enumerate(zip(self.first, self.second, strict=True)):
             m[job] = state[f"{number}.exp_avg"] if state else 0.0
