@@ -1,6 +1,6 @@
-"""Findings of the paper, held against tables: a kind of finding a file.
+"""Findings of the paper, checked against tables; each file has one kind of finding.
 
-What a user's own finding needs comes from here.
+The names below are those that a user's own finding needs.
 """
 
 from ib_runner.findings.finding import Finding, FindingOverRuns, Quantity, Undecidable

@@ -5,7 +5,7 @@ from ib_runner.selections.context import Context, Tables
 
 
 class Accuracy(Finding):
-    """Test accuracy of the last epoch, noise off."""
+    """The test accuracy, a fraction, at the last epoch, without noise."""
 
     quantity = "the test accuracy"
 

@@ -1,4 +1,4 @@
-"""H(Bin(T_ℓ)) by itself, and what the bins' width does to it (section 1; Fig. 1, 13)."""
+"""H(Bin(T_ℓ)) and how it depends on the width of the bins (section 1; Fig. 1, 13)."""
 
 from itertools import pairwise
 from typing import Any
@@ -28,7 +28,7 @@ class BinnedFall(Finding):
 
 
 class GapToInput(Finding):
-    """How far the highest H(Bin(T_ℓ)) of a layer stays below H(X), nats, whatever the width."""
+    """H(X) minus the highest H(Bin(T_ℓ)) of a layer over epochs and bin widths, nats."""
 
     def __init__(self, layer: int, **bounds: Any):
         super().__init__(**bounds)
@@ -45,7 +45,7 @@ class GapToInput(Finding):
 
 
 def _entropies(table: pd.DataFrame) -> Any:
-    """H(Bin(T_ℓ)) of whole layers over epochs, for each (layer, bin_width)."""
+    """H(Bin(T_ℓ)) of whole layers in nats, over epochs: a group for each (layer, bin_width)."""
     return whole_layers(table).groupby(["layer", "bin_width"])["entropy"]
 
 
@@ -53,7 +53,10 @@ class ByWidth(Finding):
     """A finding about H(Bin(T_ℓ)) of whole layers for two widths or more."""
 
     def entropies(self, tables: Tables) -> pd.DataFrame:
-        """epoch, layer, bin_width, entropy of whole layers; ``Undecidable`` with one width."""
+        """Columns epoch, layer, bin_width and entropy (nats) of whole layers.
+
+        Raises ``Undecidable`` unless a layer has two widths or more.
+        """
         table = self.table(tables, "binned_entropy")
         if not several_widths(table):
             raise Undecidable("no whole layer has two bin widths")
@@ -63,7 +66,7 @@ class ByWidth(Finding):
 class SmallerBins(ByWidth):
     """The smallest gain of H(Bin(T_ℓ)), over epochs and layers, from a width to the next smaller.
 
-    Widths that divide each other make nested bins, which cannot lose; others may.
+    In nats. Where the smaller width divides the larger one, bins are nested and the gain is ≥ 0.
     """
 
     quantity = "the smallest gain from a width to the next smaller (nats)"
@@ -84,9 +87,7 @@ class SmallerBins(ByWidth):
 
 
 class SmallestBins(ByWidth):
-    """How far H(Bin(T_ℓ)) stays below H(X) at the smallest width: the largest gap, over layers,
-    at the end of training, nats.
-    """
+    """The largest H(X) − H(Bin(T_ℓ)), nats, over layers, at the smallest width and last epoch."""
 
     quantity = "the largest gap to H(X) at the smallest width (nats)"
 

@@ -1,4 +1,4 @@
-"""H(Bin(T_ℓ)) beside I(X;T_ℓ) (section 5.1: a clear correspondence between the trends)."""
+"""The correlation of H(Bin(T_ℓ)) and I(X;T_ℓ) over epochs (section 5.1)."""
 
 import pandas as pd
 
@@ -7,7 +7,7 @@ from ib_runner.findings.trajectory import Trajectory
 from ib_runner.selections.bins import of_default_width
 from ib_runner.selections.context import Context, Tables
 
-#: with fewer epochs a rank correlation is mostly luck
+#: the fewest epochs for which a rank correlation means anything
 FEWEST_EPOCHS = 10
 
 

@@ -18,10 +18,10 @@ LEAST_CLUSTERED = 0.5
 
 
 class ClusterPurity(Finding):
-    """The share of clustered samples that are of their cluster's commonest class, at the end.
+    """The share of clustered samples that are of their cluster's commonest class.
 
-    Clusters are cells with two samples or more, as wide as the bins are by default, 10β: the
-    symbols of H(Bin(T_ℓ)).
+    At the last epoch. Clusters are the bins of H(Bin(T_ℓ)), of the default width 10β, that hold two
+    samples or more.
     ``layer`` counts from 1, or backwards from −1.
     """
 
@@ -53,9 +53,9 @@ class ClusterPurity(Finding):
 class Clusters:
     """Clusters: the cells of a grid that hold two samples or more.
 
-    ``n_clusters`` of them hold a ``share`` of all samples; ``largest`` is the share of the
-    largest one. ``purity`` is the share of the clustered samples that are of the commonest class
-    in their cluster; NaN if there is no cluster.
+    The ``n_clusters`` clusters hold a ``share`` of all samples, the largest cluster a share
+    ``largest``. ``purity`` is the share of the clustered samples that are of the commonest class
+    in their cluster; NaN where there is no cluster.
     """
 
     n_clusters: int
@@ -65,12 +65,12 @@ class Clusters:
 
 
 def clusters(values: Tensor, labels: Tensor, resolution: float) -> Clusters:
-    """The clusters of ``values`` [n, d], of classes ``labels`` [n], on a grid of ``resolution``.
+    """The clusters of ``values`` [n, d], of classes ``labels`` [n], in cells ``resolution`` wide.
 
-    The grid is that of H(Bin(T)), so with 10β what is one cluster here is one symbol there. Cells
-    have a fixed size: linking near neighbours instead would make one cluster of a long curve.
+    The cells are the bins of H(Bin(T)). They have a fixed size: linking near neighbours instead
+    would make a single cluster of a long curve.
 
-    Raises ``ValueError`` as ``bin_codes``, and if labels and values differ in number.
+    Raises ``ValueError`` as ``bin_codes`` does, and where labels and values differ in number.
     """
     if labels.shape != values.shape[:1]:
         raise ValueError(

@@ -1,4 +1,4 @@
-"""How much the network as a whole compresses: the fall of I(X;T_ℓ) in every layer."""
+"""The compression of the whole network: the largest fall of I(X;T_ℓ) of any layer."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,14 +9,14 @@ from ib_runner.selections.changes import Change, fall
 from ib_runner.selections.context import Context, Tables
 from ib_runner.selections.information import best
 
-#: nats; smaller falls are not listed
+#: the smallest fall that is listed, nats
 LEAST = 0.01
 
 
 class LargestCompression(Finding):
-    """The largest fall of I(X;T_ℓ), over all layers, from its highest value to the end, nats.
+    """The largest fall of I(X;T_ℓ), nats, of any layer, from its highest value to the last epoch.
 
-    Highest from epoch ``since`` on, which leaves early fluctuations out.
+    The highest value is taken from epoch ``since`` on, which excludes early fluctuations.
     """
 
     def __init__(self, since: int = 0, **bounds: Any):
@@ -41,7 +41,7 @@ class LargestCompression(Finding):
 
 
 def _listed(falls: Mapping[int, Change]) -> str:
-    """The layers whose falls are worth a word."""
+    """The layers whose falls may reach ``LEAST``, in words."""
     shown = [
         f"{max(one.low, 0.0):.2f} to {one.high:.2f} in layer {layer}"
         for layer, one in falls.items()

@@ -1,4 +1,4 @@
-"""How far conditions and layers resemble the deterministic network (section 2, Fig. 3)."""
+"""The similarity of noisy networks to the deterministic one, by condition and layer (Fig. 3)."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -28,12 +28,12 @@ class Similarity(FindingOverRuns):
 
     def _similarities(self, tables: Tables, runs: Runs) -> Similarities:
         for name in ("cosine_similarity", "layers"):
-            self.table(tables, name)  # or it cannot be told
+            self.table(tables, name)  # raises Undecidable where the table is missing or too short
         return similarities(tables, runs.contexts)
 
 
 class SimilarityFalls(Similarity):
-    """The most by which the mean similarity rises from one β to the next larger, over layers."""
+    """The largest rise of the mean similarity from one β to the next larger one, over layers."""
 
     quantity = "the largest rise of the mean similarity from one β to the next"
 
@@ -47,8 +47,9 @@ class SimilarityFalls(Similarity):
 
 
 class SimilarityInside(Similarity):
-    """The mean similarity of the layers ``inside``, at its highest, less that of the others, at its
-    lowest; means over all conditions.
+    """The highest mean similarity of a layer in ``inside`` minus the lowest of all other layers.
+
+    Means are over all conditions.
     """
 
     def __init__(self, inside: Sequence[int], **bounds: Any):
@@ -67,10 +68,11 @@ class SimilarityInside(Similarity):
 
 
 class SimilarityAboveChance(Similarity):
-    """The mean similarity of the condition, with β up to ``most_beta``, and layer where it exceeds
-    the baseline least, less that baseline: networks of different seeds.
+    """The smallest difference between the mean similarity and its baseline.
 
-    ``layers`` must be hidden ones: the logits mean the same in every network.
+    The minimum is over ``layers`` and conditions with β up to ``most_beta``; the baseline is the
+    mean similarity of networks of different seeds. ``layers`` must be hidden: a logit stands for
+    the same class in every network, so that it has no baseline.
     """
 
     def __init__(self, layers: Sequence[int], most_beta: float, **bounds: Any):

@@ -1,4 +1,4 @@
-"""Whether classes gather: within-class distances beside between-class ones (Fig. 6)."""
+"""Whether the samples of a class gather: within- against between-class distances (Fig. 6)."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -13,8 +13,9 @@ from ib_runner.tables.layers import BETAS_PER_BIN
 
 
 class ClassSeparation(Finding):
-    """The largest ratio, over ``layers``, of the median within- to the median between-class
-    distance at the end: 1 where classes are as mixed as they can be, near 0 where each gathers.
+    """The largest ratio, over ``layers``, of the median within- to between-class distance.
+
+    At the last epoch; 1 where classes are mixed, near 0 where the samples of each class gather.
     """
 
     quantity = "the largest ratio of median within- to between-class distance at the end"
@@ -37,10 +38,11 @@ class ClassSeparation(Finding):
 
 
 class TightPairs(Finding):
-    """The share of within-class pairs closer than 10β at the end: pairs within one tight cluster.
+    """The share of within-class pairs closer than 10β at the last epoch: pairs in a tight cluster.
 
-    Two samples of one centre are about β·√(2d) apart, and 10β is the bins' width of H(Bin(T_ℓ)).
-    ``layer`` counts from 1, or backwards from −1. Known up to the histogram's bin that holds 10β.
+    Two noisy samples of the same S [d] are about β·√(2d) apart, and 10β is the bins' width of
+    H(Bin(T_ℓ)). ``layer`` counts from 1, or backwards from −1. The interval of the share is the
+    share of the histogram's bin that contains 10β.
     """
 
     quantity = "the share of within-class pairs closer than 10 beta"

@@ -9,8 +9,9 @@ NAMES = {"mean": "mean", "sd": "standard deviation"}
 
 
 class UnitSlope(Finding):
-    """Mean or standard deviation (``statistic``) over the units of ``layer`` of the slopes of
-    H(Bin(T_ℓ(k))), nats an epoch, at the bin width where that is largest.
+    """The mean or standard deviation (``statistic``) of the slopes of H(Bin(T_ℓ(k))) over units k.
+
+    In nats per epoch, for units of ``layer``, at the bin width where the statistic is largest.
     """
 
     def __init__(self, layer: int, statistic: Literal["mean", "sd"], **bounds: Any):

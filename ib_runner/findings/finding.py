@@ -1,4 +1,4 @@
-"""A finding: a quantity with its interval, compared with bounds that follow from the paper."""
+"""Findings: a quantity with its interval is compared with bounds that follow from the paper."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -10,14 +10,14 @@ from ib_runner.rules import FINITE, optional, whole
 from ib_runner.selections.context import Context, Runs, Tables, read
 from ib_runner.tables.layers import Layers
 
-#: stands for the measured value in the verdict, where the tables do not determine one
+#: the word for the measured value in a verdict where the tables do not determine it
 NOTHING = "nothing"
 
 
 class Outcome(NamedTuple):
-    """``holds`` is yes, no or undecided; ``why`` is the rule and the quantity, in numbers.
+    """A verdict: ``holds`` is yes, no or undecided; ``why`` has the rule and the quantity.
 
-    The quantity is between ``low`` and ``high``; None where the tables do not tell.
+    The quantity is between ``low`` and ``high``; both are None where the tables do not tell.
     """
 
     measured: str
@@ -28,7 +28,7 @@ class Outcome(NamedTuple):
 
 
 class Quantity(NamedTuple):
-    """``text`` for people; the quantity is between ``low`` and ``high``, which may be equal."""
+    """A measured quantity, between ``low`` and ``high`` (which may be equal), and in words."""
 
     text: str
     low: float
@@ -36,7 +36,7 @@ class Quantity(NamedTuple):
 
 
 class Undecidable(Exception):  # noqa: N818 - no error: the run is too short, or not measured
-    """The tables do not tell; the message says why."""
+    """The tables do not determine the quantity; the message says why."""
 
 
 class Expectation:
@@ -64,7 +64,7 @@ class Expectation:
         self.min_epoch = min_epoch
 
     def judge(self, measure: Callable[[], Quantity]) -> Outcome:
-        """Hold what ``measure`` finds against the bounds; ``Undecidable`` makes undecided."""
+        """The verdict on the quantity that ``measure`` returns; undecided on ``Undecidable``."""
         try:
             quantity = measure()
         except Undecidable as reason:
@@ -73,7 +73,7 @@ class Expectation:
         return Outcome(quantity.text, holds, why, quantity.low, quantity.high)
 
     def table(self, tables: Tables, name: str) -> pd.DataFrame:
-        """Table ``name``; ``Undecidable`` where it is missing or ends before ``min_epoch``."""
+        """Table ``name``. Raises ``Undecidable`` where it lacks epochs from ``min_epoch`` on."""
         table = read(tables, name)
         if table is None or table.empty:
             raise Undecidable(f"there is no table {name}")
@@ -85,7 +85,7 @@ class Expectation:
         return table
 
     def facts(self, tables: Tables) -> Layers:
-        """What was measured of the run; ``Undecidable`` where nothing was."""
+        """The facts about the run's layers. Raises ``Undecidable`` where it was not measured."""
         table = read(tables, "layers")
         if table is None or table.empty:
             raise Undecidable("there is no table layers")
@@ -119,7 +119,7 @@ class Finding(Expectation, ABC):
 
     @abstractmethod
     def measure(self, tables: Tables, context: Context) -> Quantity:
-        """The quantity, from the tables; raises ``Undecidable`` where they do not tell."""
+        """The quantity, from the tables. Raises ``Undecidable`` where they do not determine it."""
 
 
 class FindingOverRuns(Expectation, ABC):
@@ -131,7 +131,7 @@ class FindingOverRuns(Expectation, ABC):
 
     @abstractmethod
     def measure(self, tables: Tables, runs: Runs) -> Quantity:
-        """The quantity, from the sweep's tables; ``Undecidable`` where they do not tell."""
+        """The quantity, from the sweep's tables. Raises as ``Finding.measure`` does."""
 
 
 def _met(quantity: Quantity) -> str:

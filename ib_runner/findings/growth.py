@@ -9,12 +9,12 @@ from ib_runner.findings.finding import Finding, Quantity, Undecidable
 from ib_runner.selections.context import Context, Tables
 from ib_runner.selections.information import of_layer
 
-#: of the layer's absolute values: far out, yet no single sample's
+#: quantile of a layer's absolute values: large values, but not those of single samples
 QUANTILE = 0.99
 
 
 class Growth(Finding):
-    """The 99 % quantile of a layer's absolute values at the end, over that at epoch ``since``.
+    """The 99 % quantile of a layer's absolute values at the last epoch over that at ``since``.
 
     ``layer`` counts from 1, or backwards from −1; the table ``representation`` must have it.
     """

@@ -1,18 +1,18 @@
-"""Whether and when the test loss turns up (Fig. 5(a): from about epoch 3200)."""
+"""Whether and when the test loss begins to rise (Fig. 5(a): at about epoch 3200)."""
 
 import pandas as pd
 
 from ib_runner.findings.finding import Finding, Quantity
 from ib_runner.selections.context import Context, Tables
 
-#: epochs of the running median that takes out the jumps from epoch to epoch
+#: epochs in the running median that smooths the test loss
 WINDOW = 51
-#: epochs whose loss is at most the smallest one times this factor count as minima, too
+#: epochs whose loss is at most this factor times the smallest loss count as minima, too
 NEAR = 1.01
 
 
 class LossRise(Finding):
-    """The test loss at the end, over its minimum; both smoothed."""
+    """The smoothed test loss at the last epoch over its minimum."""
 
     quantity = "the test loss at the end over its minimum"
 

@@ -12,8 +12,9 @@ from ib_runner.selections.table1 import TABLE_1, Condition, condition
 
 
 class Table1Errors(Finding):
-    """How far the errors of the last epoch are from Table 1's mean for the run's condition, in its
-    standard deviations.
+    """The errors at the last epoch minus Table 1's mean for the run's condition.
+
+    In Table 1's standard deviations.
     """
 
     quantity = "the distance from Table 1's mean, in its standard deviations,"
@@ -36,9 +37,9 @@ class Table1Errors(Finding):
 
 
 class ErrorsDifference(FindingOverRuns):
-    """By how much the errors with noise ``beta`` or dropout ``p`` (of ``feature_maps``) exceed
-    those without noise and with the same seed: the mean over seeds, with its 95 % interval by
-    Student's t.
+    """Errors with noise ``beta`` or dropout ``p`` (of ``feature_maps``) minus errors without noise.
+
+    The mean over seeds of the difference at the same seed, with its 95 % interval by Student's t.
     """
 
     def __init__(
@@ -50,7 +51,7 @@ class ErrorsDifference(FindingOverRuns):
 
     def measure(self, tables: Tables, runs: Runs) -> Quantity:
         for name in ("training", "layers"):
-            self.table(tables, name)  # or it cannot be told
+            self.table(tables, name)  # raises Undecidable where the table is missing or too short
         try:
             epoch, errors = errors_by_condition(tables, runs.contexts)
         except ValueError as error:

@@ -1,4 +1,4 @@
-"""Whether binned layers still tell the inputs apart: H(Bin(T_ℓ)) beside H(X) (Fig. 7)."""
+"""Whether a binned layer distinguishes all inputs, so that H(Bin(T_ℓ)) ≈ H(X) (Fig. 7)."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,9 +9,7 @@ from ib_runner.selections.context import Context, Tables
 
 
 class NearInjective(Finding):
-    """The most by which H(Bin(T_ℓ)), with bins of ``bin_width``, falls short of H(X), over
-    ``layers`` and epochs; nats.
-    """
+    """The largest H(X) − H(Bin(T_ℓ)), nats, over ``layers`` and epochs, bins ``bin_width`` wide."""
 
     quantity = "the largest H(X) − H(Bin) (nats)"
 

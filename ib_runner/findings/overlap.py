@@ -1,4 +1,4 @@
-"""How far within- and between-class distances overlap (section 5.2, Fig. 8)."""
+"""The overlap of within- and between-class distances (section 5.2, Fig. 8)."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,10 +11,11 @@ from ib_runner.selections.context import Context, Tables
 
 
 class DistanceOverlap(Finding):
-    """The share that both distributions have in common, ∫ min(p, q): 1 where they are one, 0 where
-    they are apart. Of several ``layers`` (0 = the input) the one that is furthest from the rule.
+    """The overlap ∫ min(p, q) of the densities of within- and between-class distances.
 
-    ``epoch`` None is the last one measured, which ``min_epoch`` then is about.
+    1 where they are equal, 0 where they have no distance in common. Of several ``layers`` (0 = the
+    input), the one furthest from meeting the rule counts. ``epoch`` None is the last measured
+    epoch, which must then be ``min_epoch`` or later.
     """
 
     def __init__(self, layers: Sequence[int], epoch: int | None = None, **bounds: Any):
@@ -38,8 +39,9 @@ class DistanceOverlap(Finding):
 
 
 class ModeRatio(Finding):
-    """The commonest within-class distance of ``layer`` (0 = the input) over the commonest
-    between-class distance, at the last epoch measured.
+    """The most frequent within-class distance over the most frequent between-class distance.
+
+    Of ``layer`` (0 = the input), at the last measured epoch.
     """
 
     quantity = "the ratio of the modes, within- over between-class distances,"

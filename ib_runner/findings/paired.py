@@ -11,18 +11,18 @@ from scipy.special import stdtrit
 from ib_runner.findings.finding import Finding, FindingOverRuns, Quantity, Undecidable
 from ib_runner.selections.context import Runs, Tables, of_run
 
-#: of the interval of the mean difference
+#: confidence of the interval of the mean difference
 CONFIDENCE = 0.95
-#: keys that say which experiment a run is
+#: swept keys that name a run's experiment
 EXPERIMENT = ("exp", "experiment")
 
 
 class PairedDifference(FindingOverRuns):
-    """By how much a quantity is larger in experiment ``more`` than in ``less``: the mean difference
-    of pairs of runs that have all else in common (the seed), with its 95 % interval.
+    """The mean of a quantity in experiment ``more`` minus that in ``less``, with its 95 % interval.
 
-    ``of``: the finding about a single run that measures the quantity, without its bounds. The
-    interval is Student's t over the pairs; a quantity counts with the middle of its own interval.
+    The mean is over pairs of runs with the same other swept values (the seed). ``of`` is the
+    finding about single runs that measures the quantity; its bounds are not used. The interval is
+    Student's t over the pairs, where a run counts with the middle of its quantity's interval.
     """
 
     keys_needed = ("exp",)
@@ -60,7 +60,7 @@ class PairedDifference(FindingOverRuns):
         return (quantity.low + quantity.high) / 2
 
     def _pairs(self, tables: Tables, runs: Runs) -> Iterator[tuple[str, str]]:
-        """Runs of the two experiments whose other swept values agree."""
+        """Pairs of run names of the two experiments, whose other swept values agree."""
         common = [key for key in runs.keys if key not in EXPERIMENT]
         table = self.table(tables, "training")
         values = table.drop_duplicates("run").set_index("run")[common].astype(str)

@@ -1,4 +1,4 @@
-"""Whether pairwise bounds follow the information (supplement 7)."""
+"""The distance of the pairwise bounds from I(X;T_ℓ) (supplement 7)."""
 
 import pandas as pd
 

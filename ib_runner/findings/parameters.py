@@ -1,4 +1,4 @@
-"""What tiny networks learn, from their weights and biases (section 4)."""
+"""Weights and biases of tiny networks after training (section 4)."""
 
 from typing import Any
 

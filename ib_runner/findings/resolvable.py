@@ -1,4 +1,4 @@
-"""exp(I(X;T)) beside the number of clusters that the noise can resolve (section 4)."""
+"""I(X;T) against the logarithm of the number of clusters that the noise resolves (section 4)."""
 
 import numpy as np
 import pandas as pd
@@ -12,10 +12,10 @@ LOWEST = 1e-3
 
 
 class ResolvableClusters(Trajectory):
-    """How far I(X;T_ℓ) is from the logarithm of the number of clusters that noise β can resolve:
-    the median over epochs of |I − ln K|, nats, K being the number of modes of p(t).
+    """The median over epochs of |I(X;T_ℓ) − ln K| in nats, where K is the number of modes of p(t).
 
-    Two equal Gaussians of width β make one mode if they are closer than 2β.
+    K counts the clusters that noise β resolves: two equal Gaussians with standard deviation β have
+    one mode if their centres are closer than 2β.
     """
 
     quantity = "the median of |I(X;T_ℓ) − ln(number of resolvable clusters)| (nats)"

@@ -1,4 +1,4 @@
-"""Whether units saturate: values near the ends of the activation's range (section 5.1)."""
+"""Saturation: the share of values near the ends of the activation's range (section 5.1)."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from ib_runner.findings.finding import Finding, Quantity, Undecidable
 from ib_runner.selections.context import Context, Tables
 from ib_runner.selections.information import of_layer
 
-#: near the ends: within this share of the range's half-width
+#: a value is near an end within this share of half the range's width
 NEAR = 0.1
 
 
@@ -58,7 +58,7 @@ def _ends(bounds: tuple[float, float]) -> str:
 
 
 def _share_near_ends(bins: pd.DataFrame, bounds: tuple[float, float]) -> float:
-    """The share of the counts in bins within NEAR of an end; bins that straddle it do not count."""
+    """The share of values in bins that lie entirely within ``NEAR`` of an end."""
     margin = NEAR * (bounds[1] - bounds[0]) / 2
     rounding = 1e-9 * margin
     near = bins["left"] >= bounds[1] - margin - rounding

@@ -1,4 +1,4 @@
-"""Falls of I(X;T_ℓ) that come in steps, and spikes (Fig. 4(c), Fig. 9(d))."""
+"""Steps in which I(X;T_ℓ) falls, and spikes (Fig. 4(c), Fig. 9(d))."""
 
 from typing import Any
 
@@ -10,15 +10,15 @@ from ib_runner.findings.trajectory import Trajectory
 from ib_runner.selections.context import Context, Tables
 from ib_runner.selections.turning import SWING, turning_points
 
-#: a fall is steep if I falls by at least so many nats while the epoch grows by the factor e
+#: slope of a steep fall: nats per factor e of epochs
 STEEP = 0.1
 
 
 class Steps(Trajectory):
-    """The number of steps in which I(X;T_ℓ) falls from its highest value on.
+    """The number of steps in which I(X;T_ℓ) falls after its highest value.
 
-    A step is an unbroken stretch of steep falls, by 0.1 nats and more within a factor e of epochs,
-    and goes down by 0.2 nats or more; between two of them I is about constant.
+    A step is a stretch of epochs over which I falls by 0.2 nats or more, everywhere by at least 0.1
+    nats per factor e of epochs. Between two steps I is about constant.
     """
 
     quantity = "the number of steps in which I(X;T_ℓ) falls"
@@ -33,7 +33,7 @@ class Steps(Trajectory):
 
 
 class Spikes(Trajectory):
-    """The number of peaks of I(X;T_ℓ): it goes up to and down from each by ``swing`` nats."""
+    """The number of peaks of I(X;T_ℓ), each at least ``swing`` nats above the dips beside it."""
 
     def __init__(self, layer: int, swing: float = SWING, **bounds: Any):
         super().__init__(layer, **bounds)
@@ -48,7 +48,7 @@ class Spikes(Trajectory):
 
 
 def steps(rows: pd.DataFrame) -> list[tuple[int, int, float]]:
-    """First and last epoch of each step down, and by how much it goes down, nats."""
+    """First epoch, last epoch and fall (nats) of each step, from one layer's ``rows``."""
     epochs, mi = rows["epoch"].to_numpy(), rows["mi"].to_numpy()
     steep = -np.diff(mi) >= STEEP * np.diff(np.log(np.maximum(epochs, 0.5)))
     edges = np.diff(np.concatenate([[0], steep.astype(int), [0]]))

@@ -1,4 +1,4 @@
-"""Rise and fall of I(X;T_ℓ) over training, counted only as far as the intervals reach."""
+"""Rise and fall of I(X;T_ℓ) over training, where changes within the intervals do not count."""
 
 import math
 from typing import Any, Literal
@@ -20,7 +20,7 @@ class Trajectory(Finding):
         self.layer = layer
 
     def information(self, tables: Tables, context: Context, since: int = 0) -> pd.DataFrame:
-        """The layer's rows from epoch ``since`` on; ``Undecidable`` without two intervals."""
+        """The layer's rows from epoch ``since`` on. Raises ``Undecidable`` for fewer than two."""
         table = self.table(tables, "mutual_information")
         rows = of_layer(best(table, self.facts(tables)), self.layer)
         rows = rows[rows["epoch"] >= since].reset_index(drop=True)
@@ -33,7 +33,7 @@ class Trajectory(Finding):
 
 
 class Compression(Trajectory):
-    """The fall of I(X;T_ℓ) from its highest value, from epoch ``since`` on, to the end, nats."""
+    """The fall of I(X;T_ℓ) from its highest value since epoch ``since`` to the last epoch, nats."""
 
     def __init__(self, layer: int, since: int = 0, **bounds: Any):
         super().__init__(layer, **bounds)
@@ -45,7 +45,7 @@ class Compression(Trajectory):
 
 
 class Rise(Trajectory):
-    """The rise of I(X;T_ℓ) to its highest value from the lowest before, nats."""
+    """The rise of I(X;T_ℓ) from its lowest value before the highest one to the latter, nats."""
 
     quantity = "the rise to the peak (nats)"
 
@@ -54,7 +54,7 @@ class Rise(Trajectory):
 
 
 class Variation(Trajectory):
-    """The difference of the highest and the lowest I(X;T_ℓ) from epoch ``since`` on, nats."""
+    """The highest minus the lowest I(X;T_ℓ) from epoch ``since`` on, nats."""
 
     def __init__(self, layer: int, since: int, **bounds: Any):
         super().__init__(layer, **bounds)
@@ -69,7 +69,7 @@ class Variation(Trajectory):
 
 
 class GapToInput(Trajectory):
-    """How far the highest I(X;T_ℓ) stays below H(X), nats."""
+    """H(X) minus the highest I(X;T_ℓ), nats."""
 
     quantity = "H(X) minus the highest I(X;T_ℓ) (nats)"
 
@@ -82,9 +82,10 @@ class GapToInput(Trajectory):
 
 
 class Peak(Trajectory):
-    """The epoch of the first or last peak, or a neighbouring one whose interval reaches as high.
+    """The epoch of the first or last peak of I(X;T_ℓ).
 
-    The last peak is where the final fall begins. Without a peak the finding does not hold.
+    An interval of epochs: all neighbouring ones whose upper end reaches the peak's lower end. The
+    last peak is where the final fall begins. Without a peak the finding does not hold.
     """
 
     def __init__(self, which: Literal["first", "last"], **bounds: Any):
@@ -104,12 +105,12 @@ class Peak(Trajectory):
 
 
 def after(since: int) -> str:
-    """The words by which a rule names its first epoch."""
+    """The words of a rule for "from epoch ``since`` on"; "" for 0."""
     return f" after epoch {since}" if since else ""
 
 
 def _as_high(rows: pd.DataFrame, position: int) -> tuple[int, int]:
-    """The run of positions around ``position`` whose upper ends reach its lower end."""
+    """First and last of the positions around ``position`` whose upper ends reach its lower end."""
     high = rows["upper"] >= rows["lower"][position]
     below = rows.index[~high]
     first = max((k + 1 for k in below if k < position), default=0)
@@ -118,7 +119,7 @@ def _as_high(rows: pd.DataFrame, position: int) -> tuple[int, int]:
 
 
 def _told(change: Change, verb: str) -> Quantity:
-    """By how much I rises or falls, in words too."""
+    """``change`` as a quantity in nats, described with ``verb`` (rises, falls)."""
     before, after, low, high = change
     if before["epoch"] == after["epoch"]:
         return Quantity(f"never {verb}: {value(before)} is the extreme", low, high)
@@ -127,6 +128,6 @@ def _told(change: Change, verb: str) -> Quantity:
 
 
 def value(row: pd.Series) -> str:
-    """I with its interval and epoch, for people."""
+    """I of ``row`` in words: value, interval and epoch."""
     interval = f"[{row['lower']:.2f}, {row['upper']:.2f}]"
     return f"{row['mi']:.2f} {interval} nats at epoch {row['epoch']}"

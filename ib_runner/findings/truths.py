@@ -6,10 +6,10 @@ from ib_runner.selections.information import CERTIFIED, EXACT, best
 
 
 class BelowInputEntropy(Finding):
-    """The most by which I(X;T_ℓ) certainly exceeds H(X), at any noise level, nats.
+    """The largest excess of I(X;T_ℓ) over H(X), at any noise level, nats.
 
-    The lower ends of certified intervals and the exact values count; other methods are biased and
-    may lie above H(X) without anything being wrong.
+    Only lower ends of certified intervals and exact values count: the other methods are biased, and
+    may exceed H(X) without an error in the program.
     """
 
     quantity = "the largest excess over H(X) of a certified lower end or an exact value (nats)"
@@ -32,7 +32,7 @@ class BelowInputEntropy(Finding):
 
 
 class DataProcessing(Finding):
-    """The most by which a layer's lower end exceeds the upper end of the layer before it, nats."""
+    """The largest excess, nats, of a layer's lower end over the upper end of the layer before."""
 
     quantity = "the largest lower end above the upper end of the layer before (nats)"
 

@@ -1,4 +1,7 @@
-"""Measurements, one table's rows a file; what a user's own measurement needs."""
+"""Measurements, each file with the class that makes the rows of one table.
+
+The names below are those that a user's own measurement needs.
+"""
 
 from ib_runner.measurements.measurement import EveryEpoch, rows
 from ib_runner.measurements.snapshot import Snapshot

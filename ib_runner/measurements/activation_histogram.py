@@ -10,14 +10,15 @@ from ib_runner.measurements.measurement import EveryEpoch, rows
 from ib_runner.measurements.snapshot import Snapshot
 from ib_runner.rules import RANGE_OF, whole
 
-#: unbounded activations: the end bins collect everything beyond, as in Fig. 10
+#: range for unbounded activations, as in Fig. 10; the end bins also count all values beyond
 UNBOUNDED_RANGE = (-5.0, 5.0)
 
 
 class ActivationHistogram(EveryEpoch):
-    """``bins`` equal bins over the activation's range; the end bins also hold what is beyond.
+    """A histogram with ``bins`` equal bins over the range of S; the end bins count values beyond.
 
-    ``activation`` None: each layer's range is what the network shows; else that one's.
+    ``activation`` names the activation whose range is taken for all layers; None: the range of each
+    layer is found from the network.
     """
 
     table = "activation_histogram"

@@ -1,4 +1,4 @@
-"""H(Bin(T_ℓ)): of whole layers and of every unit (section 5.1)."""
+"""H(Bin(T_ℓ)) in nats, of whole layers and of single units (section 5.1)."""
 
 from collections.abc import Sequence
 from typing import Annotated
@@ -13,15 +13,15 @@ from ib_runner.rules import BIN_WIDTHS, LAYERS, RANGE_OF, optional
 
 
 class BinnedEntropy(EveryEpoch):
-    """``bin_widths`` None stands for 10β, the paper's choice, of each layer's own β; for bounded
-    activations at most half their range.
+    """The binned entropy, with ``bin_widths`` in the unit of S.
 
-    The lowest bin of a bounded layer includes its lower end; ``activation`` None: its range is what
-    the network shows. ``layers`` None are all
-    hidden ones; ``whole`` and ``units`` say whether of whole layers and of every unit. Several
-    entries may share the table, as long as no two make the same rows.
+    ``bin_widths`` None stands for 10β with each layer's own β (section 5.1), at most half the range
+    of a bounded activation. The lowest bin of a bounded layer begins at the lower end of its range,
+    which is found from the network unless ``activation`` names it. ``layers`` None means all hidden
+    layers; ``whole`` and ``units`` choose rows of whole layers and of every unit. Several entries
+    may share the table, as long as no two make the same rows.
 
-    Raises ``ValueError`` where neither whole layers nor units are asked for.
+    Raises ``ValueError`` where both ``whole`` and ``units`` are false.
     """
 
     table = "binned_entropy"
@@ -73,7 +73,7 @@ class BinnedEntropy(EveryEpoch):
     def _entropies(
         self, snapshot: Snapshot, layer: int, width: float
     ) -> list[tuple[int | None, float]]:
-        """H(Bin) of the whole layer (None) and of each unit, as far as they are asked for."""
+        """(unit, H(Bin) in nats): the whole layer with unit None, and each unit, as asked for."""
         values = snapshot.representations[layer]
         bounds = snapshot.bounds(layer, self.activation)
         lowest = None if bounds is None else bounds[0]
@@ -86,7 +86,7 @@ class BinnedEntropy(EveryEpoch):
 
 
 def chosen_layers(layers: Sequence[int] | None, snapshot: Snapshot) -> Sequence[int]:
-    """``layers``, or all hidden ones. Raises ``UsageError`` for one that the network lacks."""
+    """``layers``, or all hidden layers. Raises ``UsageError`` for a layer the network lacks."""
     there = range(1, len(snapshot.representations))
     for layer in layers or ():
         if layer not in there:

@@ -1,7 +1,7 @@
 """I(X;Bin(T_ℓ)) and I(Y;Bin(T_ℓ)) of a network without noise (Fig. 1; Shwartz-Ziv & Tishby).
 
-There Bin(T_ℓ) is a function of X, so that I(X;Bin(T_ℓ)) = H(Bin(T_ℓ)); and
-I(Y;Bin(T_ℓ)) = H(Bin(T_ℓ)) − H(Bin(T_ℓ)|Y). With noise neither holds, and there are no rows.
+Without noise Bin(T_ℓ) is a function of X, so that I(X;Bin(T_ℓ)) = H(Bin(T_ℓ)) and
+I(Y;Bin(T_ℓ)) = H(Bin(T_ℓ)) − H(Bin(T_ℓ)|Y). A network with noise gets no rows.
 """
 
 from typing import Annotated
@@ -19,7 +19,10 @@ METHOD = "binned"
 
 
 class BinnedInformation(EveryEpoch):
-    """``bin_width``; ``activation`` as in ``BinnedEntropy``. Rows have the method ``binned``."""
+    """Rows of ``mutual_information`` by the method ``binned``, with bins of ``bin_width``.
+
+    ``activation`` is that of ``BinnedEntropy``.
+    """
 
     table = "mutual_information"
 

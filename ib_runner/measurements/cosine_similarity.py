@@ -1,8 +1,8 @@
-"""Cosine similarity of what two networks make of the same input (Fig. 3).
+"""Cosine similarity of two networks' representations of the same input (Fig. 3).
 
 Networks that start from the same weights and see the same batches can be compared unit by unit.
-Between networks of different seeds hidden units correspond to nothing: that is the baseline. The
-logits are no baseline, because each stands for its class in every network.
+Hidden units of networks with different seeds do not correspond: their similarity is the baseline.
+Logits have no such baseline, because each stands for the same class in every network.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,12 +19,15 @@ from ib_runner.measurements.measurement import rows
 from ib_runner.measurements.snapshot import Snapshot
 from ib_runner.rules import whole
 
-#: inputs at a time: their representations by all networks are in memory together
+#: inputs at a time, whose representations by all networks are in memory together
 _BLOCK = 500
 
 
 class CosineSimilarity:
-    """A sweep's; ``bins`` equal bins from −1 to 1, noise off."""
+    """Histograms of cosine similarities between a sweep's runs, without noise.
+
+    ``bins`` is the number of equal bins from −1 to 1.
+    """
 
     table = "cosine_similarity"
 
@@ -33,12 +36,11 @@ class CosineSimilarity:
         self.edges = torch.linspace(-1.0, 1.0, bins + 1, dtype=torch.float64)
 
     def select(self, epochs: Sequence[int]) -> Sequence[int]:
-        """The last one that was measured in all runs."""
+        """The last epoch that was measured in all runs."""
         return epochs[-1:]
 
     def over_runs(self, snapshots: Mapping[str, Snapshot]) -> pd.DataFrame:
-        """A histogram over the inputs for every layer and pair of runs: those with a common seed
-        and, as the baseline, of different ones.
+        """A histogram over the inputs for every layer and compared pair of runs (``compared``).
 
         Raises ``UsageError`` where two runs to compare differ in inputs or layers.
         """
@@ -59,8 +61,10 @@ class CosineSimilarity:
 
 
 def compared(seeds: Mapping[str, int]) -> Iterator[tuple[str, str]]:
-    """Which runs, given with their seeds, to compare: all with a common seed, and, for the
-    baseline, the first of each seed with the first of the next.
+    """The pairs of runs to compare, from the ``seeds`` by run name.
+
+    All pairs with a common seed, and for the baseline the first run of each seed with the first run
+    of the next seed.
     """
     by_seed: dict[int, list[str]] = {}
     for run, seed in seeds.items():
@@ -73,7 +77,7 @@ def compared(seeds: Mapping[str, int]) -> Iterator[tuple[str, str]]:
 def _in_blocks(
     snapshots: Mapping[str, Snapshot], needed: set[str]
 ) -> Iterator[dict[str, list[Tensor]]]:
-    """Layers 1, 2, … of a block of inputs by each run, block after block."""
+    """For one block of inputs after another: layers 1, 2, … by the name of the run."""
     chosen = {run: snapshot for run, snapshot in snapshots.items() if run in needed}
     inputs = {run: snapshot.inputs.x.split(_BLOCK) for run, snapshot in chosen.items()}
     n_blocks = {run: len(blocks) for run, blocks in inputs.items()}
@@ -100,9 +104,9 @@ def _unlike(runs: Sequence[str]) -> str:
 
 
 def cosine_similarity(a: Tensor, b: Tensor) -> Tensor:
-    """The cosine of the angle between row i of ``a`` and of ``b``, [n, …] each: float64 [n].
+    """The cosine, float64 [n], of the angle between row i of ``a`` and of ``b``, [n, …] each.
 
-    NaN where a row is zero and has no direction. Raises ``ValueError`` unless shapes agree.
+    NaN where a row is zero and has no direction. Raises ``ValueError`` where the shapes differ.
     """
     if a.shape != b.shape or a.ndim < 2:
         raise ValueError(f"representations of shapes {tuple(a.shape)} and {tuple(b.shape)}")
@@ -113,7 +117,7 @@ def cosine_similarity(a: Tensor, b: Tensor) -> Tensor:
 def cosine_histogram(a: Tensor, b: Tensor, n_bins: int) -> tuple[Tensor, Tensor]:
     """Counts, int64 [n_bins], of the rows' cosine similarities, and the bins' edges on [−1, 1].
 
-    A bin holds left ≤ cosine < right, the last one 1 too. Rows without direction are left out.
+    A bin holds left ≤ cosine < right, the last bin also 1. Rows without direction are left out.
     """
     edges = torch.linspace(-1.0, 1.0, n_bins + 1, dtype=torch.float64)
     cosines = cosine_similarity(a, b)

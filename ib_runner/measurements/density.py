@@ -12,17 +12,17 @@ from ib_runner.measurements.measurement import EveryEpoch
 from ib_runner.measurements.snapshot import Snapshot
 from ib_runner.rules import SPACING
 
-#: rows where p(t) is below this, in units of 1/β, are left out: they change no integral by 1e-6
+#: rows with p(t) below this, in units of 1/β, are left out, which changes integrals by < 1e-6
 LOWEST = 1e-9
 #: points farther than this many β from every centre have a density below ``LOWEST``
 REACH = 7.0
 
 
 class Density(EveryEpoch):
-    """p(t), exact but for the quadrature over the layers below, at multiples of ``spacing``·β.
+    """p(t) on a grid of multiples of ``spacing``·β, exact up to quadrature over the layers below.
 
-    The grid is the same at every epoch. Layers that are wider, or whose density quadrature does
-    not give, have no rows.
+    The grid is the same at every epoch. Layers of several units, and layers whose density cannot be
+    computed by quadrature, get no rows.
     """
 
     table = "density"

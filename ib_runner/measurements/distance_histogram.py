@@ -1,7 +1,7 @@
-"""Within- and between-class pairwise distances, from the input on (Fig. 6 and 8).
+"""Histograms of within- and between-class pairwise distances, input included (Fig. 6 and 8).
 
-Unordered pairs of different samples, each counted once. Counts are integers, summed over tasks
-that don't depend on how many threads share them: neither does the result.
+Each unordered pair of different samples is counted once. Counts are integers, summed over tasks
+that do not depend on the number of threads, so that the result does not either.
 """
 
 from collections.abc import Sequence
@@ -18,14 +18,14 @@ from ib_runner.measurements.pairs import BLOCK, TILE_ROWS, in_blocks, scan_pairs
 from ib_runner.measurements.snapshot import Snapshot
 from ib_runner.rules import MADE_EPOCHS, whole
 
-#: rows of pairs that are formed at a time on a GPU
+#: rows of the matrix of pairs that are computed at a time on a GPU
 _ROWS = 2048
 
 
 class DistanceHistogram:
-    """``bins`` equal bins from 0 to the diagonal of the box that holds the layer's values.
+    """Histograms with ``bins`` equal bins from 0 to the diagonal of the box of a layer's values.
 
-    ``epochs``: those to be made, as far as they are measured; None are all.
+    ``epochs``: the epochs to make them at, as far as these are measured; None means all.
     """
 
     table = "distance_histogram"
@@ -63,12 +63,12 @@ class DistanceHistogram:
 def distance_histogram(values: Tensor, labels: Tensor, edges: Tensor) -> tuple[Tensor, Tensor]:
     """Counts of Euclidean distances within and between classes: int64 [n_bins] each.
 
-    ``values`` [n, d] are taken as float32, see ``pairs`` for the error of a distance; ``labels``
-    [n] are integers; ``edges`` [n_bins + 1] are equally spaced. A bin holds
-    left ≤ distance < right, the last one its right edge too, edges met to within float32
-    rounding; distances outside are not counted.
+    ``values`` [n, d] are rounded to float32 (``pairs`` gives the error of a distance); ``labels``
+    [n] are integers; ``edges`` [n_bins + 1] are equally spaced. A bin holds left ≤ distance <
+    right, the last bin also its right edge, up to float32 rounding; distances outside are not
+    counted.
 
-    Raises ``ValueError`` for other shapes, values that are not finite, or edges that don't
+    Raises ``ValueError`` for other shapes, values that are not finite, or edges that do not
     increase in equal steps.
     """
     _check(values)
@@ -98,7 +98,7 @@ def _check(values: Tensor) -> None:
 
 
 def _equally_spaced(edges: np.ndarray) -> bool:
-    """Whether the edges increase in steps equal to within a millionth (they may be float32)."""
+    """Whether ``edges`` increase in steps that agree to a relative 1e-6 (edges may be float32)."""
     step = (edges[-1] - edges[0]) / (len(edges) - 1)
     room = 1e-6 * (step + np.abs(edges).max())
     return bool(step > room and (np.abs(np.diff(edges) - step) <= room).all())
@@ -107,7 +107,7 @@ def _equally_spaced(edges: np.ndarray) -> bool:
 def _scan(
     points: np.ndarray, classes: np.ndarray, lowest: float, highest: float, n_bins: int
 ) -> np.ndarray:
-    """Counts [2·(n_bins + 2)], as ``pairs`` numbers them."""
+    """Counts [2·(n_bins + 2)] in the order of ``pairs._find_counters``."""
     blocks = in_blocks(points)
     n_tasks = -(-len(points) // (2 * TILE_ROWS))
     counts = np.zeros((n_tasks, 2 * (n_bins + 2)), dtype=np.int64)
@@ -128,10 +128,10 @@ def _scan(
 def scan_by_products(
     values: Tensor, classes: np.ndarray, lowest: float, highest: float, n_bins: int
 ) -> np.ndarray:
-    """As ``_scan``, by float64 matrix products on any device: fast on a GPU.
+    """As ``_scan``, by float64 matrix products on any device, which is fast on a GPU.
 
-    |a|² + |b|² − 2ab is off by about 10⁻¹⁶·(|a|² + |b|²), which moves the distance of a pair that
-    is closer than 10⁻⁶ of its distance from the cloud's centre.
+    |a|² + |b|² − 2ab has an error of about 10⁻¹⁶·(|a|² + |b|²), which matters only for pairs closer
+    than 10⁻⁶ times their distance from the centre of all points.
     """
     points = values.detach().float().double()
     points = points - points.mean(0)

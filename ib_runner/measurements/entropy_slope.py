@@ -1,4 +1,4 @@
-"""How fast the binned entropy of single units falls over training (section 5.2).
+"""Slopes of the binned entropy of single units over training (section 5.2).
 
 Linear regressions of H(Bin(T_ℓ(k))) on the epoch, one for each unit k and bin width.
 """
@@ -9,7 +9,7 @@ from ib_runner.selections.context import Tables
 
 
 class EntropySlope:
-    """From the table ``binned_entropy``, of all epochs together.
+    """The slope for each unit and bin width, from the table ``binned_entropy`` of all epochs.
 
     Epoch 0, the untrained network, is left out, as in the paper.
     """
@@ -18,8 +18,9 @@ class EntropySlope:
     tables_needed = ("binned_entropy",)
 
     def summarise(self, tables: Tables) -> pd.DataFrame:
-        """``layer``, ``unit``, ``bin_width``, ``slope`` (nats/epoch) and ``intercept`` (nats);
-        units with fewer than two epochs give none.
+        """Columns ``layer``, ``unit``, ``bin_width``, ``slope`` (nats/epoch), ``intercept`` (nats).
+
+        Units with fewer than two epochs get no row.
         """
         binned = tables("binned_entropy")
         keys = ["layer", "unit", "bin_width"]

@@ -1,4 +1,4 @@
-"""Which epochs to measure."""
+"""The choice of the epochs to measure."""
 
 from collections.abc import Sequence
 
@@ -8,8 +8,9 @@ DEFAULT_COUNT = 84
 
 
 def log_spaced(epochs: Sequence[int], count: int) -> list[int]:
-    """``count`` of the positive, sorted ``epochs``, spaced evenly in their logarithm as far as the
-    integers allow, first and last included; all of them where there are no more.
+    """``count`` of the positive, sorted ``epochs``, log-spaced, with the first and the last.
+
+    As evenly as whole numbers allow; all ``epochs`` where there are no more than ``count``.
     """
     if len(epochs) <= count:
         return list(epochs)
@@ -19,7 +20,7 @@ def log_spaced(epochs: Sequence[int], count: int) -> list[int]:
         chosen = np.unique(available[_nearest(available, targets)])
         if len(chosen) >= count:
             break
-    # surplus epochs are dropped at the crowded beginning, but never the first or last
+    # surplus epochs are dropped at the beginning, where they are dense, but never the first
     return np.delete(chosen, np.arange(1, 1 + len(chosen) - count)).tolist()
 
 
@@ -29,16 +30,17 @@ def _nearest(available: np.ndarray, targets: np.ndarray) -> np.ndarray:
 
 
 def _described(epochs: Sequence[int]) -> str:
-    """All of them, or where they are many their number and range."""
+    """All ``epochs`` as text, or their number and range where they are many."""
     if len(epochs) <= 12:
         return ", ".join(map(str, epochs))
     return f"{len(epochs)} from {epochs[0]} to {epochs[-1]}"
 
 
 def measured_epochs(wanted: str | Sequence[int] | None, checkpointed: Sequence[int]) -> list[int]:
-    """``measure.epochs``: None = 84 log-spaced ones and epoch 0, ``all``, or a list.
+    """The epochs that ``wanted``, the value of ``measure.epochs``, stands for.
 
-    Raises ``ValueError`` naming the epochs that have no checkpoint.
+    None: 84 log-spaced epochs and epoch 0; "all": every checkpointed epoch; or a list. Raises
+    ``ValueError`` naming the epochs that have no checkpoint.
     """
     if wanted is None:
         later = [epoch for epoch in checkpointed if epoch > 0]

@@ -1,4 +1,4 @@
-"""Sample sizes that the paper's theorems ask for, beside widths of the certified intervals."""
+"""Sample sizes that the paper's theorems require, and widths of the certified intervals."""
 
 import math
 from collections.abc import Sequence
@@ -16,17 +16,17 @@ from ib_runner.tables.layers import Layers
 
 
 class Guarantee:
-    """For every layer with Gaussian noise; computed from the table ``mutual_information``.
+    """Rows for every layer with Gaussian noise, from the table ``mutual_information``.
 
-    ``error``: the accuracy, in nats, that ``n`` is asked for (section 3.2: about 0.8, a tenth of
-    Fig. 5's vertical scale). Theorems 1 and 5 and eq. (16) are for layers in [−1, 1]^d, so they
-    come for activations in [−1, 1] only. ``activation`` None: each layer's range is what the
-    network showed. ``eps`` is Theorem 5's, where the theorem allows it.
+    ``error`` is the accuracy, in nats, for which the theorems give a sample size ``n`` (section
+    3.2: about 0.8, a tenth of Fig. 5's vertical scale). ``eps`` is that of Theorem 5, where the
+    theorem allows it. Theorems 1 and 5 and eq. (16) need layers in [−1, 1]^d, so that other
+    activations have no rows of these; ``activation`` None: ranges are those found from the network.
 
-    Other activations have eq. (17) in place of (16), as far as the table ``distance_histogram`` is
-    there. Its second moment is an estimate from the measured inputs, see :func:`moments`, and
-    stands in ``quantity``. They have no row of Theorems 3 and 4: (7) needs a K that bounds the
-    tails of S in all directions, which no sample shows, and (11) is for layers in [−1, 1]^d.
+    Layers outside [−1, 1]^d have eq. (17) in place of (16), if the table ``distance_histogram``
+    exists: its second moment, given in ``quantity``, is estimated from the measured inputs, see
+    :func:`moments`. Theorems 3 and 4 have no rows: (7) needs a K that bounds the tails of S in all
+    directions, which no sample can show, and (11) is for layers in [−1, 1]^d.
     """
 
     table = "guarantee"
@@ -43,7 +43,7 @@ class Guarantee:
         self.activation = activation
 
     def summarise(self, tables: Tables) -> pd.DataFrame:
-        """Rows of the table, about the network at its own noise."""
+        """The rows of the table, for the network at its own noise level."""
         layers, table = facts(tables), tables("mutual_information")
         table = layers.at_own_noise(table[(table.target == "x") & table.mi.notna()])
         moment_of = moments(tables)
@@ -61,14 +61,14 @@ class Guarantee:
         return rows(found)
 
     def _bounded(self, layers: Layers, layer: int) -> bool:
-        """Whether the layer lies in [−1, 1]^d without noise, as the theorems have it."""
+        """Whether S of ``layer`` lies in [−1, 1]^d, as the theorems assume."""
         named = BOUNDS.get(self.activation) if self.activation else layers.bounds(layer)
         return named is not None and named[0] >= -1 and named[1] <= 1
 
     def _theorem_6(
         self, dim: int, beta: float, bounded: bool, moment: float | None
     ) -> list[tuple[str, str, Rate]]:
-        """The forms of Theorem 6 that there are, what they rest on, and their rates."""
+        """The applicable forms of Theorem 6: name, assumption in words, and rate."""
         found = [("Theorem 6, sharper", "", guarantees.theorem_6_sharper(dim))]
         if bounded:
             found.append(("Theorem 6, eq. (16)", "", guarantees.theorem_6_bounded(dim, beta)))
@@ -107,7 +107,7 @@ class Guarantee:
     def _shown(
         self, measured: pd.DataFrame, n_inputs: int, integration: Sequence[tuple[str, str, Rate]]
     ) -> list[tuple[str, str, float, float]]:
-        """The widest certified interval, and Theorem 6 at the number of the paper's points."""
+        """The widest certified interval, and Theorem 6's error for the paper's sample sizes."""
         found = []
         certified = measured[measured.method == "coupled"].dropna(subset=["lower", "upper"])
         if len(certified):
@@ -124,12 +124,12 @@ class Guarantee:
 
 
 def moments(tables: Tables) -> dict[int, float]:
-    """By layer, E|S − E S|² in squares of the activation's unit: the largest over the epochs.
+    """By layer, E|S − E S|² in the squared unit of S: the largest over the epochs.
 
-    The M_C of eq. (17), whose error a shift of S does not change. Estimated from one noisy T of
-    every input as half the mean squared distance of two of them. It is rather too large: the
-    noise's d·β² stays in, and every distance counts as its bin's upper end. Without layers that
-    have no finite one, or no distances between noisy representations.
+    This is M_C of eq. (17), whose error does not change where S is shifted. Estimated as half the
+    mean squared distance between the noisy T of two inputs, rather too large: it includes d·β² of
+    the noise, and a distance counts as the upper end of its bin. Layers without finite distances
+    between noisy representations are left out.
     """
     try:
         table = tables("distance_histogram")
@@ -146,5 +146,5 @@ def moments(tables: Tables) -> dict[int, float]:
 
 
 def _float(n: float) -> float:
-    """Counts beyond floating-point numbers are infinite."""
+    """``n`` as a float, infinite where it is too large for one."""
     return float(n) if n < 1e300 else math.inf

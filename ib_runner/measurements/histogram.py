@@ -4,7 +4,10 @@ from torch import Tensor, float64
 
 
 def histogram_rows(counts: Tensor, edges: Tensor) -> list[dict[str, float | int]]:
-    """left, right, count and density (integrating to 1) of each bin; ``edges`` has one more."""
+    """Left and right edge, count and density (integral 1) of each bin.
+
+    ``counts`` [n_bins], ``edges`` [n_bins + 1].
+    """
     columns = (edges[:-1], edges[1:], counts, density(counts, edges))
     return [
         {"left": left, "right": right, "count": count, "density": height}

@@ -14,15 +14,15 @@ from ib_runner.networks.fitted_inputs import fitted
 from ib_runner.networks.hidden import channels
 from ib_runner.networks.ranges import activation_ranges
 
-#: inputs of the passes that find out what the layers are
+#: inputs in the passes that find units and ranges of the layers
 FEW = 2
 
 
 def layers_table(network: nn.Module, inputs: Split, name: str) -> pd.DataFrame:
     """A row for the input (layer 0) and for each noise channel of ``network``, in forward order.
 
-    ``name`` is what ``inputs`` are called, all or test. Layer 0 has H(X) and H(Y), nats, and the
-    number of inputs, the other rows have noise and range; what a row has not is null.
+    ``name`` is the name of ``inputs``, "all" or "test". Layer 0 has H(X) and H(Y) in nats and the
+    number of inputs; the other rows have noise and range. Missing facts are null.
     """
     x = {
         "layer": 0,
@@ -36,7 +36,7 @@ def layers_table(network: nn.Module, inputs: Split, name: str) -> pd.DataFrame:
 
 
 def channel_rows(network: nn.Module, x: Tensor) -> list[dict[str, Any]]:
-    """The properties of each noise channel, in forward order, found by a pass of a few of ``x``."""
+    """Units, noise and range of each noise channel, in forward order, found by a pass of ``x``."""
     few = fitted(network, as_inputs(x[:FEW]))
     found = zip(
         channels(network, few),

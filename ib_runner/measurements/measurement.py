@@ -1,4 +1,4 @@
-"""A measurement: a class with the two methods below, named by a ``_target_`` in YAML."""
+"""The protocol of measurements: a class with two methods, named by a ``_target_`` in YAML."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
@@ -13,9 +13,9 @@ from ib_runner.tables.schema import TABLES, Table, own_table, table_named
 
 
 class LayersFailedError(Exception):
-    """Raised by a measurement that failed for some layers and not for others.
+    """A measurement failed for some layers only.
 
-    It carries the ``rows`` of the measured layers, and each failed layer's number with the cause.
+    Carries the ``rows`` of the other layers, and the error of each failed layer by its number.
     """
 
     def __init__(self, rows: pd.DataFrame, causes: Sequence[tuple[int, str]]):
@@ -25,10 +25,10 @@ class LayersFailedError(Exception):
 
 
 class Measurement(Protocol):
-    """One file and one YAML entry each; see ``conf/measurement``."""
+    """Makes the rows of one table for one checkpoint; its entry is in ``conf/measurement``."""
 
-    #: the table its rows go to; where the key has ``beta``, other noise levels may be measured too.
-    #: A table that is not one of ours needs ``columns`` (name to ``Column``) beside it.
+    #: the name of its table; only tables with ``beta`` in the key allow other noise levels than the
+    #: trained one. A user's own table needs an attribute ``columns`` (name to ``Column``) as well.
     table: str
 
     def select(self, epochs: Sequence[int]) -> Sequence[int]:
@@ -38,15 +38,15 @@ class Measurement(Protocol):
     def __call__(self, snapshot: Snapshot) -> pd.DataFrame:
         """Rows of its table for one checkpoint, the ``epoch`` column included.
 
-        After an error this epoch has no rows of this measurement. With ``LayersFailedError`` it has
-        the rows of the layers that went well.
+        After any other error the epoch gets no rows of this measurement; after
+        ``LayersFailedError``, those of the layers that did not fail.
         """
         ...
 
 
 @runtime_checkable
 class Remarks(Protocol):
-    """A measurement that has something to say about a network before it measures it."""
+    """A measurement with remarks about a network, logged before it is measured."""
 
     def remarks(self, network: nn.Module, x: Tensor) -> list[str]:
         """Sentences for the log; ``x`` [n, …] are a few of the inputs."""
@@ -55,10 +55,10 @@ class Remarks(Protocol):
 
 @runtime_checkable
 class OfSeveralMethods(Protocol):
-    """A measurement by several methods, slow ones of which are made at fewer epochs."""
+    """A measurement by several methods, of which slow ones are made at fewer epochs."""
 
     def methods_by_epoch(self, epochs: Sequence[int]) -> Mapping[int, tuple[str, ...]]:
-        """The methods for each of ``epochs``, which are all that are measured."""
+        """The methods for each of ``epochs``, all the epochs that are measured."""
         ...
 
     def by(self, methods: Sequence[str]) -> Measurement:
@@ -74,48 +74,47 @@ class Summary(Protocol):
     tables_needed: Sequence[str]
 
     def summarise(self, tables: Tables) -> pd.DataFrame:
-        """All rows of its table, which replace the earlier ones; ``layers`` is among ``tables``."""
+        """All rows of its table, replacing earlier ones; ``tables`` includes ``layers``."""
         ...
 
 
 @runtime_checkable
 class OverRuns(Protocol):
-    """A measurement of the runs of a sweep together, made where the sweep is measured."""
+    """A measurement of all runs of a sweep together, made when the sweep is measured."""
 
     table: str
 
     def select(self, epochs: Sequence[int]) -> Sequence[int]:
-        """Which of the epochs that all runs have measured it wants."""
+        """The epochs, among those that all runs have measured, at which to make it."""
         ...
 
     def over_runs(self, snapshots: Mapping[str, Snapshot]) -> pd.DataFrame:
-        """Rows of its table for one epoch; ``snapshots`` are the runs' own, by name."""
+        """The rows of its table for one epoch, from the runs' ``snapshots`` by run name."""
         ...
 
 
 class EveryEpoch:
-    """The usual choice: every measured epoch."""
+    """Base class of measurements that are made at every measured epoch."""
 
     def select(self, epochs: Sequence[int]) -> Sequence[int]:
         return epochs
 
 
 def cause(error: BaseException) -> str:
-    """What happened, in a line."""
+    """``error`` in one line."""
     name = "" if isinstance(error, IbRunError) else f"{type(error).__name__}: "
     return f"{name}{error}".replace("\n", " ")
 
 
 def rows(table_rows: Sequence[Mapping[str, object]]) -> pd.DataFrame:
-    """A frame from rows, whatever their number."""
+    """A data frame of ``table_rows``, which may be empty."""
     return pd.DataFrame.from_records(list(table_rows))
 
 
 def table_of(measurement: Any) -> Table:
-    """The table that the rows of ``measurement`` go to: one of ours, or its own.
+    """The table of ``measurement``: one of ``tables.schema``, or its own with its ``columns``.
 
-    Raises ``ValueError`` where there is no such table and it brings no ``columns``, or these are
-    no columns of a table.
+    Raises ``ValueError`` where the name is unknown and there are no ``columns``, or invalid ones.
     """
     name, columns = getattr(measurement, "table", None), getattr(measurement, "columns", None)
     if columns is not None:

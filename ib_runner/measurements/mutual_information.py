@@ -1,4 +1,4 @@
-"""I(X;T_ℓ), and I(Y;T_ℓ) if asked for, of every hidden layer, by one or several methods."""
+"""I(X;T_ℓ) and I(Y;T_ℓ) in nats, of every hidden layer, by one or several methods."""
 
 import copy
 from collections.abc import Sequence
@@ -30,12 +30,12 @@ from ib_runner.rules import (
 
 
 class MutualInformation(EveryEpoch):
-    """``methods`` are names of ``information.estimate_layers``; ``targets`` are x, y.
+    """Mutual information by ``methods`` (names of ``information.estimate_layers``).
 
-    ``sparse_methods`` are for ``sparse_epochs`` log-spaced epochs only, being slow: the paper's
-    estimator is there to be compared with, at a few epochs. Layers that a method is not for have
-    no row of it. ``betas``: the noise levels to measure at, None: the network's own. The other
-    keys are those of ``Settings``, None: what is chosen there.
+    ``targets`` are x (input) and y (label). ``sparse_methods`` are slow, and are made at
+    ``sparse_epochs`` log-spaced epochs only, as the paper's estimator for comparison. Layers to
+    which a method does not apply get no row. ``betas``: the noise levels to measure at (None: the
+    network's own). The other keys are those of ``Settings``, where None stands for its defaults.
     """
 
     table = "mutual_information"
@@ -65,7 +65,7 @@ class MutualInformation(EveryEpoch):
         }
 
     def remarks(self, network: nn.Module, x: Tensor) -> list[str]:
-        """A sentence for each method that is not for all layers of ``network``."""
+        """A sentence for each method that does not apply to some layer of ``network``."""
         left_out = {method: layers_left_out(network, x, method) for method in self.methods}
         return [
             f"method {method}: layer {', '.join(map(str, layers))} left out, it needs "
@@ -75,19 +75,19 @@ class MutualInformation(EveryEpoch):
         ]
 
     def methods_by_epoch(self, epochs: Sequence[int]) -> dict[int, tuple[str, ...]]:
-        """All methods at a few log-spaced ones of ``epochs``, at the others those not sparse."""
+        """All methods at a few log-spaced ``epochs``; at the others, the methods not sparse."""
         few = set(log_spaced([epoch for epoch in epochs if epoch > 0], self.sparse_epochs))
         dense = tuple(one for one in self.methods if one not in self.sparse_methods)
         return {epoch: tuple(self.methods) if epoch in few else dense for epoch in epochs}
 
     def by(self, methods: Sequence[str]) -> "MutualInformation":
-        """The same measurement, by ``methods`` alone."""
+        """The same measurement, restricted to ``methods``."""
         one = copy.copy(self)
         one.methods = list(methods)
         return one
 
     def intervals(self, snapshot: Snapshot) -> list[Forecast]:
-        """What the certified intervals on I(X;T) will be like, at the last of the noise levels."""
+        """The forecast of the certified intervals of I(X;T), at the last of the noise levels."""
         network, seed = self._networks(snapshot)[-1], snapshot.stream("mutual_information coupled")
         return forecasts(network, snapshot.inputs.x, seed=seed, **self.sizes)
 

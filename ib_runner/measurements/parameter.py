@@ -9,14 +9,14 @@ from torch import nn
 from ib_runner.measurements.measurement import EveryEpoch, rows
 from ib_runner.measurements.snapshot import Snapshot
 
-#: what the paper calls a module's parameters
+#: the paper's symbols for a module's parameters
 SHORT = {"weight": "w", "bias": "b"}
 
 
 class Parameter(EveryEpoch):
-    """Names are those of the paper: w_1 and b_1 of the first module that has parameters, w_2, …
+    """Weights and biases by the paper's names: w_1, b_1 of the first module with parameters, w_2, …
 
-    A parameter of several numbers has indices from 1, as in w_1[2,3]: row 2, column 3.
+    Parameters with several numbers have indices from 1: w_1[2,3] is row 2, column 3.
     """
 
     table = "parameter"

@@ -12,10 +12,10 @@ from ib_runner.rules import LAYERS_FROM_END, MADE_EPOCHS
 
 
 class Representation:
-    """``layers`` count from 0, the input, or backwards from −1, the last hidden layer.
+    """T of ``layers``, which count from 0, the input, or backwards from −1, the last hidden layer.
 
-    ``epochs``: those to be kept, as far as they are measured. None are all, because which ones
-    are worth a scatter plot is known afterwards.
+    ``epochs``: the epochs to keep, as far as they are measured. None means all, since only after
+    measuring is it known which epochs are worth a scatter plot.
     """
 
     table = "representation"

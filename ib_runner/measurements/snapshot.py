@@ -1,8 +1,8 @@
 """The argument of a measurement: one checkpoint of one run, and the inputs to measure on.
 
-Most networks are measured where their noise is: layer k is T of the k-th channel. A network with
-a method ``representations`` (x [n, …] to a list of layers [n, d], here in eval mode) says itself
-what its layers are, as the CNN does for the figures' layers, which lie behind pooling.
+For most networks layer k is T of the k-th noise channel. A network with a method
+``representations`` (from x [n, …] to a list of layers [n, d], in eval mode) defines its own layers,
+as the CNN does for figures of layers behind pooling.
 """
 
 import copy
@@ -28,10 +28,10 @@ from ib_runner.tables.layers import Layers
 
 @runtime_checkable
 class SaysItsLayers(Protocol):
-    """A network that says itself what its layers are."""
+    """A network that defines its layers by a method."""
 
     def representations(self, x: Tensor) -> list[Tensor]:
-        """Layers 1, 2, … [n, d] of ``x`` [n, …], as the network's mode has it."""
+        """Layers 1, 2, … [n, d] of ``x`` [n, …], in the network's present mode."""
         ...
 
 
@@ -46,7 +46,7 @@ class Snapshot:
     network: nn.Module
     inputs: Split
     seed: int
-    #: where passes without noise are made; results come back to the CPU
+    #: device of the passes without noise; results are moved to the CPU
     device: str | torch.device = "cpu"
 
     def stream(self, purpose: str) -> int:
@@ -60,9 +60,9 @@ class Snapshot:
 
     @property
     def noisy(self) -> bool:
-        """Whether representations are noisy ones: any channel adds noise, and they are taken there.
+        """Whether ``representations`` contain noise: a channel has noise, and layers are its T.
 
-        A network's own ``representations`` are without noise.
+        Layers from a network's own method ``representations`` are without noise.
         """
         return not isinstance(self.network, SaysItsLayers) and any(
             channel.beta > 0 or channel.p > 0 for channel in self.channels
@@ -70,12 +70,13 @@ class Snapshot:
 
     @cached_property
     def layers(self) -> Layers:
-        """What this network's layers are: noise and ranges."""
+        """The facts about this network's layers, such as noise and ranges."""
         return Layers(pd.DataFrame(channel_rows(self.network, self.inputs.x)))
 
     def bounds(self, layer: int, activation: str | None = None) -> tuple[float, float] | None:
-        """The closed range of S of ``layer``, if it has one: as the network shows it, or, where
-        the settings name it, that of ``activation``.
+        """The closed range of S of ``layer``, None where it is unbounded.
+
+        That of ``activation`` where it is given, else as found from the network.
         """
         if activation is not None:
             return BOUNDS.get(activation)
@@ -83,7 +84,7 @@ class Snapshot:
 
     @cached_property
     def representations(self) -> list[Tensor]:
-        """Layer 0 (the input) and every layer, [N, d] float64, one pass for each input.
+        """Layer 0 (the input) and every layer, [N, d] each, with one draw of noise for each input.
 
         In float64, because saturated units differ by less than float32 resolves.
         """
@@ -92,7 +93,7 @@ class Snapshot:
     def represent(self, x: Tensor, dtype: torch.dtype, *, noise: bool = False) -> list[Tensor]:
         """Layer 0 (``x`` itself) and every layer of inputs ``x`` [n, …]: [n, d] of ``dtype``.
 
-        A network that casts in its forward pass computes as it does, and the layers are cast.
+        Where a network casts to another type in its forward pass, only the results are cast.
         """
         network = unwrapped(self.network)
         if isinstance(network, SaysItsLayers):

@@ -1,4 +1,4 @@
-"""A measurement's passes on a few inputs, before training: a network that fails in them says so."""
+"""Trial passes of measuring with a few inputs, before training, to refuse a bad network early."""
 
 from copy import deepcopy
 from itertools import zip_longest
@@ -12,7 +12,7 @@ from ib_runner.measurements.snapshot import Snapshot
 
 
 def try_measuring(network: nn.Module, dataset: Dataset, seed: int) -> None:
-    """Raise ``UsageError`` where the layers of ``network`` cannot be measured, or not rightly.
+    """Raise ``UsageError`` where the layers of ``network`` cannot be measured correctly.
 
     ``network``, its mode and the caller's random numbers are left as they were.
     """
@@ -35,10 +35,10 @@ def try_measuring(network: nn.Module, dataset: Dataset, seed: int) -> None:
 
 
 def first_difference(network: nn.Module, built: nn.Module, dataset: Dataset) -> int | None:
-    """The first layer of ``built`` that is not ``network``'s, all weights being the same.
+    """The first layer in which ``built``, with the weights of ``network``, differs, or None.
 
-    Compared are the noise, by kind and level, and each layer's values for two inputs; None where
-    all agree. The networks, which both can be measured, are copied and left as they were.
+    Compares kind and level of the noise, and each layer's values for two inputs. Both networks,
+    which must be measurable, are copied and left as they were.
     """
     network, built = deepcopy(network).cpu().eval(), deepcopy(built).cpu().eval()
     built.load_state_dict(network.state_dict())

@@ -1,4 +1,4 @@
-"""A run or a sweep as one HTML file to explore, or as CSV files: made from its tables alone."""
+"""Reports of a run or sweep from its tables alone: an interactive HTML file, or CSV files."""
 
 from ib_runner.report.export import export_tables
 from ib_runner.report.write import write_report

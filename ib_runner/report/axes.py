@@ -1,4 +1,4 @@
-"""The directions in which a layer of many units is seen."""
+"""Projection of layers with many units onto three axes, for scatter plots."""
 
 from typing import Any
 
@@ -7,11 +7,11 @@ import pandas as pd
 
 
 def with_axes(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[dict[str, Any]]]:
-    """Table ``representation`` with layers of more than three units seen along three axes.
+    """Table ``representation`` with layers of more than three units projected to three.
 
     ``value`` of such a layer becomes its coordinates (float32) along its first three principal
-    axes, those of the last epoch, so that all epochs are seen from one side. A row for each layer
-    says which ``units`` it has, and whether it was ``projected``.
+    axes at the last epoch, the same axes for all epochs. The second result says for each layer
+    its number of ``units``, and whether it was ``projected``.
     """
     values, rows = frame["value"].copy(), []
     for layer, those in frame.groupby("layer", sort=True):
@@ -30,7 +30,7 @@ def with_axes(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[dict[str, Any]]]:
 def principal_axes(cloud: np.ndarray, count: int = 3) -> tuple[np.ndarray, np.ndarray]:
     """Mean [d] and the first ``count`` principal axes [count, d] of ``cloud`` [n, d].
 
-    An axis points to where its largest entry is positive: the same cloud, the same picture.
+    The sign of an axis is such that its largest entry is positive, so that the result is unique.
     """
     mean = cloud.mean(axis=0, dtype=np.float64)
     axes = np.linalg.svd(cloud - mean, full_matrices=False)[2][:count]

@@ -1,8 +1,8 @@
-"""Tables inside a page: columns of bytes, compressed, that a few lines of JavaScript read again.
+"""Encoding of tables in a page: compressed columns, which a few lines of JavaScript decode.
 
-Every number comes back bit by bit: float64 and float32 as they are, integers as int32, or as
-float64 where they are larger or some are missing (NaN then); texts as numbers into a list of them
-(−1: missing). Bytes of equal rank lie together, which compresses floating-point numbers best.
+Numbers are stored exactly: float64 and float32 as they are, integers as int32, or as float64 where
+they are larger or some are missing (NaN); texts as positions in a list of texts (−1: missing). All
+first bytes of a column come first, then all second bytes, …, which compresses floats best.
 """
 
 import base64
@@ -17,14 +17,14 @@ _INT32 = np.iinfo(np.int32)
 
 
 def packed(data: bytes) -> str:
-    """``data`` compressed, as text; the same data give the same text."""
+    """``data`` compressed, as base64 text, which is the same for the same data."""
     return base64.b64encode(gzip.compress(data, compresslevel=6, mtime=0)).decode("ascii")
 
 
 def encode_table(frame: pd.DataFrame, units: Mapping[str, str]) -> dict[str, Any]:
     """``frame`` as JSON values: ``rows``, ``columns`` (name, unit, kind, …), ``data``.
 
-    A column of lists becomes float32 values of all rows after one another, and their lengths.
+    A column of lists becomes two arrays: the float32 values of all rows in turn, and the lengths.
     """
     columns, chunks = [], []
     for name in frame:
@@ -37,7 +37,7 @@ def encode_table(frame: pd.DataFrame, units: Mapping[str, str]) -> dict[str, Any
 
 
 def _arrays(column: pd.Series) -> Iterator[tuple[str, np.ndarray, dict[str, Any]]]:
-    """The arrays that stand for ``column``: its kind, the values, what else is to be known."""
+    """The arrays that encode ``column``: kind, values, and further facts for the decoder."""
     if pd.api.types.is_bool_dtype(column) or not pd.api.types.is_numeric_dtype(column):
         first = next((one for one in column if one is not None), None)
         if isinstance(first, np.ndarray | list):
@@ -60,6 +60,6 @@ def _fits(column: pd.Series) -> bool:
 
 
 def _shuffled(values: np.ndarray) -> bytes:
-    """The bytes of ``values`` in little-endian order: all first ones, all second ones, …"""
+    """The bytes of ``values``, little-endian: all first bytes, then all second bytes, …"""
     little = np.ascontiguousarray(values.astype(values.dtype.newbyteorder("<")))
     return little.view(np.uint8).reshape(-1, values.itemsize).T.tobytes()

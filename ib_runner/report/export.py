@@ -14,10 +14,11 @@ FOLDER = "csv"
 
 
 def export_tables(path: str | Path) -> Path:
-    """Write every table of the run or sweep at ``path`` to ``csv/TABLE.csv``; the folder's path.
+    """Write every table of the run or sweep at ``path`` to ``csv/TABLE.csv``; returns the folder.
 
-    Values are written so that reading gives the same numbers; nothing stands for a missing one. A
-    column of lists becomes a column for each entry, ``value_0``, ``value_1``, …
+    Reading the text gives exactly the same numbers; a missing value is an empty cell. A column of
+    lists becomes a column for each entry, ``value_0``, ``value_1``, … Raises ``DamagedFileError``
+    where a table is damaged or ``csv`` is a link.
     """
     source = read_source(path)
     folder = Path(path) / FOLDER
@@ -44,7 +45,7 @@ def as_csv(frame: pd.DataFrame) -> str:
 
 
 def _spread(column: pd.Series) -> pd.DataFrame:
-    """A column for each entry of the lists; shorter ones end in missing values."""
+    """A column for each entry of the lists in ``column``; short lists end in missing values."""
     lengths = column.map(len).to_numpy()
     values = np.full((len(column), lengths.max(initial=0)), np.nan, dtype=np.float32)
     values[np.arange(values.shape[1]) < lengths[:, None]] = np.concatenate(column.to_list())

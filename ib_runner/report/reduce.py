@@ -1,7 +1,7 @@
-"""What of a table goes into a page: all of it where it fits, else evenly chosen parts of it.
+"""Choosing the rows of a table that a page holds: all where they fit, else an even selection.
 
-A page of many megabytes opens slowly and is mailed by nobody. What is left out is said there, and
-`ib-run export` writes every table whole.
+A page of many megabytes opens slowly and cannot be mailed. The page says which rows are left out,
+and `ib-run export` writes every table in full.
 """
 
 from collections.abc import Sequence
@@ -10,17 +10,20 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-#: bytes before compression, of one table
+#: the most bytes of one table before compression
 LIMIT = 16_000_000
-#: of representations, whose digits are noise and don't compress
+#: the most bytes of table representation, whose noisy digits hardly compress
 LIMIT_OF_SCATTER = 2_500_000
-#: no fewer samples than these at an epoch; then epochs go
+#: the fewest samples that are kept at an epoch; beyond that, epochs are left out
 FEWEST_SAMPLES = 200
 
 
 @dataclass(frozen=True)
 class Part:
-    """``frame``: what a page holds of a table of ``rows`` rows; ``note``: in words, "" for all."""
+    """The rows ``frame`` that a page holds of a table with ``rows`` rows.
+
+    ``note`` says in words which these are, "" where it is all of them.
+    """
 
     frame: pd.DataFrame
     rows: int
@@ -28,7 +31,7 @@ class Part:
 
 
 def reduced(name: str, frame: pd.DataFrame, share: float = 1.0) -> Part:
-    """What a page holds of table ``name``; ``share``: of the limits above."""
+    """The part of table ``name`` for a page, within ``share`` times the limits above."""
     if name == "representation":
         return _fewer_samples(frame, share * LIMIT_OF_SCATTER)
     if "epoch" not in frame:
@@ -37,7 +40,7 @@ def reduced(name: str, frame: pd.DataFrame, share: float = 1.0) -> Part:
 
 
 def _fewer_epochs(frame: pd.DataFrame, rows: float) -> Part:
-    """At most about ``rows`` rows: of epochs spread evenly on a logarithmic axis, all rows."""
+    """About ``rows`` rows at most: all rows of some log-spaced epochs."""
     if len(frame) <= rows:
         return Part(frame, len(frame))
     epochs = np.unique(frame["epoch"].to_numpy())
@@ -54,7 +57,7 @@ def spread(epochs: np.ndarray, count: int) -> np.ndarray:
 
 
 def _fewer_samples(frame: pd.DataFrame, limit: float) -> Part:
-    """The same samples at every epoch, the classes in their shares; then fewer epochs."""
+    """Fewer samples, the same at every epoch and each class by its share; then fewer epochs."""
     if frame.empty:
         return Part(frame, 0)
     size = frame["value"].map(len).sum() * 4
@@ -71,7 +74,7 @@ def _fewer_samples(frame: pd.DataFrame, limit: float) -> Part:
 
 
 def stratified(samples: np.ndarray, labels: np.ndarray, count: int) -> Sequence[int]:
-    """About ``count`` of the ``samples``: of each label its share, evenly along its samples."""
+    """About ``count`` of the ``samples``, each label by its share, evenly spaced within it."""
     share = min(1.0, count / len(samples))
     chosen: list[int] = []
     for label in np.unique(labels):

@@ -1,4 +1,4 @@
-"""What a report shows: the tables of a run or a sweep folder, and what is known of their making."""
+"""The contents of a report: the tables of a run or sweep, its settings and its provenance."""
 
 import json
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from ib_runner.files.reading import unread
 from ib_runner.runs.sweep_folder import SWEEP_NAME, read_sweep
 from ib_runner.tables.files import read_table
 
-#: written by the training of a run; every other table lies in ``measurements/``
+#: the table that training writes; every other table is in ``measurements/``
 TRAINING = "training"
 STATE_NAME = "run.json"
 CONFIG_NAME = "config.yaml"
@@ -21,10 +21,11 @@ CONFIG_NAME = "config.yaml"
 
 @dataclass(frozen=True)
 class Source:
-    """``keys`` are a sweep's swept keys, columns of its tables; a run has none.
+    """The contents of a run or a sweep.
 
-    ``facts`` are those of ``run.json`` (of a sweep: of its first run), ``settings`` the saved
-    configuration as YAML.
+    ``keys`` are a sweep's swept keys, which are columns of its tables (none for a run); ``facts``
+    the contents of ``run.json`` (a sweep's: of its first run); ``settings`` the saved configuration
+    as YAML.
     """
 
     path: Path
@@ -37,10 +38,10 @@ class Source:
 
 
 def read_source(path: str | Path) -> Source:
-    """Everything that a report of the run or the sweep at ``path`` is made of.
+    """The contents of the run or sweep at ``path``.
 
-    Raises ``UsageError`` where ``path`` is neither or has no table yet, ``DamagedFileError`` where
-    a file is damaged, ``UnreadableError`` where it may be whole.
+    Raises ``UsageError`` where ``path`` is neither or has no table yet, ``DamagedFileError`` for a
+    damaged file, and ``UnreadableError`` where the system refuses to read a file.
     """
     path = Path(path)
     if (path / SWEEP_NAME).is_file():
@@ -75,7 +76,7 @@ def read_source(path: str | Path) -> Source:
 
 
 def _units(file: Path) -> dict[str, str]:
-    """The unit of each column that has one, as the file itself says."""
+    """The unit of each column that has one, from the metadata of the table ``file``."""
     return {
         field.name: field.metadata[b"unit"].decode()
         for field in pq.read_schema(file)

@@ -1,4 +1,4 @@
-"""``report.html``: one file that needs nothing else, neither a network nor a server."""
+"""Writing ``report.html``: one file that needs no other file, network connection or server."""
 
 import base64
 import json
@@ -15,13 +15,13 @@ from ib_runner.report.source import Source, read_source
 from ib_runner.status import Status
 
 NAME = "report.html"
-#: letters of the encoded tables; with the libraries and the scripts, 8 MB
+#: the most characters of encoded tables; with libraries and scripts, the page has 8 MB
 LARGEST = 6_000_000
-#: plotly.js with curves alone, which starts in a third of the time of the one below
+#: plotly.js with curves only, which loads three times as fast as LIBRARY_3D
 LIBRARY = "plotly-basic.min.js.gz"
-#: plotly.js with 3-D scatter plots, for pages that have some, once all else is drawn
+#: plotly.js with 3-D scatter plots, loaded by pages that have some, after all else is drawn
 LIBRARY_3D = "plotly-gl3d.min.js.gz"
-#: in the order in which they are run
+#: the page's scripts, in the order in which they are run
 SCRIPTS = (
     "tables", "look", "state", "information", "plane", "curves", "histograms", "scatter",
     "sweep", "values", "findings", "foot", "main",
@@ -29,7 +29,7 @@ SCRIPTS = (
 
 
 def write_report(path: str | Path) -> Path:
-    """Write the report of the run or sweep at ``path`` into its folder; the file's path.
+    """Write the report of the run or sweep at ``path`` into its folder; returns the file's path.
 
     Raises ``UsageError`` where there is nothing to report, ``DamagedFileError`` where a table or
     the state of the run cannot be read.
@@ -40,7 +40,7 @@ def write_report(path: str | Path) -> Path:
 
 
 def page_of(source: Source) -> str:
-    """The page, HTML 5."""
+    """The report of ``source`` as HTML 5."""
     page = files("ib_runner.report") / "page"
     data = contents(source)
     tables = [table.pop("data") for table in data["tables"].values()]
@@ -73,7 +73,7 @@ def _library(name: str) -> str:
 
 
 def contents(source: Source) -> dict[str, Any]:
-    """What the page's scripts get to know, as JSON values, and each table's ``data``."""
+    """The input of the page's scripts, as JSON values, with each table's encoded ``data``."""
     return {
         "name": source.path.name,
         "path": str(source.path),
@@ -87,7 +87,7 @@ def contents(source: Source) -> dict[str, Any]:
 
 
 def _tables_that_fit(source: Source) -> dict[str, Any]:
-    """All tables, encoded; where they are too large together, half of each, a quarter, …"""
+    """All tables, encoded; where together they are too large, half of each, a quarter, …"""
     share = 1.0
     while True:
         found = _tables(source, share)
@@ -111,13 +111,13 @@ def _tables(source: Source, share: float) -> dict[str, Any]:
 
 
 def _in_script(value: Any) -> str:
-    """JSON that may stand in a script element, whatever texts are in it."""
+    """``value`` as JSON that is safe inside a script element, whatever texts it contains."""
     text = json.dumps(_finite(value), ensure_ascii=False, allow_nan=False)
     return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
 
 
 def _finite(value: Any) -> Any:
-    """``value`` with null for numbers that JSON does not know."""
+    """``value`` with None in place of NaN and infinity, which JSON lacks."""
     if isinstance(value, dict):
         return {key: _finite(one) for key, one in value.items()}
     if isinstance(value, list):

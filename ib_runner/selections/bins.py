@@ -7,12 +7,12 @@ import pandas as pd
 
 from ib_runner.tables.layers import Layers
 
-#: widths with a smaller relative difference count as equal: 10β and 0.05 differ by rounding
+#: widths with a smaller relative difference count as equal, since 10β and 0.05 differ by rounding
 _ROUNDING = 1e-9
 
 
 class OfWidth(NamedTuple):
-    """Whole layers' rows for bins of one width, in words, sorted by layer and epoch."""
+    """Whole layers' rows for bins of one width, by layer and epoch, and the width in words."""
 
     width: str
     rows: pd.DataFrame
@@ -31,7 +31,7 @@ def of_width(table: pd.DataFrame, width: float) -> pd.DataFrame:
 
 
 def of_default_width(table: pd.DataFrame, layers: Layers) -> OfWidth:
-    """Of each layer the rows whose width is nearest to the default one, 10β, of that layer."""
+    """For each layer the rows whose width is nearest to the layer's default width, 10β."""
     kept = [
         rows[rows["bin_width"] == _nearest(rows["bin_width"], layers.bin_width(int(layer)))]
         for layer, rows in whole_layers(table).groupby("layer")
@@ -41,9 +41,9 @@ def of_default_width(table: pd.DataFrame, layers: Layers) -> OfWidth:
 
 
 def by_width(table: pd.DataFrame) -> list[OfWidth]:
-    """The whole layers' rows for each bin width, increasing.
+    """The whole layers' rows grouped by bin width, increasing.
 
-    One group where every layer has a single width, as 10β may differ from layer to layer.
+    A single group where every layer has one width only, which may differ between layers (10β).
     """
     rows = whole_layers(table)
     widths = rows.groupby("layer")["bin_width"]

@@ -1,4 +1,4 @@
-"""By how much I(X;T_ℓ) changes between two epochs, counted only as far as the intervals reach."""
+"""Changes of I(X;T_ℓ) between two epochs, as intervals that follow from those of I."""
 
 from typing import NamedTuple
 
@@ -6,7 +6,7 @@ import pandas as pd
 
 
 class Change(NamedTuple):
-    """From row ``before`` to row ``after`` I grows or falls by something in [``low``, ``high``]."""
+    """A change of I by an amount in [``low``, ``high``] nats, from row ``before`` to ``after``."""
 
     before: pd.Series
     after: pd.Series
@@ -15,7 +15,7 @@ class Change(NamedTuple):
 
     @property
     def middle(self) -> float:
-        """Half way between both ends, nats."""
+        """The middle of [``low``, ``high``], nats."""
         return (self.low + self.high) / 2
 
 

@@ -1,4 +1,4 @@
-"""Arguments of figures and findings beside a run's tables: loss, unit, epochs, a sweep's keys."""
+"""Arguments of figures and findings besides the tables: loss, unit, epochs, a sweep's keys."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,9 +14,11 @@ Tables = Callable[[str], pd.DataFrame]
 
 @dataclass(frozen=True)
 class Context:
-    """``loss`` and ``unit`` (nats, bits) are ``trainer.loss`` and ``plot.unit``; ``epochs`` are
-    those of ``plot.epochs``, None: choose from the tables. What was measured, noise and H(X), is
-    in the table ``layers``: see :func:`facts`.
+    """Settings of a run that figures and findings need.
+
+    ``loss`` and ``unit`` (nats, bits) are ``trainer.loss`` and ``plot.unit``; ``epochs`` is
+    ``plot.epochs`` (None: the figure chooses). Noise and H(X) are in the table ``layers``, see
+    :func:`facts`.
     """
 
     experiment: str
@@ -28,7 +30,7 @@ class Context:
 
 @dataclass(frozen=True)
 class Runs:
-    """The argument of figures and findings over a sweep's runs beside the sweep's tables.
+    """The argument of figures and findings over runs, besides the sweep's tables.
 
     A sweep's tables have ``run`` and the swept ``keys`` (``noise.beta``, ``seed``, ``exp``, …) as
     further columns. ``contexts`` are the single runs' contexts, by run name.

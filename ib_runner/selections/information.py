@@ -8,26 +8,26 @@ from ib_runner.tables.settings import settings_of
 CERTIFIED = "coupled"
 EXACT = "quadrature"
 BINNED = "binned"
-#: widest interval, as a share of H(X), that is still read as a value where it ends at 0 or H(X)
+#: width, as a share of H(X), up to which an interval that ends at 0 or H(X) counts as two-sided
 NARROW = 0.1
-#: relative error of H(X) in double precision, with much to spare
+#: an upper bound of the relative rounding error of H(X) in double precision
 ROUNDING = 1e-9
 BOUNDS = ("pairwise_lower", "pairwise_upper")
 
 
 def certified(table: pd.DataFrame, layers: Layers) -> pd.DataFrame:
-    """The rows about X, at the network's own noise, that have an interval; by layer and epoch.
+    """The rows about X with an interval, at the network's own noise, sorted by layer and epoch.
 
-    They come from the coupled estimator: one method, so that trends are not changes of method.
+    Only those of the coupled estimator, so that no trend is due to a change of method.
     """
     return _intervals(layers.at_own_noise(table))
 
 
 def one_sided(rows: pd.DataFrame, layers: Layers) -> pd.Series:
-    """Of each certified row about X: the end of its interval that alone says anything, ``lower``
-    or ``upper``; ``none`` where neither does, and empty where both do.
+    """Which end of each certified row's interval is informative, where not both are.
 
-    An end at 0 or H(X) is what every layer has. Narrow intervals there are whole all the same.
+    "lower" where the upper end is H(X), "upper" where the lower end is 0, "none" where both hold,
+    and "" for two-sided intervals, which include those narrower than ``NARROW``·H(X).
     """
     wide = (rows["upper"] - rows["lower"]) > NARROW * layers.h_x
     no_lower = wide & (rows["lower"] <= 0)
@@ -43,22 +43,22 @@ def paper(table: pd.DataFrame, layers: Layers) -> pd.DataFrame:
 
 
 def exact(table: pd.DataFrame, layers: Layers) -> pd.DataFrame:
-    """The values of layers of one unit by quadrature, sorted by layer and epoch."""
+    """The exact values, by quadrature, of layers with one unit, sorted by layer and epoch."""
     return _of_method(layers.at_own_noise(table), EXACT).dropna(subset=["mi"])
 
 
 def best(table: pd.DataFrame, layers: Layers) -> pd.DataFrame:
-    """Of each layer one method's rows: the exact ones where there are any, else the certified."""
+    """For each layer the rows of one method: exact ones if there are any, else certified ones."""
     return _best(layers.at_own_noise(table))
 
 
 def best_at(table: pd.DataFrame, beta: float) -> pd.DataFrame:
-    """As ``best``, of the network with noise ``beta`` in every layer, its own or not."""
+    """As ``best``, for the network with noise ``beta`` in every layer, its trained level or not."""
     return _best(table[table["beta"] == beta])
 
 
 def pairwise(table: pd.DataFrame, layers: Layers) -> pd.DataFrame:
-    """The rows of both pairwise bounds, the lower one's first."""
+    """The rows of the lower, then of the upper pairwise bound."""
     own = layers.at_own_noise(table)
     return pd.concat([_of_method(own, one) for one in BOUNDS]).dropna(subset=["mi"])
 
@@ -76,7 +76,7 @@ def layer_number(rows: pd.DataFrame, layer: int) -> int:
 def about_both(table: pd.DataFrame, layers: Layers) -> pd.DataFrame:
     """epoch, layer, and mi, lower, upper of I(X;T_ℓ) (``mi_x``, …) and I(Y;T_ℓ) (``mi_y``, …).
 
-    Certified values; without noise binned ones, which have no interval.
+    Certified values in nats; for networks without noise binned values, which have no interval.
     """
     method = CERTIFIED if layers.gaussian else BINNED
     own = layers.at_own_noise(table)
@@ -90,7 +90,7 @@ def about_both(table: pd.DataFrame, layers: Layers) -> pd.DataFrame:
 
 
 def binned_widths(table: pd.DataFrame) -> list[float]:
-    """The widths of the bins behind the binned rows, as these rows' own settings have them."""
+    """The bin widths of the rows by the method ``binned``, from the settings of these rows."""
     known = settings_of(table)
     rows = table[table["method"] == BINNED]
     used = set(rows["settings"].dropna()) if "settings" in rows else set()

@@ -10,7 +10,7 @@ from ib_runner.selections.table1 import Condition, conditions_of
 
 
 class ErrorsAtEpoch(NamedTuple):
-    """Errors on the test inputs by condition, each a series over seeds."""
+    """The numbers of misclassified test inputs by condition, each a series over seeds."""
 
     epoch: int
     by_condition: dict[Condition, pd.Series]
@@ -19,8 +19,8 @@ class ErrorsAtEpoch(NamedTuple):
 def errors_by_condition(tables: Tables, contexts: Mapping[str, Context]) -> ErrorsAtEpoch:
     """The errors at the last epoch that all runs have, conditions in the order of Table 1.
 
-    Runs that differ in more than condition and seed count with their mean. Raises ``ValueError``
-    where there are no errors.
+    Where several runs have the same condition and seed, their mean is taken. Raises ``ValueError``
+    for a regression, which has no errors.
     """
     training, condition_of = tables("training"), conditions_of(tables)
     rows = training[(training["split"] == "test") & training["run"].isin(contexts)]

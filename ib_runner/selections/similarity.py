@@ -11,8 +11,10 @@ from ib_runner.selections.table1 import Condition, conditions_of
 
 
 class Similarities(NamedTuple):
-    """Rows of ``cosine_similarity``. ``related``, by condition: networks trained so and those of
-    the ``reference`` condition with the same seed; ``unrelated``: networks of different seeds.
+    """Rows of the table ``cosine_similarity``.
+
+    ``related`` compares, for each condition, its networks with those of the ``reference`` condition
+    and the same seed; ``unrelated`` compares networks of different seeds.
     """
 
     reference: Condition
@@ -21,9 +23,9 @@ class Similarities(NamedTuple):
 
 
 def similarities(tables: Tables, contexts: Mapping[str, Context]) -> Similarities:
-    """What the sweep's table says at its last epoch; ``contexts`` are the runs', by name.
+    """The similarities at the last epoch of the sweep's table; ``contexts`` are by run name.
 
-    The reference is the least noisy condition of all.
+    The reference is the condition with the least noise.
     """
     table, condition_of = tables("cosine_similarity"), conditions_of(tables)
     reference = min(condition_of[run] for run in contexts)
@@ -45,7 +47,7 @@ def similarities(tables: Tables, contexts: Mapping[str, Context]) -> Similaritie
 
 
 def mean_cosine(bins: pd.DataFrame) -> float:
-    """The mean of histograms taken together, every value in the middle of its bin."""
+    """The mean of all histograms in ``bins`` together, with values at the middles of their bins."""
     middles = (bins["left"] + bins["right"]) / 2
     return float(np.average(middles, weights=bins["count"]))
 
@@ -56,5 +58,5 @@ def mean_by_layer(rows: pd.DataFrame) -> pd.Series:
 
 
 def n_pairs(bins: pd.DataFrame) -> int:
-    """How many pairs of networks are compared."""
+    """The number of pairs of networks in ``bins``."""
     return len(bins[["run_a", "run_b"]].drop_duplicates())

@@ -1,4 +1,4 @@
-"""The noise that a network was trained with, and what Table 1 reports for it."""
+"""Conditions: the noise that a network was trained with, and the errors that Table 1 reports."""
 
 from typing import NamedTuple
 
@@ -10,10 +10,10 @@ DROPPED_MAPS = "dropout_maps"
 
 
 class Condition(NamedTuple):
-    """Dropout with probability ``p``, of units or of whole ``feature_maps``, or Gaussian noise of
-    standard deviation ``beta``.
+    """The noise of a network: dropout with probability ``p``, or Gaussian noise ``beta``.
 
-    They sort as in Table 1: deterministic, less and more noise, dropout.
+    Dropout is of units, or of whole ``feature_maps``. Conditions sort as in Table 1: deterministic,
+    increasing noise, dropout.
     """
 
     p: float = 0.0
@@ -47,7 +47,7 @@ TABLE_1 = {
 
 
 def condition(layers: Layers) -> Condition:
-    """The condition of a network with these ``layers``; of unequal noise the largest counts."""
+    """The condition of a network with these ``layers``; the largest β or p of its layers counts."""
     dropped, kinds = layers.hidden["p"].fillna(0.0), set(layers.hidden["noise"])
     return Condition(float(dropped.max()), float(layers.betas.max()), DROPPED_MAPS in kinds)
 

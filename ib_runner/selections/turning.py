@@ -1,16 +1,16 @@
-"""Where a trajectory with intervals certainly turns, and which epochs are worth a picture."""
+"""Turning points of a trajectory beyond its intervals, and the choice of epochs to show."""
 
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-#: a turn counts once the trajectory has come back by this much (nats), beyond the intervals
+#: nats by which a trajectory must change back, beyond the intervals, for a turning point
 SWING = 0.2
 
 
 class Turn(NamedTuple):
-    """A turning point: the row's position, its epoch, and whether it is a peak (or a dip)."""
+    """A turning point: the row's position, its epoch, and whether it is a peak, else a dip."""
 
     position: int
     epoch: int
@@ -49,8 +49,9 @@ def turning_points(rows: pd.DataFrame, swing: float = SWING) -> list[Turn]:
 def spread_epochs(
     available: np.ndarray, count: int, keep: tuple[int, ...] | list[int] = ()
 ) -> list[int]:
-    """``count`` of the ``available`` epochs: those to ``keep``, the last one, and for the rest
-    those that best fill the gaps on a logarithmic axis.
+    """``count`` of the ``available`` epochs: those to ``keep``, the last one, and others.
+
+    The others best fill the gaps on a logarithmic axis.
     """
     position = np.log1p(np.asarray(available, dtype=float))
     chosen = sorted({*keep, int(available[-1])})

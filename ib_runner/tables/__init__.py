@@ -1,4 +1,4 @@
-"""Tables: columns, units and keys, their files, and those of a sweep's runs in one.
+"""Tables: columns, units and keys, files, and a sweep's tables made from those of its runs.
 
-Imports neither torch nor Hydra, so that tables open at once.
+Imports neither torch nor Hydra, so that tables open quickly.
 """

@@ -1,4 +1,4 @@
-"""Tables read without pandas, which takes long to import: a listing needs one row of each."""
+"""Reading tables without pandas, which takes long to import, for ``ib-run list`` and the like."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ _REMEDY = "Remove the file and run the stage that writes it again."
 
 
 def read_arrow(path: Path) -> pa.Table:
-    """The table at ``path``, checked to be whole and of a known version, sorted by its key.
+    """The table at ``path``, sorted by its key, its checksum and version checked.
 
     Raises ``FileNotFoundError``, or ``DamagedFileError`` or ``UnreadableError`` naming the file and
     the remedy.

@@ -1,4 +1,4 @@
-"""A sweep's tables: those of its runs in one, with the run and the swept values as columns."""
+"""A sweep's tables: its runs' rows together, with the run and the swept values as columns."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -27,7 +27,7 @@ class SweptRun:
 
 
 def sweep_columns(rows: list[Mapping[str, object]]) -> dict[str, Column]:
-    """``run`` and the swept keys as columns; ints among floats become floats."""
+    """The columns ``run`` and swept keys for ``rows``; whole numbers among reals become reals."""
     columns = {"run": Column(pa.string(), key=True)}
     for key in rows[0] if rows else ():
         kinds = {type(row[key]) for row in rows if row[key] is not None}
@@ -37,18 +37,18 @@ def sweep_columns(rows: list[Mapping[str, object]]) -> dict[str, Column]:
 
 
 def sweep_table_path(folder: Path, table: str) -> Path:
-    """Where the sweep in ``folder`` has its ``table``."""
+    """The path of ``table`` of the sweep in ``folder``."""
     return folder / "measurements" / f"{table}.parquet"
 
 
 def collect_tables(folder: Path, runs: Sequence[SweptRun]) -> list[str]:
-    """Write every table, findings aside, that at least one run has; their names."""
+    """Write every table but ``findings`` that at least one run has; returns their names."""
     names = sorted({"training", *_measured(runs)} - {"findings"})
     return [name for name in names if collect_table(folder, runs, name)]
 
 
 def collect_table(folder: Path, runs: Sequence[SweptRun], name: str) -> bool:
-    """Write table ``name``, if at least one run has it; whether one does."""
+    """Write table ``name`` if at least one run has it; returns whether it was written."""
     columns, frames = _of_runs(runs, name)
     if frames:
         _write(folder, name, frames, columns, runs)
@@ -56,7 +56,7 @@ def collect_table(folder: Path, runs: Sequence[SweptRun], name: str) -> bool:
 
 
 def _measured(runs: Sequence[SweptRun]) -> set[str]:
-    """The names of the runs' measured tables, those of users' own measurements among them."""
+    """The names of the runs' measured tables, including those of users' own measurements."""
     folders = {run.table_path("layers").parent for run in runs}
     return {path.stem for folder in folders for path in folder.glob("*.parquet")}
 
@@ -67,10 +67,10 @@ def collect_findings(
     over_runs: Sequence[Mapping[str, object]] = (),
     rules: Mapping[str, Mapping[str, str]] | None = None,
 ) -> list[dict[str, object]]:
-    """Write the findings of the runs, their shares, and further rows ``over_runs``.
+    """Write the sweep's table ``findings``: the runs' rows, shares of runs, and rows ``over_runs``.
 
-    ``rules``: in words, what each finding must meet, by run and finding. Returns the rows about
-    several runs: shares first.
+    ``rules``: the rule of each finding in words, by run and finding. Returns the rows about several
+    runs, shares first.
     """
     columns, frames = _of_runs(runs, "findings")
     shares = _shares(pd.concat(frames), list(runs[0].values), rules or {}) if frames else []
@@ -81,7 +81,7 @@ def collect_findings(
 
 
 def _of_runs(runs: Sequence[SweptRun], table: str) -> tuple[dict[str, Column], list[pd.DataFrame]]:
-    """The further columns, and a frame for each of those runs that have ``table``."""
+    """The columns that a sweep adds, and a frame for each run that has ``table``."""
     holders = [run for run in runs if run.table_path(table).is_file()]
     columns = sweep_columns([run.values for run in holders])
     frames = []
@@ -95,7 +95,7 @@ def _of_runs(runs: Sequence[SweptRun], table: str) -> tuple[dict[str, Column], l
 
 
 def together(runs: Sequence[SweptRun], name: str) -> pd.DataFrame | None:
-    """Table ``name`` of all ``runs`` that have it, as the sweep's table is; None if none has."""
+    """The sweep's table ``name``, of all ``runs`` that have it; None where no run has it."""
     _, frames = _of_runs(runs, name)
     if not frames:
         return None
@@ -112,7 +112,7 @@ def _write(
     columns: Mapping[str, Column],
     runs: Sequence[SweptRun],
 ) -> None:
-    """Write a sweep's table; data and configurations stay in the runs' tables and ``run.json``."""
+    """Write a sweep's table, without the metadata about each run's data and configuration."""
     path = sweep_table_path(folder, name)
     table = next(
         read_columns(run.table_path(name)) for run in runs if run.table_path(name).is_file()
@@ -126,18 +126,18 @@ def _write(
     write_table(path, rows.reindex(columns=[*there, *columns]), table, metadata, extra=columns)
 
 
-#: begins the run's name in rows about several runs of the sweep
+#: how column ``run`` begins in rows about several runs of the sweep
 ALL_RUNS = "all"
 
 
 def _shares(
     findings: pd.DataFrame, keys: Sequence[str], rules: Mapping[str, Mapping[str, str]]
 ) -> list[dict[str, object]]:
-    """A row for each finding: the share of runs, among those that can tell, in which it holds.
+    """A row for each finding: the share of runs where it holds, among those with a yes or no.
 
-    Runs that differ in more than their seed are counted apart. ``low`` and ``high`` are the ends
-    that hold the quantity's interval in every run that has one; ``why`` is the rule and how the
-    runs meet it, or why the first run cannot tell where none can.
+    Runs that differ in more than their seed are counted separately. ``low`` and ``high`` enclose
+    the quantity's interval in every run that has one; ``why`` is the rule and how the runs meet it,
+    or, where all are undecided, the first run's reason.
     """
     apart = [key for key in keys if key != "seed"]
     rows = []
@@ -170,7 +170,7 @@ def _shares(
 
 
 def _spread(ends: pd.DataFrame) -> str:
-    """The median and the range, over runs, of a finding's quantity (the middle of its interval)."""
+    """The median and range over runs of a finding's quantity (the middle of its interval)."""
     middle = (ends["low"] + ends["high"]) / 2
     if middle.empty:
         return ""

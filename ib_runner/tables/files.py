@@ -15,9 +15,9 @@ from ib_runner.tables.version import SCHEMA_VERSION
 
 
 def arrow_schema(table: str | Table, extra: Mapping[str, Column] | None = None) -> pa.Schema:
-    """The arrow schema of ``table``, with further columns ``extra`` behind its own.
+    """The arrow schema of ``table``, with further columns ``extra`` after its own.
 
-    Units, and whether a column is in the key, are in the fields' metadata.
+    The fields' metadata say each column's unit, and whether it is in the key.
     """
     columns = {**table_named(table).columns, **(extra or {})}
     return pa.schema(
@@ -52,7 +52,7 @@ def write_table(
 
 
 def check_rows(frame: pd.DataFrame, table: str | Table) -> None:
-    """Raise what ``write_table`` would raise for ``frame``."""
+    """Raise the error that ``write_table`` would raise for ``frame``, if any."""
     _arrow(frame, table_named(table))
 
 
@@ -74,7 +74,7 @@ def _arrow(
 
 
 def read_columns(path: Path) -> Table:
-    """The table that the file ``path`` holds, one of a user's own measurement too."""
+    """The columns of the table in file ``path``, which may be that of a user's own measurement."""
     if path.stem in TABLES:
         return table_named(path.stem)
     columns = {}
@@ -88,9 +88,9 @@ def read_columns(path: Path) -> Table:
 
 
 def read_table(path: Path) -> pd.DataFrame:
-    """Read a table; a column of integers some of which are missing comes as pandas' ``Int64``.
+    """Read a table; an integer column with missing values becomes pandas' ``Int64``.
 
-    ``attrs`` of the frame say what made it: versions, seed, settings (JSON), as texts.
+    The frame's ``attrs`` have the versions, seed and settings (JSON) that made it, as texts.
     Raises ``FileNotFoundError``, or ``DamagedFileError`` or ``UnreadableError`` naming the file and
     the remedy.
     """
@@ -105,14 +105,14 @@ def read_table(path: Path) -> pd.DataFrame:
 
 
 def replace_rows(old: pd.DataFrame, new: pd.DataFrame, table: str | Table) -> pd.DataFrame:
-    """``old`` with the rows measured again replaced by ``new``'s and the rest kept.
+    """``old`` with rows that were measured again replaced by those of ``new``.
 
     A new row with status ``failed`` replaces no old row.
     """
     if old.empty:
         return new
     keys = table_named(table).replacement_key
-    # nulls are keys too (unit null = the whole layer); their text form compares equal
+    # a null may be part of a key (unit null: the whole layer); as text, two nulls are equal
     if "status" in new:
         there = _key_tuples(new, keys).isin(set(_key_tuples(old, keys)))
         new = new[~(there & (new["status"] == "failed"))]

@@ -1,6 +1,6 @@
-"""What was measured, layer by layer, as the table ``layers`` has it: the one home of such facts.
+"""The facts about a run's layers (units, noise, range, H(X), H(Y)), read from its table ``layers``.
 
-Noise is that which the network was trained with; rows at another noise level name it themselves.
+The noise is that of training; rows of other tables at another noise level have it in a column.
 """
 
 import math
@@ -8,7 +8,7 @@ from functools import cached_property
 
 import pandas as pd
 
-#: bins of H(Bin(T)) are this many standard deviations of the noise wide (section 5.1)
+#: width of the bins of H(Bin(T)) in standard deviations β of the noise (section 5.1)
 BETAS_PER_BIN = 10
 NONE = "none"
 
@@ -28,7 +28,7 @@ class Layers:
 
     @property
     def h_x(self) -> float:
-        """H(X), nats: repeated inputs are one."""
+        """H(X) in nats, where repeated inputs count as one input with their joint probability."""
         return float(self._rows["h_x"][0])
 
     @property
@@ -38,7 +38,7 @@ class Layers:
 
     @property
     def n_inputs(self) -> int:
-        """The number of inputs, repeated ones counted each."""
+        """The number of inputs, with repetitions."""
         return int(self._rows["n_inputs"][0])
 
     @cached_property
@@ -57,30 +57,30 @@ class Layers:
         return bool((self.betas > 0).any())
 
     def at_own_noise(self, rows: pd.DataFrame) -> pd.DataFrame:
-        """Those ``rows`` (``layer``, ``beta``) that are about the network as it was trained."""
+        """The ``rows`` (columns ``layer``, ``beta``) whose β is the one of training."""
         return rows[rows["beta"] == rows["layer"].map(self.betas)]
 
     def beta(self, layer: int) -> float:
-        """The layer's own noise, or the largest of all layers where it has none of its own."""
+        """β of ``layer``, or the largest β of all layers where the layer has no Gaussian noise."""
         own = float(self.betas.get(layer, 0.0))
         return own or float(self.betas.max())
 
     def bounds(self, layer: int) -> tuple[float, float] | None:
-        """The closed range of the layer's values without noise; None where it is unbounded."""
+        """The closed range of S of ``layer``; None where it is unbounded."""
         if layer not in self.hidden.index:
             return None
         low, high = (float(self.hidden[end][layer]) for end in ("low", "high"))
         return (low, high) if math.isfinite(low) and math.isfinite(high) else None
 
     def bin_width(self, layer: int) -> float:
-        """The width of the bins of H(Bin(T_ℓ)) where the settings name none."""
+        """The default width of the bins of H(Bin(T_ℓ)), in the unit of S."""
         return default_bin_width(self.beta(layer), self.bounds(layer))
 
 
 def default_bin_width(beta: float, bounds: tuple[float, float] | None) -> float:
-    """10β, the paper's choice, and at most half the range of a bounded activation.
+    """10β (section 5.1), but at most half the range of a bounded activation; in the unit of S.
 
-    Wider bins than that would not tell the two ends of the range apart.
+    Wider bins could not distinguish the two ends of the range.
     """
     width = BETAS_PER_BIN * beta
     return width if bounds is None else min(width, (bounds[1] - bounds[0]) / 2)

@@ -1,4 +1,4 @@
-"""The columns, units and keys of every table: long form, one value a row."""
+"""The columns, units and keys of every table; tables are in long form, one value in each row."""
 
 import re
 from collections.abc import Mapping
@@ -13,10 +13,10 @@ _TEXT = pa.string()
 
 @dataclass(frozen=True)
 class Column:
-    """A column's arrow type, unit (None: a plain number or a name) and whether it is in the key.
+    """A column: arrow type, unit (None: a plain number or a name), and whether it is in the key.
 
-    The key tells rows apart: a row measured again replaces the row with its key. ``optional``: a
-    file may lack the column, as those of earlier versions do.
+    No two rows have the same key: a row that is measured again replaces the one with its key.
+    ``optional``: files of earlier versions may lack the column.
     """
 
     type: pa.DataType
@@ -30,12 +30,12 @@ LAYER = Column(pa.int16(), key=True)
 _NOISE = Column(pa.bool_(), key=True)
 _NATS = Column(_REAL, "nats")
 _COUNT = Column(_INT)
-#: the fingerprint of the settings that made a row; the settings are in the file's metadata
+#: column of the fingerprint of the settings that made a row; the file's metadata has the settings
 SETTINGS = Column(_TEXT, optional=True)
 
 
 def _bins(unit: str, of_density: str) -> dict[str, Column]:
-    """The columns of a histogram over values in ``unit``."""
+    """The columns of a histogram over values in ``unit``, with densities in ``of_density``."""
     return {
         "left": Column(_REAL, unit, key=True),
         "right": Column(_REAL, unit, key=True),
@@ -44,7 +44,7 @@ def _bins(unit: str, of_density: str) -> dict[str, Column]:
     }
 
 
-#: of units' values, and of distances between representations
+#: columns of histograms of units' values, and of distances between representations
 _ACTIVATION_BINS = _bins("activation", "1/activation")
 
 TABLES: dict[str, dict[str, Column]] = {
@@ -174,36 +174,36 @@ TABLES: dict[str, dict[str, Column]] = {
 
 @dataclass(frozen=True)
 class Table:
-    """A table's name and columns: one of ``TABLES``, or one of a user's own measurement."""
+    """A table's name and columns: one of ``TABLES``, or the table of a user's own measurement."""
 
     name: str
     columns: Mapping[str, Column]
 
     @property
     def key(self) -> list[str]:
-        """The columns that tell its rows apart."""
+        """The names of the columns whose values together are different in every row."""
         return [name for name, column in self.columns.items() if column.key]
 
     @property
     def replacement_key(self) -> list[str]:
-        """The columns by which measuring again replaces rows: the key, without bins and grids."""
+        """The columns by which new rows replace old ones: the key, without bins and grids."""
         return [name for name in self.key if name not in _BINS_AND_GRIDS]
 
 
-#: bins and grids are replaced as a whole: a new range leaves no bins of an older one behind
+#: key columns of bins and grids, which are replaced as a whole, since their range may change
 _BINS_AND_GRIDS = {"left", "right", "t"}
 
 
 def table_named(table: str | Table) -> Table:
-    """The table of this name, or ``table`` itself; ``KeyError`` where there is none."""
+    """The table called ``table``, or ``table`` itself. Raises ``KeyError`` for an unknown name."""
     return table if isinstance(table, Table) else Table(table, TABLES[table])
 
 
 def own_table(name: str, columns: Mapping[str, Column]) -> Table:
     """The table of a user's own measurement.
 
-    Raises ``ValueError`` where the name is no word or that of another table, or no column is in
-    the key.
+    Raises ``ValueError`` where ``name`` is not a word or is that of another table, and where no
+    column is in the key.
     """
     if not re.fullmatch(r"[A-Za-z_]\w*", name):
         raise ValueError(f"table {name!r}: a name of letters, digits and _ is needed")

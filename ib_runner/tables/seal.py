@@ -1,7 +1,7 @@
-"""A SHA-256 inside the file that it is of: parquet's own checksums miss most flipped bits.
+"""A SHA-256 of a table's file inside the file, as parquet's own checksums miss most flipped bits.
 
-The digest stands in the file's metadata, as text, and is that of the file with zeros in its place.
-Any reader of parquet can read a sealed file.
+The file's metadata has the digest as text, computed with zeros in the place of the digest. Any
+parquet reader can read such a sealed file.
 """
 
 import hashlib
@@ -9,18 +9,18 @@ import hashlib
 KEY = "sha256"
 LENGTH = 64
 MARK = b"sha256="
-#: what to write under ``KEY`` into the metadata of a file that will be sealed
+#: the metadata to write under ``KEY`` before a file is sealed
 BLANK = MARK.decode() + "0" * LENGTH
 
 
 def sealed(data: bytes) -> bytes:
-    """``data``, which holds ``BLANK``, with its digest filled in."""
+    """``data``, which contains ``BLANK``, with its digest in place of the zeros."""
     at = data.rindex(BLANK.encode()) + len(MARK)
     return data[:at] + _digest(data) + data[at + LENGTH :]
 
 
 def is_whole(data: bytes) -> bool:
-    """Whether ``data`` has the digest that it says; a file without one is believed."""
+    """Whether ``data`` has the digest that it contains; True for a file without a digest."""
     at = data.rfind(MARK) + len(MARK)
     if at < len(MARK):
         return True

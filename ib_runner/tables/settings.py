@@ -13,20 +13,19 @@ import pandas as pd
 
 from ib_runner.errors import DamagedFileError
 
-#: of a table file's metadata: settings by their fingerprint, as JSON
+#: key in a table file's metadata of the settings by their fingerprint, as JSON
 METADATA = "settings_of_rows"
 
 
 def fingerprint(settings: Mapping[str, Any]) -> str:
-    """Twelve hexadecimal digits that are the same for the same settings only."""
+    """Twelve hexadecimal digits of a hash of ``settings``."""
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:12]
 
 
 def settings_of(frame: pd.DataFrame) -> dict[str, dict[str, Any]]:
-    """The settings of the rows of a table as it was read, by fingerprint; rows of tables of
-    earlier versions have none.
+    """The settings of the rows of ``frame``, as it was read from a file, by fingerprint.
 
-    Raises ``DamagedFileError`` where the table's metadata are not what was written.
+    Empty for tables of earlier versions. Raises ``DamagedFileError`` for damaged metadata.
     """
     try:
         found = json.loads(frame.attrs.get(METADATA, "{}"))
@@ -38,7 +37,7 @@ def settings_of(frame: pd.DataFrame) -> dict[str, dict[str, Any]]:
 def settings_metadata(
     frame: pd.DataFrame, known: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, str]:
-    """The metadata for the rows of ``frame``: of the ``known`` settings those that they have."""
+    """The metadata for ``frame``: the ``known`` settings, by fingerprint, that its rows have."""
     if "settings" not in frame:
         return {}
     used = sorted(set(frame["settings"].dropna()))
@@ -48,9 +47,9 @@ def settings_metadata(
 def made_with(
     frame: pd.DataFrame, known: Mapping[str, Mapping[str, Any]], node: str, key: str, value: Any
 ) -> pd.DataFrame:
-    """The rows of ``frame`` whose settings have ``value`` under ``node`` and ``key``.
+    """The rows of ``frame`` whose ``known`` settings have ``value`` under ``node`` and ``key``.
 
-    Rows whose settings are not known are included.
+    Rows with unknown settings are included.
     """
     if "settings" not in frame:
         return frame
@@ -61,7 +60,7 @@ def made_with(
 
 
 def latest_inputs(frame: pd.DataFrame, inputs: Mapping[str, str]) -> pd.DataFrame:
-    """Of a sweep's table, the rows of each run about its ``inputs``, by the run's name."""
+    """The rows of a sweep's table about each run's ``inputs`` ("all" or "test", by run name)."""
     if "settings" not in frame or frame.empty:
         return frame
     known = settings_of(frame)

@@ -1,3 +1,3 @@
-"""The version of what lies in run folders: states, sweeps, checkpoints and tables."""
+"""The version of the formats of files in run folders: states, sweeps, checkpoints and tables."""
 
 SCHEMA_VERSION = 1
