@@ -2,22 +2,26 @@
 # A new user's first day, with what each step was announced to take and what it took, by the clock
 # and of the processors: the demo with another seed and β, a sweep of 2 × 2, a table in LaTeX, and a
 # network of one's own.
-#     scripts/first_day.sh [FOLDER]        EPOCHS=60 for a shorter day
+#     scripts/first_day.sh [FOLDER [results/first_day.json]]        EPOCHS=60 for a shorter day
 set -euo pipefail
 IB_RUN=${IB_RUN:-$(cd "$(dirname "$0")/.." && pwd)/.venv/bin/ib-run}
 folder=${1:-$(mktemp -d)}
+results=${2:+$(realpath "$2")}
 shorter=(${EPOCHS:+"trainer.epochs=$EPOCHS" "measure.epochs=[0,4,16,$EPOCHS]"})
 mkdir -p "$folder" && cd "$folder"
-TIMEFORMAT='%R s (%U s of the processors)'
+TIMEFORMAT='%R %U %S'
+: > times
 
 # step NAME WORDS…: announces it, does it, and says both times; the last line of output is in $last
 step() {
   local name=$1 said took
   shift
-  said=$("$IB_RUN" "$@" --dry-run | tail -n 1)
+  said=$("$IB_RUN" "$@" --dry-run | tee "$name.said" | tail -n 1)
   took=$({ time "$IB_RUN" "$@" > "$name.out" 2> "$name.err"; } 2>&1)
   last=$(tail -n 1 "$name.out")
-  printf '%-8s announced: %s\n         took: %s\n' "$name" "$said" "$took"
+  printf '%s\t%s\t%s\n' "$name" "$said" "$took" >> times
+  printf '%-8s announced: %s\n         took: %s s (%s + %s s of the processors)\n' \
+    "$name" "$said" $took
 }
 
 step demo all +exp=szt_tanh seed=3 noise.beta=0.02 "${shorter[@]}"
@@ -45,3 +49,24 @@ PYTHON
 printf '_target_: mine.Mine\nwidth: 6\n' > conf/network/mine.yaml
 step own all --config-dir conf network=mine noise.beta=0.1 trainer.epochs=40 'measure.epochs=[0,10,40]'
 "$IB_RUN" list
+
+[ -z "$results" ] || "$(dirname "$IB_RUN")/python" - "$results" "${EPOCHS:-}" <<'PYTHON'
+import json
+import sys
+from pathlib import Path
+
+from ib_runner.files import provenance
+
+steps = {}
+for line in Path("times").read_text().splitlines():
+    name, said, took = line.split("\t")
+    wall, *processor = map(float, took.split())
+    steps[name] = {
+        "announced": said.rpartition("; in all ")[2].removeprefix("in all "),
+        "took (s)": round(wall, 1),
+        "of the processors (s)": round(sum(processor), 1),
+    }
+shorter = f"EPOCHS={sys.argv[2]} " if sys.argv[2] else ""
+made = provenance.of_result(f"{shorter}scripts/first_day.sh FOLDER results/first_day.json")
+Path(sys.argv[1]).write_text(json.dumps({**made, "steps": steps}, indent=1) + "\n")
+PYTHON

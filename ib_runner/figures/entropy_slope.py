@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from ib_runner.figures.layer_style import layer_name
 from ib_runner.figures.style import COLUMN, GREY, colour, new_figure, small, styled
@@ -32,8 +33,23 @@ class EntropySlope:
             axes.set_title(f"{layer_name(layer)}, bin width {width:g}", loc="left", pad=3)
             axes.set_ylabel("units")
             _say(axes, rows["slope"])
-        panels[-1].set_xlabel(rf"slope of $H(\mathrm{{Bin}}(T_\ell(k)))$ [{context.unit}/epoch]")
+        power = _power(edges)
+        panels[-1].xaxis.set_major_locator(MaxNLocator(5))
+        panels[-1].xaxis.set_major_formatter(lambda slope, _: minus(f"{slope / 10.0**power:.3g}"))
+        unit = f"$10^{{{power}}}$ {context.unit}/epoch" if power else f"{context.unit}/epoch"
+        panels[-1].set_xlabel(rf"slope of $H(\mathrm{{Bin}}(T_\ell(k)))$ [{unit}]")
         return figure
+
+
+def minus(text: str) -> str:
+    """With signs as long as those of ticks."""
+    return text.replace("-", "\N{MINUS SIGN}")
+
+
+def _power(edges: np.ndarray) -> int:
+    """The power of ten by which ticks are short numbers; 0 where they are anyway."""
+    power = int(np.floor(np.log10(np.abs(edges).max())))
+    return power if not -2 <= power <= 2 else 0
 
 
 def _edges(slopes: pd.Series) -> np.ndarray:
@@ -50,8 +66,8 @@ def _say(axes: Axes, slopes: pd.Series) -> None:
     axes.text(
         0.02 if left else 0.98,
         0.95,
-        f"mean {slopes.mean():.2g}\nsd {slopes.std(ddof=0):.2g}\n"
-        f"{100 * (slopes < 0).mean():.0f} % negative",
+        minus(f"mean {slopes.mean():.2g}\nsd {slopes.std(ddof=0):.2g}\n")
+        + f"{100 * (slopes < 0).mean():.0f} % negative",
         transform=axes.transAxes,
         ha="left" if left else "right",
         va="top",

@@ -52,7 +52,7 @@ NODES = ("dataset", "network", "measure", "measurement")
 LITTLE = ("noise", "regularizer", "optimizer", "trainer")
 _known: dict[object, list["Timed"]] = {}
 _growths: dict[object, tuple[int, float]] = {}
-_rates: dict[object, dict[int, float]] = {}
+_rates: dict[object, dict[int, tuple[float, float]]] = {}
 
 
 @dataclass(frozen=True)
@@ -202,7 +202,8 @@ def _by_plan(
         if planned and alike not in _rates:
             _rates[alike] = _rates_of_layers(one, snapshot, planned, layers)
         for each in planned:
-            layers[each.layer] += _rates[alike].get(each.layer, 0.0) * each.evaluations
+            fixed, rate = _rates[alike].get(each.layer, (0.0, 0.0))
+            layers[each.layer] += fixed + rate * each.evaluations
         intervals = intervals or planned
         found[epoch] = Spent(sum(layers.values()), layers)
     return dict(sorted(found.items())), intervals
@@ -223,32 +224,42 @@ def _rates_of_layers(
     snapshot: Snapshot,
     planned: Sequence[Forecast],
     planning: Mapping[int, float],
-) -> dict[int, float]:
-    """Seconds of one kernel evaluation in each layer.
+) -> dict[int, tuple[float, float]]:
+    """Seconds that each layer takes beside planning and evaluations, and those of one evaluation.
 
     Timed with an eighth of the inputs and a smaller budget, or with all inputs where these take
     no more than ``2 * WHOLE_SECONDS`` at that rate.
     """
+    n = len(snapshot.inputs)
     less = one.by(one.methods)
     less.sizes = {**one.sizes, "budget": float(one.sizes.get("budget", BUDGET)) / SMALLER_BUDGET}
-    few = _some(snapshot, max(len(snapshot.inputs) // 8, 4 * FEW))
+    few = _some(snapshot, max(n // 8, min(n, 4 * FEW)))
     less(_some(snapshot, FEW))  # the untimed call, which loads or compiles the kernels
     rates = _rates_from(_time(less, few), *_planned(less, few))
     # an evaluation takes longer where there are few inputs, so these rates are upper bounds
-    if sum(rates.get(each.layer, 0.0) * each.evaluations for each in planned) > 2 * WHOLE_SECONDS:
-        return rates
-    return _rates_from(_time(one, snapshot), planned, planning)
+    if sum(rates[each.layer][1] * each.evaluations for each in planned) <= 2 * WHOLE_SECONDS:
+        return _rates_from(_time(one, snapshot), planned, planning)
+    return {
+        layer: (min(fixed * n / len(few.inputs), planning[layer]), rate)
+        for layer, (fixed, rate) in rates.items()
+    }
 
 
 def _rates_from(
     whole: Spent, planned: Sequence[Forecast], planning: Mapping[int, float]
-) -> dict[int, float]:
-    """Seconds of one evaluation in each layer: time ``whole``, without planning, over the number
-    of planned evaluations.
+) -> dict[int, tuple[float, float]]:
+    """Seconds beside the evaluations, and of one evaluation, from the time ``whole`` without
+    planning and the planned evaluations.
+
+    The draws, which all layers share, count evenly: they are what the cheapest layer takes.
     """
-    return {
+    rest = {
         each.layer: max((whole.layers or {}).get(each.layer, 0.0) - planning[each.layer], 0.0)
-        / max(each.evaluations, 1.0)
+        for each in planned
+    }
+    fixed = min(rest.values()) if len(rest) > 1 else 0.0
+    return {
+        each.layer: (fixed, (rest[each.layer] - fixed) / max(each.evaluations, 1.0))
         for each in planned
     }
 
@@ -262,7 +273,8 @@ def _by_shares(
     configuration ``alike`` was timed before, the last weights only.
     """
     times = 1.0
-    if method == "paper" and isinstance(one, MutualInformation):
+    most = max((len(one.inputs) for one in snapshots.values()), default=0)
+    if method == "paper" and isinstance(one, MutualInformation) and most > FEW:
         one, times = _with_fewer_draws(one)
     found: dict[int, Spent] = {}
     spent, before = 0.0, alike in _growths

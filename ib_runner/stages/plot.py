@@ -5,9 +5,11 @@ from ib_runner.stages.cost import Cost
 from ib_runner.stages.stage import Stage
 from ib_runner.wording import duration_text
 
-#: seconds to start; seconds of one figure as png and pdf; and of the figures that take longer
+#: seconds to start; seconds of one figure of five layers as png and pdf; those of the figures that
+#: take longer; and the share of these seconds that does not depend on the number of layers
 SECONDS_TO_START, SECONDS_A_FIGURE = 1.0, 1.5
 SECONDS = {"fig5": 6.0, "fig6": 3.2, "losses": 0.4, "information_plane": 2.5}
+LAYERS, WITHOUT = 5, 0.25
 #: bytes of one figure in one format
 BYTES_A_FILE = 1.5e5
 
@@ -38,7 +40,7 @@ class Plot(Stage):
         figures = drawable(config, run)
         if not figures:
             return Cost("nothing that can be drawn from the tables there will be")
-        return _drawing(figures, config.plot.formats)
+        return _drawing(figures, config)
 
     def cost_in_sweep(self, config, run, builder):
         own = run.config.plot.figures if run else config.plot.figures
@@ -58,13 +60,14 @@ class Plot(Stage):
             if all(_differs(configs, key) for key in getattr(figure, "keys_needed", ()))
             and tables.issuperset(_needed(config.figure[name], figure))
         ]
-        return _drawing(figures, config.plot.formats) if figures else None
+        return _drawing(figures, config) if figures else None
 
 
-def _drawing(figures, formats):
-    seconds = SECONDS_TO_START + len(formats) / 2 * sum(
-        SECONDS.get(one, SECONDS_A_FIGURE) for one in figures
-    )
+def _drawing(figures, config):
+    formats = config.plot.formats
+    layers = len(config.network.get("widths") or range(LAYERS))
+    times = len(formats) / 2 * (WITHOUT + (1.0 - WITHOUT) * layers / LAYERS)
+    seconds = SECONDS_TO_START + times * sum(SECONDS.get(one, SECONDS_A_FIGURE) for one in figures)
     return Cost(
         f"{', '.join(figures)} as {', '.join(formats)}; about {duration_text(seconds)}",
         seconds,
