@@ -1,6 +1,7 @@
 """The figures of the CNN, drawn from made-up tables: Fig. 3, 7, 8, Table 1 and the slopes."""
 
 import dataclasses
+import itertools
 
 import matplotlib
 import numpy as np
@@ -118,7 +119,7 @@ def test_slopes_say_how_many_units_fall(drawn):
         "layer 3, bin width 0.1",
     ]
     texts = [axes.texts[0].get_text() for axes in panels]
-    assert texts[0].startswith("mean -0.0013\n")
+    assert texts[0].startswith("mean \N{MINUS SIGN}0.0013\n")
     assert [text.splitlines()[-1] for text in texts] == ["67 % negative", "100 % negative"]
     assert [sum(patch.get_height() for patch in axes.patches) for axes in panels] == [3, 3]
     assert "nats/epoch" in panels[-1].get_xlabel()
@@ -153,3 +154,20 @@ def test_numbers_on_the_axes_are_written_out(drawn):
     figure = BinnedEntropy(from_zero=False)(FakeTables(binned_entropy=narrow), CONTEXT)
     figure.canvas.draw()
     assert figure.axes[0].yaxis.get_offset_text().get_text() == ""
+
+
+@pytest.mark.parametrize("size", [3e-9, 3e-5, 0.4, 7.0, 4e6])
+def test_ticks_of_slopes_do_not_overlap_and_say_their_power_of_ten(size):
+    figure = EntropySlope()(slopes({0.1: [-size, -size / 3, size / 2]}), CONTEXT)
+    figure.canvas.draw()
+    (axes,) = figure.axes
+    boxes = [one.get_window_extent() for one in axes.get_xticklabels() if one.get_text()]
+    assert len(boxes) >= 3
+    assert all(left.x1 < right.x0 for left, right in itertools.pairwise(boxes))
+    shown = max(
+        abs(float(one.get_text().replace("\N{MINUS SIGN}", "-"))) for one in axes.get_xticklabels()
+    )
+    factor = 1.0
+    if "10^" in axes.get_xlabel():
+        factor = 10.0 ** int(axes.get_xlabel().partition("10^{")[2].partition("}")[0])
+    assert size / 2 <= shown * factor <= 2 * size
