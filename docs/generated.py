@@ -116,7 +116,31 @@ def coverage():
     head = ["family", "cases", "I(X;T) held, %", "upper", "lower", "mean width, nats"]
     head += ["I(Y;T) held, %", "upper", "lower", "mean width, nats"]
     facts = "; ".join(f"{key}: {made[key]}" for key in ("command", "revision", "machine", "date"))
-    return f"{_table(head, rows)}\n\n*{facts}; seed: {made['seed']}* (`results/coverage.json`)"
+    return (
+        f"{_table(head, rows)}\n\n*{facts}; seed: {made['seed']}* (`results/coverage.json`)\n\n"
+        f"{_missed(families)}"
+    )
+
+
+def _missed(families):
+    """How far beyond their ends the truths lie that intervals missed, farthest first."""
+    missed = {(name, case) for name, one in families.items() for case in one["missed"]}
+    found = []
+    with (ROOT / "results" / "coverage.csv").open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            name = f"{row['family']}, {row['target']}"
+            if (name, int(row["case"])) in missed:
+                low, high, truth, error = (
+                    float(row[key]) for key in ("lower", "upper", "truth", "truth_stderr")
+                )
+                beyond = max(truth - high, low - truth)
+                found.append((beyond / (high - low), beyond / error, row["case"], name))
+    found.sort(reverse=True)
+    rows = [
+        [case, name, f"{100 * widths:.0f}", f"{errors:.1f}"] for widths, errors, case, name in found
+    ]
+    head = ["case", "family, target", "beyond the end, % of the width"]
+    return _table([*head, "in standard errors of the truth"], rows)
 
 
 _SIDES = ("covered", "upper", "lower")
