@@ -1,4 +1,4 @@
-"""The command line in-process, with stages that only note what they were asked to do."""
+"""The command line in this process, with stages that only record their calls."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""Disks that refuse, files that are not what they were: a named error, and nothing lost."""
+"""Full or failing disks and damaged files: an error that names the file, and no lost results."""
 
 import errno
 import json

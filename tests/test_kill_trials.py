@@ -1,4 +1,4 @@
-"""Runs that are killed and go on equal a run in peace: a trial of the script that makes many."""
+"""Runs that are killed and resumed equal an undisturbed run: a trial of scripts/kill_trials.py."""
 
 import os
 import subprocess

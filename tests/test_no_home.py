@@ -1,4 +1,4 @@
-"""Another user's machine: no environment, no home, packages that may only be read."""
+"""Use without environment variables and home folder, and with a read-only installation."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""The examples of networks and loops that are not ours."""
+"""The examples with users' own networks and training loops."""
 
 import importlib.util
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What is imported, and so how long a user waits, before the first word of an answer."""
+"""The modules that a short command imports, which decide how long its user waits."""
 
 import subprocess
 import sys

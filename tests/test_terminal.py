@@ -1,4 +1,4 @@
-"""Terminals that lack characters of ours get others, and the exit status that they would get."""
+"""Characters that a terminal's encoding lacks are replaced, and the exit status stays the same."""
 
 import io
 import os

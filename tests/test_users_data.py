@@ -1,4 +1,4 @@
-"""Data sets and networks of a user's own: taken as they are meant, or refused before a folder."""
+"""Users' own data sets and networks are used correctly, or refused before a folder is made."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Command lines taken apart."""
+"""Parsing command lines."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""A start that fails leaves no folder, and a reader that goes away no traceback."""
+"""A command that fails early leaves no folder; a closed pipe (`| head`) causes no traceback."""
 
 import errno
 import os

@@ -1,4 +1,4 @@
-"""What the shell offers after a word."""
+"""The words that the shell's completion offers."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Plans carried out: on one run, on a sweep's runs, and by a launcher."""
+"""Carrying out plans: on one run, on a sweep's runs, and by a launcher."""
 
 import json
 from dataclasses import replace

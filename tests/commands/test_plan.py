@@ -1,4 +1,4 @@
-"""What a command line comes to, before anything is made."""
+"""Planning command lines: jobs and mistakes, before any folder is made."""
 
 import pytest
 from hydra._internal.config_loader_impl import ConfigLoaderImpl

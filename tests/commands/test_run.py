@@ -1,4 +1,4 @@
-"""A command line once its stage is known."""
+"""Running a parsed command: pages, answers, plans."""
 
 import pytest
 

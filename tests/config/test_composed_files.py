@@ -1,4 +1,4 @@
-"""What an earlier command line composed is what Hydra composes now, or is not taken."""
+"""Cached configurations equal those that Hydra composes now, or are not used."""
 
 import os
 

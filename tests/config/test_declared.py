@@ -1,4 +1,4 @@
-"""A user's own entry declares rules, and gets the messages that ours get."""
+"""A user's own entry that declares rules gets the same messages as entries of the package."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Composing again is what Hydra does, and what was composed before is left as it was."""
+"""Quick composing gives Hydra's results, and leaves earlier results unchanged."""
 
 import pytest
 from hydra.errors import ConfigCompositionException

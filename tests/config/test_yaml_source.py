@@ -1,4 +1,4 @@
-"""Configurations that libyaml has read are those that OmegaConf reads."""
+"""Configurations read by libyaml equal those that OmegaConf reads."""
 
 from pathlib import Path
 

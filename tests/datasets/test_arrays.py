@@ -1,4 +1,4 @@
-"""Arrays, frames, lists and tensors as people have them."""
+"""Conversion of users' arrays, data frames, lists and tensors."""
 
 import numpy as np
 import pandas as pd

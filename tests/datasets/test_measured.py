@@ -1,4 +1,4 @@
-"""Anybody's data as inputs to measure."""
+"""Users' own data as inputs to measure."""
 
 import math
 

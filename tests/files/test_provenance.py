@@ -1,4 +1,4 @@
-"""What made a number: every table of a run says it, and so does ``run.json``."""
+"""Provenance: every table of a run and ``run.json`` name the versions that made them."""
 
 import json
 import subprocess

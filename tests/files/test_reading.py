@@ -1,4 +1,4 @@
-"""Files that are there and cannot be read: why, and never called damaged when they may be whole."""
+"""Files that cannot be read: the error says why, and says damaged only where a file is."""
 
 import builtins
 import errno

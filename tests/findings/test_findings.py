@@ -1,4 +1,4 @@
-"""Every kind of finding: where it holds, where it does not, and where the tables do not tell."""
+"""Every kind of finding: a table where it holds, one where it does not, one that is undecided."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Experiments against each other, paired by seed."""
+"""Findings about the difference of two experiments, paired by seed."""
 
 from functools import partial
 

@@ -1,4 +1,4 @@
-"""Which epochs are measured."""
+"""The choice of epochs to measure."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Tables that a user's own measurement brings along."""
+"""Tables of a user's own measurement."""
 
 import sys
 from types import ModuleType

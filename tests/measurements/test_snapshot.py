@@ -1,4 +1,4 @@
-"""What measurements see of networks of others."""
+"""Snapshots of users' own networks: layers, noise, ranges, number types."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Noise behind modules of networks that know nothing of it."""
+"""``with_noise``: noise channels behind modules of any network."""
 
 import copy
 import io

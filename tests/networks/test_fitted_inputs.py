@@ -1,4 +1,4 @@
-"""Inputs in the type that a network takes."""
+"""Conversion of inputs to the number type that a network takes."""
 
 import numpy as np
 import pytest

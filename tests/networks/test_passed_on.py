@@ -1,4 +1,4 @@
-"""Noise has to be passed on: a network that goes on without it is refused."""
+"""A network that does not use the noisy output of a channel is refused."""
 
 import numpy as np
 import pytest

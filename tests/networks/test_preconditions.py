@@ -1,4 +1,4 @@
-"""Networks of others: measured as they are, or refused in a sentence that names the layer."""
+"""Users' own networks are measured correctly, or refused with a message that names the layer."""
 
 import math
 import random

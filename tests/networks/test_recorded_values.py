@@ -1,4 +1,4 @@
-"""What is recorded of a pass stays as it was, and what passes change is left as it was."""
+"""Recorded S and T are copies, and a recording pass leaves network and inputs unchanged."""
 
 import math
 

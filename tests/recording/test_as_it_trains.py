@@ -1,4 +1,4 @@
-"""Epochs measured in a worker while a training of one's own goes on."""
+"""Measuring epochs in a worker process while a user's own training goes on."""
 
 import time
 

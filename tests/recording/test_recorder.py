@@ -1,4 +1,4 @@
-"""A training of one's own becomes a run like any other."""
+"""A recorder makes a user's own training a run like any other."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Layers of many units are seen along the principal axes of the last epoch."""
+"""Layers of many units are projected onto the principal axes of the last epoch."""
 
 import numpy as np
 import pandas as pd

@@ -1,4 +1,4 @@
-"""Tables inside a page come back bit by bit: read here as the page's script reads them."""
+"""Encoded tables, decoded as the page's script decodes them, have exactly the same values."""
 
 import base64
 import gzip

@@ -1,4 +1,4 @@
-"""CSV files hold what the tables hold."""
+"""Exported CSV files have exactly the values of the tables."""
 
 import numpy as np
 import pandas as pd

@@ -1,4 +1,4 @@
-"""The page in a real browser: quiet, offline, and showing what the tables hold."""
+"""The page in a real browser: no errors, no network access, and the values of the tables."""
 
 import math
 import os

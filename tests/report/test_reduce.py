@@ -1,4 +1,4 @@
-"""What goes into a page where a table is too large for it."""
+"""The selection of rows where a table is too large for a page."""
 
 import numpy as np
 import pandas as pd

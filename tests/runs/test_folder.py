@@ -1,4 +1,4 @@
-"""Run folders: what is there, what is not, and what is damaged."""
+"""Run folders that are complete, incomplete or damaged."""
 
 import errno
 import fcntl

@@ -1,4 +1,4 @@
-"""The lock of a run: one holder, named, and gone with its process; on any file system."""
+"""The lock of a run has one holder, names it, and ends with its process, on any file system."""
 
 import errno
 import fcntl

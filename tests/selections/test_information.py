@@ -1,4 +1,4 @@
-"""Which rows of the table are the trajectory."""
+"""The selection of the rows of one trajectory from the table ``mutual_information``."""
 
 import pandas as pd
 from fake_tables import BETA, fake_layers, fake_tables

@@ -1,4 +1,4 @@
-"""Which epochs a configuration asks to measure."""
+"""The epochs to measure by a configuration."""
 
 import pytest
 from omegaconf import OmegaConf

@@ -1,4 +1,4 @@
-"""From the command line: what was measured has one home, and rows keep the settings they had."""
+"""By the command line: facts about layers are in one table, and rows keep their settings."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Measuring in parallel: the same values however it is spread, and failures that stop no other."""
+"""Measuring in parallel: the same values with any number of workers; failures stop no epoch."""
 
 import json
 import platform

@@ -1,4 +1,4 @@
-"""Clusters whose workers cannot do the work, or go: a sentence, and never a wait without an end."""
+"""Clusters with unsuitable or lost workers: an error message, and never an endless wait."""
 
 import os
 import platform

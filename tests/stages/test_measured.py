@@ -1,4 +1,4 @@
-"""The same ``measure`` again has nothing to do, unless something is gone or other than it was."""
+"""Repeating ``measure`` does nothing, unless rows are missing, or settings or code have changed."""
 
 import pytest
 from tiny_run import tables_of, train_tiny

@@ -1,4 +1,4 @@
-"""Which figures are drawn of a run: no words about what does not apply."""
+"""The figures that are drawn of a run; the log names only figures that the run could have."""
 
 import pytest
 from fake_tables import BETA, fake_tables

@@ -1,4 +1,4 @@
-"""A stage is one class and one YAML: nothing else has to know of it."""
+"""Adding a stage takes one class and one YAML file."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What a sweep does with its runs together, from the command line to its tables and figures."""
+"""A sweep's tables, figures and findings over its runs, by the command line."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Training as a stage: what run.json and `list` say from the start to the end."""
+"""The stage train: the contents of run.json and of `list` from its start to its end."""
 
 import json
 

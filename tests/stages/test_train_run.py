@@ -1,4 +1,4 @@
-"""What a run folder says of its training, whatever becomes of it."""
+"""The state and files of a run whose training completes, fails or is interrupted."""
 
 from tiny_run import EPOCHS, train_tiny
 

@@ -1,4 +1,4 @@
-"""``trainer.together``: a sweep's jobs in one program leave what each would leave alone."""
+"""``trainer.together``: jobs trained in one program leave the same files as trained alone."""
 
 import json
 import sys

@@ -1,4 +1,4 @@
-"""Findings as text."""
+"""The text of findings' verdicts."""
 
 from ib_runner.stages.verdicts import in_blocks, of_sweep
 

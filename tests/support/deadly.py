@@ -1,4 +1,4 @@
-"""A measurement that kills the process it runs in, at one epoch, as often as ``times`` says."""
+"""A measurement that kills its own process at one epoch, ``times`` times."""
 
 import os
 import signal
@@ -25,7 +25,7 @@ class Deadly:
 
 
 def deadly(folder: Path, times: int) -> list[str]:
-    """What to give `measure` beside the run, to measure this alone in two processes."""
+    """The overrides of `measure` with which it makes only this measurement, in two processes."""
     entry = f"{{_target_:deadly.Deadly,folder:'{folder}',times:{times}}}"
     return [
         f"+measurement.deadly={entry}",

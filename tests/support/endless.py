@@ -1,4 +1,4 @@
-"""A measurement that names its process in ``folder`` and does not end by itself."""
+"""A measurement that writes its process number into ``folder`` and never ends by itself."""
 
 import os
 import time

@@ -1,4 +1,4 @@
-"""Small tables of a sweep that never was: the CNN of section 8.3 by conditions and seeds."""
+"""Made-up tables of a sweep over conditions and seeds with the CNN of section 8.3."""
 
 import numpy as np
 import pandas as pd
@@ -15,7 +15,7 @@ N_INPUTS = 400
 
 
 def fake_sweep(conditions=tuple(TABLE_1), seeds=(0, 1, 2), last=128) -> tuple[FakeTables, Runs]:
-    """Tables ``training`` and ``cosine_similarity``, and what is known about the runs.
+    """The tables ``training`` and ``cosine_similarity``, and the facts about the runs.
 
     The errors are Table 1's means, spread by −sd, 0 and sd over seeds 0, 1 and 2.
     """

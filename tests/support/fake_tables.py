@@ -1,4 +1,4 @@
-"""Small tables of a run that never was, shaped like the paper's Fig. 5(a) and 6(a).
+"""Small made-up tables of a run, shaped like the paper's Fig. 5(a) and 6(a).
 
 Layer ℓ of the made-up network spreads its samples along a line, then along a curve, and saturates
 at last; ``compresses=False`` leaves the saturation out. Everything is a function of the arguments.
@@ -33,7 +33,9 @@ def fake_layers(
 
 
 class FakeTables(dict):
-    """Called like a run's reader of tables; ``KeyError`` where there is none.
+    """Made-up tables by name, called like a run's reader of tables.
+
+    Raises ``KeyError`` for a missing table.
 
     ``layers`` are those of the network with noise BETA, unless they are given.
     """

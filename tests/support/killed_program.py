@@ -1,4 +1,4 @@
-"""A program that kills itself, in a process of its own."""
+"""Running a program that kills itself, in a process of its own."""
 
 import os
 import subprocess
@@ -11,7 +11,7 @@ PATIENCE = 120
 
 
 def killed(program: str, *words: object) -> str:
-    """Run ``program``, which imports what it needs of ours and of this folder; its output."""
+    """Run ``program``, which may import ib_runner and modules of this folder; its output."""
     folders = Path(__file__).parent, Path(ib_runner.__file__).parents[1]
     done = subprocess.run(
         [sys.executable, "-c", program, *map(str, words)],

@@ -1,7 +1,7 @@
-"""Trains once in peace and once with processes that are killed: FOLDER KIND KILLS.
+"""Trains once undisturbed and once with processes that are killed: FOLDER KIND KILLS.
 
-This process only forks: what trains has locks (those of tqdm's bars are shared between a process
-and its forks) and threads, and a process that is killed takes to its grave the locks it holds.
+This process only forks. A training process has threads, and locks that are shared with its forks
+(those of tqdm's bars), and a killed process never releases the locks it holds.
 """
 
 import os
@@ -19,7 +19,7 @@ EPOCHS = 60
 
 
 def train_in_a_process(folder: Path, kind: str, epochs: int) -> int:
-    """Start training; the number of its process."""
+    """Start training in a fork; returns its process number."""
     child = os.fork()
     if child:
         return child

@@ -1,4 +1,4 @@
-"""Forward passes of others, measured on ±1, where I(X;T) is known."""
+"""Networks as users write them, measured with the inputs ±1, where I(X;T) is known."""
 
 import copy
 import math
@@ -25,7 +25,7 @@ def same(weight=1.0):
 
 
 class Net(nn.Module):
-    """A forward pass as a function of the modules and x."""
+    """A network whose forward pass is a given function of its modules and x."""
 
     def __init__(self, forward, *modules):
         super().__init__()
@@ -37,7 +37,7 @@ class Net(nn.Module):
 
 
 def holds(network, truth, x=X, layer=1, **settings):
-    """The interval of ``layer`` holds ``truth``, data and generator are left as they were."""
+    """Assert that the interval of ``layer`` holds ``truth``; data and generator stay unchanged."""
     before = copy.deepcopy(x), torch.get_rng_state()
     found = mutual_information(network, x, layer=layer, target_width=0.03, **settings)
     assert found.lower <= truth + 1e-5

@@ -17,20 +17,20 @@ def small(width: int = 3, beta: float = BETA) -> nn.Module:
 
 
 def with_relu() -> nn.Module:
-    """Weights of the same names and shapes, and another network."""
+    """Another network with weights of the same names and shapes."""
     network = small()
     network[4] = nn.ReLU()
     return network
 
 
 def inputs(n: int = 16) -> tuple[np.ndarray, np.ndarray]:
-    """All words of four signs, and whether the first two agree."""
+    """All combinations of four signs, with the label whether the first two agree."""
     x = np.array([[1.0 - 2 * ((k >> bit) & 1) for bit in range(4)] for k in range(n)])
     return x, (x[:, 0] == x[:, 1]).astype(np.int32)
 
 
 def train_once(network: nn.Module, seed: int = 0) -> float:
-    """A step of gradient descent; the loss before it."""
+    """Make a step of gradient descent; returns the loss before it."""
     torch.manual_seed(seed)
     x, y = (torch.as_tensor(one) for one in inputs())
     optimizer = torch.optim.SGD(network.parameters(), lr=0.5)

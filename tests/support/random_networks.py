@@ -1,7 +1,7 @@
-"""Networks, inputs and noise at random, and what must hold of the estimates.
+"""Random networks, inputs and noise, and the properties that all estimates must have.
 
 A case is a network of random modules in front of a first noise channel, and one more layer behind
-it: in-place operations, casts, randomness, rows that look at their neighbours, inputs of any type,
+it: with in-place operations, casts, randomness, rows that depend on other rows, inputs of any type,
 with repetitions and extreme values, and β from 1e-30 to 1e30.
 """
 
@@ -27,12 +27,12 @@ from ib_runner.networks import (
     hidden_layers,
 )
 
-#: seeds of the second look at a 95 % interval that missed, and the misses that are too many
+#: seeds with which a 95 % interval that missed is estimated again, and misses that are too many
 SEEDS, MOST_MISSES = 40, 8
 
 
 class Apply(nn.Module):
-    """A function of x, named."""
+    """A module that applies a function, chosen by name, to x."""
 
     def __init__(self, name: str):
         super().__init__()
@@ -55,7 +55,7 @@ OPERATIONS = {
     "sort units": lambda x: x.sort(-1).values,
     "square": lambda x: x * x,
     "one more axis": lambda x: x[:, None],
-    # none of these may be measured
+    # networks with one of these functions must be refused
     "noise": lambda x: x + torch.randn_like(x.float()),
     "dropout": lambda x: nn.functional.dropout(x.float(), 0.5),
     "batch mean": lambda x: x.float() - x.float().mean(0),
@@ -85,7 +85,7 @@ ACTIVATIONS = [
 
 @dataclass
 class Case:
-    """``network`` and inputs ``x``, its ``method`` and ``seed``; ``known`` [Apply names] inside."""
+    """A network, its inputs ``x``, the ``method`` and ``seed`` to estimate with."""
 
     network: nn.Module
     x: Any
@@ -124,11 +124,11 @@ def _channel(draw, beta: float) -> nn.Module:
 
 @st.composite
 def cases(draw) -> Case:
-    """A case of few inputs and units; a third of them calm, which float64 knows the truth of."""
+    """Cases of few inputs and units; float64 can compute the truth of a third of them."""
     calm = draw(st.integers(0, 2)) == 0
     dtype = draw(st.sampled_from([torch.float32, torch.float32, torch.float64]))
     n, d = (draw(st.integers(1, most)) for most in (6, 3))
-    # 18 units are more than clouds are for
+    # 18 units are too many for the estimator by clouds
     width = draw(st.sampled_from([1, 2, 3] * 7 + [18]))
     few = st.integers(-3, 3)
     wide = st.floats(-1e3, 1e3, width=32)
@@ -183,10 +183,10 @@ def cases(draw) -> Case:
 
 
 def check(case: Case) -> dict[str, int]:
-    """Estimate every layer of ``case``; ``AssertionError`` where something is not as it must be.
+    """Estimate every layer of ``case``. Raises ``AssertionError`` where a property fails.
 
-    The answer counts layers: refused, estimated, compared (the first, held against a true value or
-    bounds of it), compared_behind (the second), looked_at_again (with other seeds).
+    Returns numbers of layers: refused, estimated, compared (layer 1 with its true value or bounds
+    of it), compared_behind (layer 2), looked_at_again (with other seeds).
     """
     counts = dict.fromkeys(
         ("refused", "estimated", "compared", "compared_behind", "looked_at_again"), 0
@@ -221,7 +221,7 @@ def _estimate(case: Case, layer: int, seed: int):
 
 
 def _estimate_or_refusal(case: Case, layer: int):
-    """None where it is refused in a sentence of ours; any other exception goes on."""
+    """The estimate, or None where the network is refused by an error of ib-run."""
     try:
         return _estimate(case, layer, case.seed)
     except IbRunError:
@@ -243,7 +243,7 @@ def _check_form(found) -> None:
 
 
 def _compare(case: Case, layer: int, found, counts: dict[str, int]) -> None:
-    """The interval of ``layer`` and the true value, as far as float64 knows it."""
+    """Compare the interval of ``layer`` with the true value, if float64 can compute that."""
     known = _truth(case, layer)
     if known is None:
         return
@@ -262,7 +262,7 @@ def _compare(case: Case, layer: int, found, counts: dict[str, int]) -> None:
 
 
 def _truth(case: Case, layer: int) -> tuple[float, float] | None:
-    """The true value of ``layer`` lies between these; None where it is not known."""
+    """Two numbers between which the true value of ``layer`` lies; None where it is unknown."""
     sampler = Sampler(case.network, case.x, 0)
     with torch.random.fork_rng():
         s = hidden_layers(sampler.network, sampler.x, noise=False, last=1)[0].s
@@ -273,7 +273,7 @@ def _truth(case: Case, layer: int) -> tuple[float, float] | None:
     between = sampler.network[at[0] + 1 : at[1]]
     behind = truth_behind(s, sampler.channels[0], between, sampler.layers[1].beta)
     if behind is None:
-        # what is computed from T knows no more than T
+        # data processing: layer 2 is computed from T of layer 1
         return None if first is None else (0.0, first[1])
     return behind
 
@@ -284,7 +284,7 @@ def _truth_of_first(sampler: Sampler, s: Tensor) -> tuple[float, float] | None:
         return None
     eps = torch.finfo(s.dtype).eps
     blurred = 16 * eps * float(np.abs(points).max()) * math.sqrt(points.shape[1]) / beta
-    if not blurred < 0.01:  # the kernel's roundings may not be PyTorch's
+    if not blurred < 0.01:  # rounding may differ between the kernels and PyTorch
         return None
     low, high = truth(points / beta, _classes(sampler.x))
     room = 1e-6 + 2 * blurred

@@ -1,4 +1,4 @@
-"""I(X;T) of small layers in float64: what intervals of random networks are held against.
+"""True values of I(X;T) of small layers in float64, to compare intervals of random networks with.
 
 Layer 1 is a Gaussian mixture with one centre for each input. Behind it T given x is a mixture with
 a centre for each node of a quadrature over the noise below. Mixtures of few units are put on a
@@ -15,23 +15,24 @@ from torch import Tensor, nn
 
 from ib_runner.networks import DropoutNoise, GaussianNoise, NoiseChannel
 
-#: nodes of the quadrature over the noise below, by its units, in two finenesses; its reach
+#: coarse and fine numbers of quadrature nodes by the number of units of noise below; their range,
+#: in standard deviations
 NODES, REACH = {1: (601, 997), 2: (65, 91)}, 8.0
-#: the spacing of the grid, and what it covers beyond the centres, in standard deviations
+#: spacing of the grid, and its range beyond the centres, in standard deviations
 SPACING, BEYOND = 0.2, 7.0
 #: the most places of a grid
 MOST_PLACES = 1_000_000
-#: the most that the two finenesses may differ, and what is allowed for beside it, nats
+#: largest difference of the coarse and the fine result, and a further tolerance, nats
 UNSURE, ROOM = 0.02, 1e-3
-#: centres of less weight count for nothing
+#: centres of smaller weight are left out
 _LIGHT = 1e-14
 
 
 def truth(points: np.ndarray, classes: np.ndarray) -> tuple[float, float]:
-    """I(U; U + N(0, 1)) lies between these, for U uniform over ``points`` [N, d], float64.
+    """Bounds in nats of I(U; U + N(0, 1)) for U uniform over ``points`` [N, d], float64.
 
-    The value itself where the points lie on a line, else bounds from pairs (Kolchinsky and Tracey,
-    2017). ``classes``: equal inputs have equal points.
+    Both are the value itself where the points lie on a line, else pairwise bounds (Kolchinsky and
+    Tracey, 2017). ``classes``: the numbers of distinct inputs; equal inputs have equal points.
     """
     distinct, index = np.unique(points, axis=0, return_inverse=True)
     weights = np.bincount(index.reshape(-1)) / len(points)
@@ -50,7 +51,7 @@ def truth(points: np.ndarray, classes: np.ndarray) -> tuple[float, float]:
 
 
 def _on_a_line(points: np.ndarray, weights: np.ndarray) -> float:
-    """Points further apart than 60 are told apart; the others by the trapezoidal rule."""
+    """I in nats by the trapezoidal rule; points further apart than 60 count as fully distinct."""
     order = np.argsort(points)
     points, weights = points[order], weights[order]
     starts = np.flatnonzero(np.concatenate([[True], np.diff(points) > 60]))
@@ -69,10 +70,10 @@ def _on_a_line(points: np.ndarray, weights: np.ndarray) -> float:
 def truth_behind(
     s: Tensor, channel: NoiseChannel, between: nn.Sequential, beta: float
 ) -> tuple[float, float] | None:
-    """I(X;T) of T = ``between``(``channel``(S)) + N(0, ``beta``²) lies between these, nats.
+    """Bounds in nats of I(X;T) for T = ``between``(``channel``(S)) + N(0, ``beta``²).
 
-    ``s`` [N, …] as the network computes it. None where float64 does not know it so simply: too many
-    units, clouds too wide for the grid, or where float32 is too coarse for the network itself.
+    ``s`` [N, …] is S as the network computes it. None where this method does not apply: too many
+    units, clouds too wide for the grid, or float32 too coarse for the network itself.
     """
     found = []
     for fineness in range(2):
@@ -88,7 +89,7 @@ def truth_behind(
             return None
         if 4 * np.abs(native - centres).max() * math.sqrt(centres.shape[1]) > 5e-3 * beta:
             return None
-        # about one of them: far from the origin their distances would be rounded
+        # relative to one centre: far from the origin, distances would suffer from rounding
         apart = (centres - centres[0]) / beta
         if not np.isfinite(apart).all():
             return None
@@ -108,7 +109,7 @@ def _scales(channel: NoiseChannel) -> bool:
 def _nodes(
     channel: NoiseChannel, units: int, fineness: int
 ) -> tuple[np.ndarray, np.ndarray] | None:
-    """What the noise adds, or multiplies by, [k, units], and how likely it is [k]."""
+    """The nodes of the noise (addends or factors) [k, units], and their weights [k]."""
     if isinstance(channel, GaussianNoise) and channel.beta > 0:
         if units not in NODES:
             return None
@@ -157,9 +158,9 @@ def _waves(sizes: tuple[int, ...]) -> list[np.ndarray]:
 def _density(
     places: np.ndarray, weights: np.ndarray, sizes: tuple[int, ...], waves: list[np.ndarray]
 ) -> np.ndarray:
-    """Probabilities of the grid's cells, each weight shared out to the places about its centre.
+    """Probabilities of the grid's cells; each weight is divided among the cells around its centre.
 
-    Sharing a weight out widens it: by that variance the noise is made narrower.
+    Dividing a weight adds variance, by which the variance of the noise is reduced.
     """
     first = np.floor(places).astype(int)
     right = places - first
@@ -176,6 +177,6 @@ def _density(
 
 
 def _entropy(cells: np.ndarray) -> float:
-    """Of probabilities of cells; of the density less a constant, the same for all densities."""
+    """Entropy in nats of the cells' probabilities: h up to a constant that cancels in I."""
     cells = cells[cells > _LIGHT]
     return -float(cells @ np.log(cells))

@@ -1,4 +1,4 @@
-"""Folders of a run and of a sweep that never were, for reports: state, settings and tables."""
+"""Made-up folders of a run and of a sweep, for reports: state, settings and tables."""
 
 import json
 from pathlib import Path

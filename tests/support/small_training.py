@@ -19,7 +19,7 @@ ADAM = partial(torch.optim.Adam, lr=0.01)
 
 
 def small_data(n_classes=2, n=100, n_inputs=4):
-    """Random inputs, classes or values that depend on them; 70 for training."""
+    """A data set of random inputs, and classes or values that depend on them; 70 % for training."""
     generator = torch.Generator().manual_seed(0)
     x = torch.randn(n, n_inputs, generator=generator)
     score = x[:, 0] - x[:, 1] * x[:, 2]
@@ -31,14 +31,14 @@ def small_data(n_classes=2, n=100, n_inputs=4):
 
 
 def small_network(activation="tanh", noise=NOISE, outputs=2):
-    """Widths 4-5-3-outputs, the same initial weights every time."""
+    """A network of widths 4-5-3-outputs, with the same initial weights every time."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(1)
         return FCN(4, outputs, [5, 3], activation, noise)
 
 
 def problem(network, data, optimizer=ADAM, **settings):
-    """A problem with batches of 32, seed 3."""
+    """A training problem with batches of 32 and seed 3."""
     cpu = torch.device("cpu")
     defaults = {
         "loss": "cross_entropy" if data.n_classes else "mse",
@@ -58,7 +58,7 @@ def problem(network, data, optimizer=ADAM, **settings):
 
 
 class Replay(NoiseChannel):
-    """A channel whose noise was drawn before: rows of z [units, N], used up batch by batch."""
+    """A channel with given noise z [units, N], whose columns are used batch by batch."""
 
     def __init__(self, channel):
         super().__init__()
@@ -85,7 +85,7 @@ def replaying(network: nn.Sequential) -> list[Replay]:
 
 
 class WithBatchNorm(nn.Module):
-    """A user's own network, which the kernels don't know; two buffers are float, one is int64."""
+    """A user's own network, which the kernels do not support; buffers are float32 and int64."""
 
     def __init__(self):
         super().__init__()

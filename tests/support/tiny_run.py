@@ -1,4 +1,4 @@
-"""A tiny trained run, as the command line makes it, and what is in its tables."""
+"""A tiny trained run, made by the command line, and its tables."""
 
 from pathlib import Path
 
@@ -29,7 +29,7 @@ TINY = [
 
 
 def train_tiny(folder: Path, *overrides: str) -> Run:
-    """A new run below ``folder``."""
+    """Train a new run below ``folder``."""
     before = set(folder.rglob("run.json"))
     assert cli.main(["train", f"output_root={folder}", *TINY, *overrides]) == 0
     (path,) = set(folder.rglob("run.json")) - before
@@ -37,13 +37,13 @@ def train_tiny(folder: Path, *overrides: str) -> Run:
 
 
 def forget_measured(run: Run) -> None:
-    """Let the same ``measure`` have something to do again: nothing is noted as measured."""
+    """Remove the note in ``run.json`` that the run is measured, so that `measure` works again."""
     with run.held():
         run.update(measured={})
 
 
 def tables_of(run: Run) -> dict[str, pd.DataFrame]:
-    """The run's measured tables by name, without what may differ: seconds."""
+    """The run's measured tables by name, without ``seconds``, which differ each time."""
     paths = sorted(run.path.glob("measurements/*.parquet"))
     return {
         path.stem: run.table(path.stem).drop(columns="seconds", errors="ignore") for path in paths

@@ -1,4 +1,4 @@
-"""Settings stay with the rows that they made."""
+"""Rows keep the settings that made them."""
 
 import pandas as pd
 

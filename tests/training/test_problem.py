@@ -1,4 +1,4 @@
-"""What trainings of the same data share."""
+"""Memory that trainings with the same data share."""
 
 import torch
 

@@ -1,4 +1,4 @@
-"""Trainings in one program: as alone, to the byte or to float32's rounding."""
+"""Training together gives the results of training alone, to the byte or to float32 rounding."""
 
 from copy import deepcopy
 from functools import partial

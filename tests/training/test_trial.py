@@ -1,4 +1,4 @@
-"""Networks and data of others: trained right, or refused by name before a run folder exists."""
+"""Users' own networks and data are trained correctly, or refused before a run folder exists."""
 
 import sys
 from functools import partial
