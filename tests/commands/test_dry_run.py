@@ -58,8 +58,8 @@ def test_jobs_that_do_the_same_are_described_once_and_all_are_counted(opened, co
     assert describe(plan).splitlines() == [
         "seed-0: a new run of points4",
         "  train: train of mse",
-        "seed-1: as the others before",
-        "seed-2: as the others before",
+        "seed-1: as seed-0",
+        "seed-2: as seed-0",
         f"3 jobs, 0 done; in all {one_after_the_other(270.0, 6e6)}",
     ]
     jobs = (replace(plan.jobs[0], done=True), *plan.jobs[1:])

@@ -38,7 +38,7 @@ def network(activation="tanh"):
     return found, torch.randn(64, 4)
 
 
-def piloted(budget=1e8, activation="tanh", seed=0):
+def piloted(budget=3e7, activation="tanh", seed=0):
     net, x = network(activation)
     sampler = Sampler(net, x, seed)
     layer = sampler.layers[1]
@@ -90,7 +90,7 @@ def test_what_it_finds_is_about_the_truth(activation):
         assert 1.0 <= one.pairs <= one.reach.enumerated + one.reach.sampled
 
 
-@pytest.mark.parametrize("budget", [3e6, 1e7, 1e9])
+@pytest.mark.parametrize("budget", [3e6, 1e7, 1e8])
 def test_its_paths_cost_no_more_than_its_share(budget):
     (pilots, cost), source = piloted(budget)
     assert cost <= (2 + 1) * PILOT_SHARE * budget

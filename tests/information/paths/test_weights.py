@@ -66,7 +66,7 @@ def brute_force(net, x, owners, t, beta, beta_below):
 
 
 @pytest.mark.parametrize("activation", ["tanh", "relu", "leaky_relu"])
-@pytest.mark.parametrize("scale", [1.0, 4.0])
+@pytest.mark.parametrize("scale", [pytest.param(1.0, marks=pytest.mark.slow), 4.0])
 def test_both_bounds_hold_the_density_of_saturated_and_dead_units(activation, scale):
     """Noise 1.0 below and 0.2 at the layer: clouds that bend."""
     net, x = network(activation, (2, 3), (1.0, 0.2), scale), inputs()
