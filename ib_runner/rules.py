@@ -110,7 +110,7 @@ NUMBERS = each(FINITE, "a list of finite numbers", repeated=True)
 WIDTHS = each(whole(1), "a list of whole numbers ≥ 1", repeated=True)
 ACTIVATION = choice("tanh", "relu", "leaky_relu", "identity")
 #: the activation whose range of values a measurement takes for S
-RANGE_OF = optional(ACTIVATION, "an unbounded one")
+RANGE_OF = optional(ACTIVATION, "an unbounded range")
 EPOCHS = each(whole(0), "a list of different epochs ≥ 0", lists="epochs")
 MADE_EPOCHS = optional(EPOCHS, "all that are measured")
 SHOWN_EPOCHS = optional(EPOCHS, "what the figure chooses")
@@ -136,7 +136,7 @@ SOME_METHODS, ANY_METHODS = (
     for least in (1, 0)
 )
 #: numbers of draws in a cloud: at least 1, at least 2
-DRAWS, TWO_DRAWS = (optional(whole(least), "as target_width needs") for least in (1, 2))
+DRAWS, TWO_DRAWS = (optional(whole(least), "as many as target_width needs") for least in (1, 2))
 BUDGET = optional(
     number(lambda value: value >= 1, "a number ≥ 1"),
     "as many kernel evaluations as target_width needs",

@@ -1,11 +1,11 @@
-"""What a training loses to a worker that measures it as it trains: ``results/as_it_trains.csv``.
+"""How much measuring in a worker slows down a training: ``results/as_it_trains.csv``.
 
     python scripts/benchmark_as_it_trains.py [rounds=3] [epochs=400]
 
-The loop of ``examples/plain_loop.py``, on one thread, recorded without and with
-``measure="as it trains"``, in turns; the time is that of the loop alone, from the first epoch to
-the last, by the clock and by the processor time of the training process. Needs a core to spare: on
-a machine with other work the clock says little.
+Runs the loop of ``examples/plain_loop.py``, on one thread, recorded without and with
+``measure="as it trains"`` in turn. The time is that of the loop, from the first epoch to the last:
+wall clock, and processor time of the training process. Needs a core to spare: on a machine with
+other work the wall clock says little.
 """
 
 import csv
@@ -27,13 +27,13 @@ EVERY = 20
 
 
 def noisy_network() -> nn.Module:
-    """What is trained here, and built again in the worker."""
+    """The network that is trained in this process and built again in the worker."""
     layers = nn.Linear(8, 6), nn.Tanh(), nn.Linear(6, 3), nn.Tanh(), nn.Linear(3, 2)
     return ib_runner.networks.with_noise(nn.Sequential(*layers), beta=0.1, after=nn.Tanh)
 
 
 def train(epochs: int, folder: str, measure: dict | None) -> tuple[float, float]:
-    """Seconds of the loop: by the clock, and of this process's processor time."""
+    """Seconds of the loop: wall clock, and processor time of this process."""
     torch.manual_seed(0)
     x = torch.randn(512, 8)
     y = (x[:, 0] * x[:, 1] > 0).long()
@@ -43,7 +43,7 @@ def train(epochs: int, folder: str, measure: dict | None) -> tuple[float, float]
     with ib_runner.Recorder(
         noisy, x, y, output_root=folder, factory=factory, measure=measure
     ) as recorder:
-        if measure is not None:  # the worker has to be there before anything is timed
+        if measure is not None:  # wait until the worker has started, before timing
             while not recorder.run.table_path("mutual_information").is_file():
                 time.sleep(0.1)
         clock, processor = time.perf_counter(), time.process_time()

@@ -1,8 +1,8 @@
 """A training step of the MNIST CNN: PyTorch alone and with the compiled kernels.
 
 A whole step as the trainer does it: 32 images drawn and distorted, forward, backward, SGD. Both
-take turns within one process, so that whatever else the machine does hits both alike. Prints
-medians in milliseconds, wall clock and processor time, and their ratios.
+take turns within one process, so that other work on the machine affects both alike. Prints medians
+in milliseconds, wall clock and processor time, and their ratios.
 
     python scripts/benchmark_cnn.py [--steps 50] [--threads 1 2]
 """
@@ -38,7 +38,7 @@ def augment_plainly(images: torch.Tensor, generator: torch.Generator) -> torch.T
 
 
 def stepper(noise: Callable, plain: bool) -> Callable[[], None]:
-    """A step on a new batch of images each time."""
+    """A function that makes one step, on a new batch of images each time."""
     split = Split(torch.rand(IMAGES, 1, 28, 28), torch.randint(10, (IMAGES,)))
     trainer = PlainTrainer(
         problem_of(

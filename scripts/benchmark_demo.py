@@ -1,14 +1,14 @@
-"""The demonstration by an older checkout and by this one, in turn: ratios of processor time.
+"""The demo (`make demo`) by an older checkout and by this one, in turn: ratios of processor time.
 
     python scripts/benchmark_demo.py OLD [--epochs 0 10 300 10000] [--only PART …] [--repeats 2]
         [--output results/demo.json]
 
-OLD is a checkout of this repository with its own ``.venv``. What counts is processor time, of all
-processes and threads; each part is run by both, one after the other, as often as asked for, and the
+OLD is a checkout of this repository with its own ``.venv``. Times are processor time of all
+processes and threads. Each part is run by both checkouts in turn, ``--repeats`` times, and the
 least time counts. PART:
 
-- first_use: what compiling costs, a first measurement of two epochs on all processors with an empty
-  cache less one with a full cache; seconds of processor time, and seconds by the clock;
+- first_use: the time to compile the kernels: measuring two epochs on all processors with an empty
+  cache, minus the same with a full cache; processor seconds, and seconds by the clock;
 - points: the certified intervals of all layers and both targets, one thread; and their mean width;
 - train, measure, plot: the stages of ``ib-run``. A network is trained once, by OLD, for as many
   epochs as the last of ``--epochs``, and measured at these.
@@ -49,7 +49,7 @@ print(json.dumps([seconds, sum(widths) / len(widths)]))
 
 
 class Checkout:
-    """The interpreter of a checkout, with a folder of its own for compiled code."""
+    """A checkout's interpreter, with its own cache of compiled code."""
 
     def __init__(self, root: Path, work: Path):
         self.root = root
@@ -89,7 +89,7 @@ class Checkout:
         return subprocess.run(words, capture_output=True, text=True, check=True).stdout.strip()
 
     def stage(self, *words: str) -> tuple[Path, float]:
-        """The path that ``ib-run`` names last, and the processor seconds it took."""
+        """The path in the last line that ``ib-run`` prints, and its processor seconds."""
         out, seconds = self.run("-m", "ib_runner", *words)
         return Path(out.splitlines()[-1]), seconds
 
@@ -109,7 +109,7 @@ def first_use(one: Checkout, run: Path, epochs: list[int]) -> dict[str, float]:
 
 
 def copied(run: Path, to: Path) -> Path:
-    """A copy of ``run`` at ``to``, in place of what is there."""
+    """A copy of ``run`` at ``to``, replacing a folder there."""
     shutil.rmtree(to, ignore_errors=True)
     return Path(shutil.copytree(run, to))
 
@@ -149,7 +149,7 @@ def compare(
 def keep(
     path: Path, part: str, both: list[Checkout], epochs: list[int], lines: dict[str, Any]
 ) -> None:
-    """Add the figures of ``part`` to those in ``path``, with what made them."""
+    """Add the results of ``part`` to the file ``path``, with their provenance."""
     known = json.loads(path.read_text()) if path.exists() else {}
     known[part] = {
         "command": " ".join(["scripts/benchmark_demo.py", *sys.argv[1:]]),

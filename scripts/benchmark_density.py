@@ -27,7 +27,7 @@ Density = Callable[[Tensor, Tensor, float], Tensor]
 
 
 class Regime(NamedTuple):
-    """A layer at an epoch where its clouds lie in a certain way."""
+    """A named layer and epoch with clouds of a certain shape."""
 
     name: str
     layer: int
@@ -35,7 +35,7 @@ class Regime(NamedTuple):
 
 
 class Peer(NamedTuple):
-    """A way to the same values; ``dense`` if its time is proportional to the number of points."""
+    """Another program for the same values; ``dense``: its time is proportional to the points."""
 
     name: str
     density: Density
@@ -49,7 +49,7 @@ def normalised(log_sums: Tensor, centres: Tensor, beta: float) -> Tensor:
 
 
 def torch_dense(points: Tensor, centres: Tensor, beta: float) -> Tensor:
-    """float64 matrix products in blocks of a size that suits the cache."""
+    """Float64 matrix products in blocks that fit the processor's cache."""
     origin = centres[0].double()
     t, c = (points.double() - origin) / beta, (centres.double() - origin) / beta
     halves = c.square().sum(1) / -2
@@ -76,7 +76,7 @@ def torch_compiled() -> Density:
         c = (centres / beta).T.contiguous()
         return normalised(torch.cat([sums(part, c) for part in t.split(128, 1)]).log(), c.T, beta)
 
-    density(torch.zeros(SOME_POINTS, 1), torch.zeros(8, 1), 1.0)  # is there a compiler?
+    density(torch.zeros(SOME_POINTS, 1), torch.zeros(8, 1), 1.0)  # fails without a compiler
     return density
 
 
@@ -115,12 +115,12 @@ def peers() -> Iterator[Peer]:
     for name, new, dense in optional:
         try:
             yield Peer(name, new(), dense)
-        except Exception as error:  # missing packages and missing compilers look alike here
+        except Exception as error:  # a missing package or compiler
             print(f"{name} is left out: {type(error).__name__}: {str(error).splitlines()[0]}")
 
 
 def clouds(run, regime: Regime, n: int, m: int) -> tuple[Tensor, Tensor, float]:
-    """m noisy draws of the layer, n clean ones (as many for every input), and beta."""
+    """m noisy draws T of the layer, n clean draws S (equally many for every input), and beta."""
     torch.manual_seed(0)
     network = run.network(regime.epoch).train()
     # linear, activation and noise for each layer below, then linear and activation
@@ -147,7 +147,7 @@ def measure(peer: Peer, points: Tensor, centres: Tensor, beta: float) -> tuple[f
 
 
 def main() -> None:
-    """Print a row a regime and method."""
+    """Print a row for each regime and method."""
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     arguments.add_argument("run", nargs="?", default="run=", help="run=FOLDER, or the newest")
     arguments.add_argument("--centres", type=int, default=1_000_000)

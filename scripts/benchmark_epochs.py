@@ -2,9 +2,10 @@
 
     python scripts/benchmark_epochs.py OTHER_PYTHON [rounds] [results/training.json]
 
-OTHER_PYTHON has the other revision of ib-run installed. Each process trains twice by the command
-line, into a folder that is thrown away, after a warm-up: a few epochs and many. The difference is
-that of the epochs: steps, losses, checkpoints, table, everything. Ratios are of the same round.
+OTHER_PYTHON has the other revision of ib-run installed. After a warm-up each process trains twice
+by the command line, into a temporary folder: for a few epochs and for many. The difference of both
+times is that of the epochs alone, with steps, losses, checkpoints and table. Ratios are those of
+the same round.
 """
 
 import json
@@ -37,13 +38,13 @@ print("RESULT", (seconds[1] - seconds[0]) / (many - few) * 1e3, git_revision()["
 
 
 def milliseconds(python: str) -> tuple[float, str]:
-    """Processor time of an epoch, and the revision that took it."""
+    """Milliseconds of processor time of an epoch, and the revision that ran."""
     with tempfile.TemporaryDirectory() as folder:
         environment = {
             **os.environ,
             "OMP_NUM_THREADS": "1",
             "PYTHONDONTWRITEBYTECODE": "1",
-            # compiled code of one's own, kept from one round to the next
+            # each interpreter has its own cache of compiled code for all rounds
             "NUMBA_CACHE_DIR": f"{tempfile.gettempdir()}/epochs_{zlib.crc32(python.encode())}",
         }
         done = subprocess.run(
@@ -59,7 +60,7 @@ def milliseconds(python: str) -> tuple[float, str]:
 
 
 def processor() -> str:
-    """The processor's name, where Linux tells it, and the widest vectors that it has."""
+    """The processor's name (on Linux), and its widest vector instructions."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:

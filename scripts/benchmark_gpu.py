@@ -1,4 +1,4 @@
-"""What a GPU makes of training many CNNs at once, and of density sums; held against float64.
+"""Times and errors on a GPU: training many CNNs at once, and density sums, against float64.
 
     python scripts/benchmark_gpu.py [--jobs 56] [--output results/gpu.json]
 
@@ -69,7 +69,7 @@ def seconds(action: Callable[[], object], times: int) -> float:
 
 
 def training(jobs: int, data: Part) -> dict:
-    """Milliseconds of a step both ways, and of the scores of 1000 images of every job."""
+    """Milliseconds of a step by kernels and by PyTorch, and of scoring 1000 images of every job."""
     ours, theirs = CNNTrainer(problems(jobs, data)), StackedTrainer(problems(jobs, data))
     ours.begin_epoch(1)
     order = torch.arange(BATCH, device=data.x.device).unsqueeze(1).repeat(1, len(ours._firsts))
@@ -100,14 +100,14 @@ def gradient(data: Part) -> dict[str, float]:
     found = {}
     for name, parameter in network.named_parameters():
         (exact,) = torch.autograd.grad(loss, parameter, retain_graph=True)
-        if float(exact.norm()) > 1e-12:  # not of a bias in front of a batch norm
+        if float(exact.norm()) > 1e-12:  # the gradient of a bias in front of batch norm is 0
             off = (ours[name][0].double() - exact).norm() / exact.norm()
             found[name] = float(off)
     return found
 
 
 def density(device: torch.device) -> list[dict[str, float]]:
-    """Seconds both ways, and the largest difference in nats, for clouds of three spreads."""
+    """Seconds by the kernel and by float64, and their difference in nats, for three spreads."""
     rows = []
     generator = torch.Generator(device).manual_seed(0)
     for spread in (0.5, 3.0, 20.0):

@@ -1,4 +1,4 @@
-"""Points of I(X;T): the certified interval against the authors' procedure, and how cost grows.
+"""Time to estimate I(X;T): certified intervals against the authors' procedure, and its growth.
 
     python scripts/benchmark_mutual_information.py [run=FOLDER] [--epochs E …] [--only PART …]
 
@@ -38,7 +38,7 @@ _POINTS = 4096
 
 
 class Seconds(float):
-    """Wall-clock seconds; ``cpu``: processor seconds, which other processes hardly change."""
+    """Wall-clock seconds; ``cpu``: processor seconds, which other processes hardly affect."""
 
     cpu: float
 
@@ -69,7 +69,7 @@ def peer_seconds(
 ) -> tuple[float, int]:
     """Seconds of the authors' procedure at ``target``'s standard error, and its points in all.
 
-    Its terms are not coupled: the error is that of h(T) and of h(T|X) added up.
+    The errors of its two terms, h(T) and h(T|X), are independent and add up.
     """
     from sklearn.neighbors import KernelDensity
 
@@ -132,7 +132,7 @@ def footnote_4(network: nn.Module, x: torch.Tensor, name: str) -> None:
         bounds, pairwise = timed(
             lambda centres=centres, layer=layer: pairwise_bounds(centres, layer.beta)
         )
-        # the bounds are on I = h − h(Z)
+        # pairwise bounds are for I = h(T) − h(Z): add h(Z)
         lower, upper = (bound + layer.noise_entropy for bound in bounds)
         stderr = float(log_p.std()) / math.sqrt(_POINTS)
         print(

@@ -1,4 +1,4 @@
-"""Measure with two worker processes of one thread each against one, in turns; print the ratio.
+"""Measure with one and with two worker processes of one thread each, in turn; print the ratio.
 
     python scripts/benchmark_parallel.py [run=PATH] [epochs=12] [rounds=3]
 
@@ -31,14 +31,14 @@ def train_small(folder: str) -> Run:
 
 
 class OneThread(EpochTask):
-    """The task of `measure` with one thread, however many it is offered."""
+    """The task of `measure`, always with one thread."""
 
     def __call__(self, threads: int) -> Measured:
         return super().__call__(1)
 
 
 def tasks_of(run: Run, epochs: Sequence[int]) -> list[EpochTask]:
-    """What `measure` would do for ``epochs``, without the paper's slow estimator."""
+    """The tasks of `measure` for ``epochs``, without the paper's slow estimator."""
     config = OmegaConf.merge(run.config, {"measure": {"methods": ["coupled"]}})
     path, settings = str(run.path.resolve()), OmegaConf.to_yaml(config, resolve=True)
     made = (Chosen("mutual_information"), Chosen("binned_entropy"))
@@ -46,7 +46,7 @@ def tasks_of(run: Run, epochs: Sequence[int]) -> list[EpochTask]:
 
 
 def seconds(tasks: Sequence[EpochTask], workers: int) -> float:
-    """The time that ``workers`` need for ``tasks``."""
+    """Wall-clock seconds that ``workers`` processes need for ``tasks``."""
     start = time.perf_counter()
     failures = [one for done in in_processes(tasks, workers) for one in done.failures]
     if failures:

@@ -1,10 +1,10 @@
-"""How large a run's page is and what it takes to draw: ``results/report.csv`` and its JSON.
+"""The size of a run's report and the time to draw it: ``results/report.csv`` and its JSON.
 
     python scripts/benchmark_report.py run=RUN [rounds=5]
 
-Opens ``RUN/report.html`` in headless Chromium (1400 × 900, without a graphics card), until what is
-in view is drawn, and until all is, 3-D included: by the clock, which other work on the machine
-delays, and by the page's own processor time. Needs ``chromium`` and playwright.
+Opens ``RUN/report.html`` in headless Chromium (1400 × 900, without a graphics card) and takes the
+time until the visible part is drawn, and until everything is, 3-D plots included: wall clock, which
+other work on the machine delays, and processor time of the page. Needs ``chromium`` and playwright.
 """
 
 import csv
@@ -27,13 +27,13 @@ ARGUMENTS = (
     "--use-angle=swiftshader",
     "--enable-unsafe-swiftshader",
 )
-#: what of the page is there, and the name under which the page says when
+#: parts of the page, and the name of the event by which the page says that they are drawn
 MOMENTS = {"what is in view": "drawn", "everything, 3-D included": "complete"}
 PATIENCE = 120_000
 
 
 def opened(page: Page, path: Path) -> dict[str, tuple[float, float]]:
-    """Seconds by the clock and of the processor until each moment."""
+    """Wall-clock and processor seconds until each of ``MOMENTS``."""
     session = page.context.new_cdp_session(page)
     session.send("Performance.enable", {"timeDomain": "threadTicks"})
     page.goto(path.resolve().as_uri())

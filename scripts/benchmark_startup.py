@@ -1,12 +1,12 @@
-"""How long a user waits for the first answers, beside another checkout's times.
+"""The time until short commands answer, also compared with another checkout.
 
     python scripts/benchmark_startup.py                            this checkout alone
     python scripts/benchmark_startup.py --beside OTHER             and the checkout in folder OTHER
     python scripts/benchmark_startup.py --beside OTHER --python OTHER/.venv/bin/python
     python scripts/benchmark_startup.py --results results/startup
 
-Each line is run three times, and the fastest counts, in seconds of the clock and of the processor:
-the second is what to look at where other programs share the machine.
+Each command is run three times, and the fastest counts, in wall-clock and processor seconds;
+compare the latter where other programs share the machine.
 """
 
 import argparse
@@ -43,7 +43,7 @@ TABLE = "import ib_runner; ib_runner.open_run().table('training')"
 
 
 def seconds(python: str, checkout: Path, arguments: list[str], folder: str) -> tuple[float, float]:
-    """Seconds of the clock and of the processor: each the least of three runs."""
+    """Wall-clock seconds and processor seconds, each the least of three runs."""
     environment = {**os.environ, "PYTHONPATH": str(checkout)}
     times = []
     for _ in range(3):
@@ -58,7 +58,7 @@ def seconds(python: str, checkout: Path, arguments: list[str], folder: str) -> t
 
 
 def revision(checkout: Path) -> str:
-    """The first digits of the revision that is checked out there."""
+    """The first digits of the git revision of ``checkout``."""
     words = ["git", "-C", str(checkout), "rev-parse", "--short=7", "HEAD"]
     return subprocess.run(words, capture_output=True, text=True, check=False).stdout.strip()
 
@@ -87,7 +87,7 @@ def main() -> None:
                 checkout: one for (checkout, *_), one in zip(checkouts, times, strict=True)
             }
     if options.results:
-        # by neutral names: where the checkouts lie is nobody's business
+        # placeholders, so that no paths of this machine are published
         words = ["--beside OTHER", "--python OTHER/.venv/bin/python"] if options.beside else []
         command = " ".join(["python scripts/benchmark_startup.py", *words, "--results FILE"])
         write(options.results, found, of_result(command), checkouts)
@@ -99,7 +99,7 @@ def write(
     made: dict[str, object],
     checkouts: list[tuple[str, str, Path]],
 ) -> None:
-    """A row for each command line, with the seconds of every checkout; and what made them."""
+    """Write a row for each command, with the seconds of every checkout, and the provenance."""
     names = [name for name, *_ in checkouts]
     columns = [
         f"{kind}, s (revision {revision(folder)})"

@@ -32,7 +32,7 @@ def new_network() -> nn.Module:
 
 
 def plain_loop(data: Dataset) -> Callable[[int], None]:
-    """One epoch as one would write it first."""
+    """A function that trains one epoch by a plain PyTorch loop."""
     network = new_network().train()
     optimizer = torch.optim.Adam(network.parameters(), lr=4e-4)
     criterion = nn.CrossEntropyLoss()
@@ -47,7 +47,7 @@ def plain_loop(data: Dataset) -> Callable[[int], None]:
 
 
 def our_trainer(data: Dataset) -> FusedTrainer:
-    """What the training loop uses for this network."""
+    """The trainer that ib-run uses for this network."""
     network = new_network()
     device = torch.device("cpu")
     return FusedTrainer(
@@ -75,7 +75,7 @@ def milliseconds(run: Callable[[int], object], times: int) -> float:
 
 
 def main(rounds: int) -> None:
-    """Print ms a step of both and their ratio; then what the scores of an epoch cost."""
+    """Print the milliseconds of a step by both, their ratio, and the time of an epoch's scores."""
     torch.set_num_threads(1)
     data = szt(train_fraction=0.8, seed=0)
     plain, ours = plain_loop(data), our_trainer(data)

@@ -1,8 +1,8 @@
-"""Intervals of wide layers and wide clouds, beside those of an older revision.
+"""Intervals of wide layers and wide clouds, also compared with those of an older revision.
 
 Prints a row for each case and layer: the interval, its width, processor time and memory, and, with
-``--before``, what another checkout of this project finds with its own interpreter. Every case goes
-to the output as JSON with the environment that made it; cases that are there are not run again.
+``--before``, the same by another checkout of this project. Each case is written to the output as
+JSON with its provenance; cases that the output has already are not run again.
 
     python scripts/benchmark_wide_layers.py [--cases NAME …] [--output results/wide_layers.json]
         [--before CHECKOUT] [--list]
@@ -11,8 +11,8 @@ The cases:
 
 - ``linear_1.0``, ``tanh_0.1``, ``tanh_0.3``, ``tanh_1.0``, ``relu_0.1``, ``relu_0.3``: 5 inputs,
   two layers of 5 units, PyTorch's initialisation times 3 (seed 0), 64 normal inputs; the named
-  noise in layer 1 and 0.02 in layer 2. Constants of the estimator were chosen with these in sight;
-  ``…_fresh`` are the same with seed 77, which were not looked at before.
+  noise in layer 1 and 0.02 in layer 2. Constants of the estimator were tuned on these cases;
+  ``…_fresh`` are the same with seed 77, on which nothing was tuned.
 - ``cube``: {±1}^12, 12 units that copy the bits and 8 dead ones, β = 1.
 - ``szt_x10``: the paper's tanh network for the SZT problem, trained for 300 epochs with β = 0.005,
   all weights and biases times 10 then.
@@ -58,7 +58,7 @@ CACHE = Path(tempfile.gettempdir()) / "ib-run-benchmark-weights"
 
 @dataclass(frozen=True)
 class Case:
-    """``make`` gives network, inputs and labels; ``width`` and ``seconds`` are what is aimed at."""
+    """A case; ``make()`` returns network, inputs and labels, ``width`` and ``seconds`` are aims."""
 
     make: Callable[[], tuple[nn.Module, Tensor, Tensor | None]]
     layers: tuple[int, ...]
@@ -85,7 +85,7 @@ def cube() -> tuple[nn.Module, Tensor, None]:
 
 
 def trained(name: str, network: nn.Module, x: Tensor, y: Tensor, epochs: int, size: int):
-    """``network`` after so many epochs of Adam in batches of ``size``; its weights are kept."""
+    """``network`` after ``epochs`` of Adam in batches of ``size``; its weights stay on disk."""
     kept = CACHE / f"{name}.safetensors"
     if kept.exists():
         network.load_state_dict(load_file(kept))
@@ -191,7 +191,7 @@ def environment() -> dict[str, str | int]:
 
 
 class _Said(logging.Handler):
-    """Keeps what the estimator says of its densities."""
+    """Collects the estimator's log messages about its densities."""
 
     def __init__(self):
         super().__init__(logging.DEBUG)
@@ -233,7 +233,7 @@ def measured(case: Case) -> dict:
 
 
 def before(name: str, checkout: Path) -> dict:
-    """The same case by the project in ``checkout``: this script, run by that interpreter."""
+    """The results of case ``name`` by ``checkout``, whose interpreter runs this script."""
     python = checkout / ".venv" / "bin" / "python"
     command = [python, Path(__file__).resolve(), "--only-print", "--cases", name]
     run = subprocess.run(command, cwd=checkout, capture_output=True, text=True, check=True)
@@ -269,7 +269,7 @@ def main() -> None:
         for name in options.cases:
             print(json.dumps(measured(CASES[name])))
         return
-    # an older checkout, which runs this script to print, has no such module
+    # imported here, as an older checkout that runs this script may lack the module
     from ib_runner.files.atomic import write_text
 
     options.output.parent.mkdir(parents=True, exist_ok=True)

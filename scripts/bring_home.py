@@ -1,9 +1,9 @@
-"""The small results of a sweep as files that a repository can hold.
+"""Copying the small results of a sweep into files for a repository.
 
     python scripts/bring_home.py SWEEP FOLDER
 
-FOLDER gets each table of the sweep, and each job's ``training`` table in one, as CSV (those above
-``MOST_BYTES`` are left out and named), the sweep's figures, and ``made_by.json``: revision,
+FOLDER gets as CSV each table of the sweep, and the jobs' ``training`` tables in one (tables above
+``MOST_BYTES`` are left out and named); the sweep's figures; and ``made_by.json`` with revision,
 packages, machine and state of every job.
 """
 
@@ -22,7 +22,7 @@ FACTS = ("state", "seed", "started", "finished", "git", "packages", "host", "dev
 
 
 def main(sweep: Path, folder: Path) -> None:
-    """Bring the results of ``sweep`` to ``folder``; what was left out is said."""
+    """Copy the results of ``sweep`` to ``folder``; prints the names of tables that are left out."""
     make_folder(folder)
     jobs = sorted(path.parent for path in sweep.glob("*/run.json"))
     tables = {path.stem: read_table(path) for path in (sweep / "measurements").glob("*.parquet")}

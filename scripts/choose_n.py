@@ -2,11 +2,11 @@
 
     python scripts/choose_n.py [run=RUN] [--epoch E] [--layer L]
 
-RUN is a finished run with Gaussian noise, the newest under outputs/ if none is named. Of its last
-epoch and layer, unless told otherwise: the paper's estimator with n = N·n_x samples for growing
-n_x, its change from one n to the next beside the noise of that change, and the bootstrap standard
-deviation of h(T) (section 9.4; some 0.02 nats of it come from the integration). Neither shows a
-bias that all n share; the certified interval, in the last line, does.
+RUN is a finished run with Gaussian noise, the newest under outputs/ if none is named. Prints, for
+its last epoch and layer unless others are given: the paper's estimate with n = N·n_x samples for
+growing n_x, its change from one n to the next with the standard error of that change, and the
+bootstrap standard deviation of h(T) (section 9.4; some 0.02 nats of it come from the integration).
+Neither shows a bias that all n share; the certified interval, in the last line, does.
 """
 
 import argparse
@@ -27,7 +27,7 @@ RESAMPLES, POINTS, MOST_RESAMPLED = 20, 8192, 2**18
 
 
 def entropy(centres: Tensor, beta: float) -> float:
-    """h(p̂ ∗ φ_β) of a mixture about ``centres`` [n, d], nats, at the same noise every time."""
+    """h(p̂ ∗ φ_β) in nats of a mixture with ``centres`` [n, d], with the same noise at each call."""
     generator = torch.Generator().manual_seed(0)
     points = centres[torch.randint(len(centres), (POINTS,), generator=generator)]
     points = points + beta * torch.randn(points.shape, generator=generator)

@@ -1,4 +1,4 @@
-"""Certified intervals of a run's layers, by an older revision and by this one, in one go.
+"""Certified intervals of a run's layers by an older revision and by this one, compared.
 
     python scripts/compare_widths.py RUN --before CHECKOUT [--epochs 0 10 300] [--every 1]
         [--room 0.002] [--output results/widths.json]
@@ -27,9 +27,12 @@ from ib_runner.information import estimate_layers
 
 
 def measure(path: Path) -> None:
-    """Intervals of the epochs that come in, a line each; the first one is for compiling."""
+    """Print the intervals of each epoch that is read from standard input, a line for each epoch.
+
+    The first epoch is for compiling the kernels.
+    """
     torch.set_num_threads(1)
-    # what an older revision says on the way is no answer
+    # an older revision's log lines must not be mixed with the results
     with contextlib.redirect_stdout(sys.stderr):
         run = ib_runner.open_run(path)
         data = run.dataset().all
@@ -101,7 +104,7 @@ def main() -> None:
     if options.measure:
         measure(options.run)
         return
-    # an older checkout, which runs this script to measure, has no such modules
+    # imported here, as an older checkout that runs this script may lack the modules
     from ib_runner.files.atomic import write_text
     from ib_runner.measurements.epochs import measured_epochs
 

@@ -2,10 +2,10 @@
 
 The families of cases are those of ``coverage_families``. Prints, for each family and target, how
 often the 95 % interval and each of its sides (97.5 %) hold the truth, and how wide the interval is.
-A truth that is a sampled mean is made more precise until it is clear on which side of the ends it
-lies, and put within [0, H] as every truth is; what error is left counts against the interval. Every
-case is appended to ``--cases-file`` as it ends, and is not run again; the summary, with every case
-that was missed, goes to ``--output``.
+A truth that is a sampled mean is sampled until it is clear on which side of the interval's ends it
+lies, and clipped to [0, H]; its remaining error counts against the interval. Every case is appended
+to ``--cases-file`` as it ends, and is not run again; the summary, with every case that the interval
+missed, is written to ``--output``.
 
     python scripts/coverage.py [--cases 1120] [--seconds 300] [--seed 1]
 """
@@ -33,10 +33,10 @@ from ib_runner.information.interval import coupled
 
 FIELDS = ("case", "family", "inputs", "layer", "dim", "beta", "target", "width", "budget")
 FIELDS += ("lower", "upper", "mi", "n_x", "status", "truth", "truth_stderr", "seconds")
-#: widths asked for and budgets, one of each for every case; where paths are needed, and elsewhere
+#: target widths (nats) and budgets, one of each for a case: where paths are needed, and elsewhere
 _WIDTHS, _BUDGETS = {True: (0.1, 0.2), False: (0.05, 0.1, 0.2)}, {True: (10**8, 3 * 10**8)}
 _BUDGETS[False] = (10**7, 10**8)
-#: how much more a truth may cost, as long as its error matters; it does within so many of it
+#: factors of points to sample a truth with, as long as an end is within _CLEAR standard errors
 _EFFORTS, _CLEAR = (1, 4, 16), 3.5
 #: rounding of intervals and truths, nats
 _ROUNDED = 2e-6
@@ -90,13 +90,13 @@ def _rows(case: Case, number: int, seed: int) -> list[dict]:
 
 
 def _entropy(values: np.ndarray) -> float:
-    """H of a uniform choice of a row, nats."""
+    """The entropy in nats of a row of ``values`` that is chosen uniformly."""
     shares = np.unique(values, axis=0, return_counts=True)[1] / len(values)
     return -float(shares @ np.log(shares))
 
 
 def _clear(ends: dict[float, float], truth: float, stderr: float) -> bool:
-    """Whether no end is within the truth's error, or that is a fiftieth of the width.
+    """Whether no end is within the truth's error, or that error is below 1/50 of the width.
 
     ``ends``: lower and upper end, each with the value beyond which no truth can be.
     """

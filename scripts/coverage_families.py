@@ -1,4 +1,4 @@
-"""Random layers whose I(X;T) is known in other ways than the estimator's: the cases of coverage.py.
+"""The cases of coverage.py: random layers whose I(X;T) is computed independently of the estimator.
 
 Families, each with noise of its own in every layer, N from 4 to 8192 and labels:
 
@@ -8,11 +8,11 @@ Families, each with noise of its own in every layer, N from 4 to 8192 and labels
 - ``wide nonlinear``: one or two units below 17 to 64.
 - ``product``: independent blocks side by side, two or three layers deep, with up to 6 units of
   noise below; inputs are all combinations of the blocks' own, so that I(X;T) is the sum over them.
-- ``rare pairs``: inputs far apart, but for pairs that are confused seldom.
-- ``rare inputs``: thousands of equal inputs, and a few that are not.
-- ``dead at times``, ``alive at times``: one unit of noise kills, or wakes, all ReLU units at once,
-  with probabilities down to 1e-5: nearly all points tell all, or nothing.
-- ``paths …``: a family of few units by paths alone, as if clouds of draws did not exist.
+- ``rare pairs``: inputs far apart, except for pairs whose outputs seldom overlap.
+- ``rare inputs``: thousands of equal inputs, and a few different ones.
+- ``dead at times``, ``alive at times``: the noise of one unit sets all ReLU units to zero, or
+  activates them, with probabilities down to 1e-5: nearly all points reveal X, or nothing.
+- ``paths …``: one of the families with few units, estimated by paths instead of clouds of draws.
 """
 
 import copy
@@ -31,27 +31,28 @@ from torch import Tensor, nn
 from ib_runner.information.exact.linear_network import gaussian_layer, whitened
 from ib_runner.networks import FCN, GaussianNoise
 
-#: numbers of inputs, the small ones more often: there the clouds' own randomness counts most
+#: numbers of inputs; small ones are more frequent, as the randomness of clouds matters most there
 INPUTS = (4, 4, 8, 8, 16, 16, 32, 64, 256, 1024, 2048)
-#: nodes along each axis of a grid, by the number of axes; the last are the most
+#: numbers of nodes along each axis of a grid, increasing, by the number of axes
 _NODES = {1: (401, 801, 1601, 3201, 6401), 2: (61, 121, 241)}
-#: how far neighbouring nodes' outputs may be apart, in standard deviations of the layer's noise
+#: largest distance of neighbouring nodes' outputs, in standard deviations of the layer's noise
 _RESOLVED = 0.7
-#: densities that a truth costs at effort 1, and the independent means that tell its error
+#: density evaluations for a truth at effort 1; number of independent means that give its error
 _DENSITIES, _REPLICATES = 10**7, 8
-#: standard deviations beyond which a node tells nothing: e^−128, and a point's own have e^−60
+#: standard deviations beyond which a node is left out: weights e^−128, where its own have e^−60
 _FAR = 16.0
-#: points that are looked at together
+#: points that are evaluated together
 _AT_ONCE = 256
 
 
 @dataclass(frozen=True)
 class Case:
-    """Network, inputs [N, d], labels [N], and the number of the layer that is measured.
+    """A network, inputs [N, d], labels [N], and the number of the layer to measure.
 
-    ``axes``: the noise below that matters, by number, standard normal; None in linear networks.
-    ``tail``: beyond it the noise of the last axis does what is rare. ``blocks``: the parts of a
-    product, whose information is summed; the labels are the first one's. ``by_paths``: no clouds.
+    ``axes``: the numbers of the standard normal noise variables below that matter; None in linear
+    networks. ``tail``: value of the last axis beyond which the rare event happens. ``blocks``: the
+    parts of a product, whose information is summed; the labels are those of the first block.
+    ``by_paths``: to be estimated without clouds.
     """
 
     family: str
@@ -66,7 +67,7 @@ class Case:
 
     @property
     def beta(self) -> float:
-        """Noise of the layer."""
+        """Standard deviation of the layer's noise."""
         return _channels(self.network)[self.layer - 1].beta
 
 
@@ -75,7 +76,7 @@ def _channels(network: nn.Module) -> list[GaussianNoise]:
 
 
 def _levels(rng: np.random.Generator, count: int) -> list[float]:
-    # what is below may be far wider than the layer's own noise
+    # noise of earlier layers may be much larger than that of the measured layer
     return [float(10 ** rng.uniform(-1.7, 0.2)) for _ in range(count)]
 
 
@@ -86,7 +87,7 @@ def _network(
     activation: str,
     betas: Sequence[float],
 ) -> FCN:
-    """PyTorch's initialisation, every matrix and bias times 1 to 5."""
+    """A network with PyTorch's initialisation, every matrix and bias multiplied by 1 to 5."""
     torch.manual_seed(int(rng.integers(2**31)))
     levels = iter(betas)
     network = FCN(n_inputs, 2, widths, activation, lambda: GaussianNoise(next(levels))).eval()
@@ -98,7 +99,7 @@ def _network(
 
 def _inputs(rng: np.random.Generator, n: int, dim: int) -> Tensor:
     x = torch.from_numpy(rng.standard_normal((n, dim))).float()
-    if rng.random() < 0.25:  # most are all but alike, a few apart
+    if rng.random() < 0.25:  # most inputs nearly equal, a few far apart
         x[: n - max(1, n // 8)] = x[0] + 1e-3 * x[: n - max(1, n // 8)]
     return x
 
@@ -127,7 +128,7 @@ def _of_linear(family: str, rng: np.random.Generator, widths: list[int]) -> Case
 def _nonlinear(
     family: str, rng: np.random.Generator, activation: str, widths: list[int], most: int = 512
 ) -> Case:
-    """A network whose grid resolves its noise, with as many inputs as that grid allows."""
+    """A network whose noise a grid resolves, with as many inputs as that grid allows."""
     below = sum(widths[:-1])
     n_inputs = int(rng.integers(2, 6))
     network = _network(rng, n_inputs, widths, activation, _levels(rng, len(widths)))
@@ -205,7 +206,7 @@ def _rare_pairs(rng: np.random.Generator) -> Case:
 
 
 def _rare_inputs(rng: np.random.Generator) -> Case:
-    """Equal inputs but for 1 in 8192 to 1 in 100."""
+    """Equal inputs, except for 1 in 8192 to 1 in 100."""
     dim, n = int(rng.integers(2, 33)), int(rng.integers(1500, 8193))
     apart = max(1, int(n * 10 ** rng.uniform(-4.0, -2.0)))
     network = _network(rng, 3, [dim], "identity", _levels(rng, 1))
@@ -217,10 +218,10 @@ def _rare_inputs(rng: np.random.Generator) -> Case:
 
 
 def _at_times(dead: bool) -> Callable[[np.random.Generator], Case]:
-    """ReLU units that the noise of one unit below kills, or wakes, all together.
+    """ReLU units that the noise of one unit in the layer below zeroes, or activates, all at once.
 
-    The inputs are all of {0, 1}^m. The other units below have one bit each, their noise a
-    ten-thousandth of what the layer adds; the layer has a unit for every bit and one for none.
+    The inputs are {0, 1}^m. Each other unit below has one bit, with noise 1/10,000 of the layer's;
+    the layer has a unit for each bit and one for none.
     """
 
     def make(rng: np.random.Generator) -> Case:
@@ -244,7 +245,7 @@ def _at_times(dead: bool) -> Callable[[np.random.Generator], Case]:
 
 
 def clean(case: Case, inputs: Tensor, zeta: Tensor) -> np.ndarray:
-    """S of the layer [rows, d] with the noise ``zeta`` [rows, axes] below, all else without."""
+    """S of the layer [rows, d] with noise ``zeta`` [rows, axes] below and no other noise."""
     t, number, begin = inputs.double(), 0, 0
     for module in copy.deepcopy(case.network).double():
         if not isinstance(module, GaussianNoise):
@@ -269,7 +270,7 @@ def _grid(count: int, dim: int) -> Tensor:
 
 
 def _coarseness(case: Case, count: int) -> float:
-    """How far apart neighbouring nodes' outputs are, in the layer's noise, at the most."""
+    """The largest distance of neighbouring nodes' outputs, in units of the layer's noise."""
     dim, most = len(case.axes), 0.0
     zeta = _grid(count, dim)
     for row in case.x[:16]:
@@ -280,7 +281,7 @@ def _coarseness(case: Case, count: int) -> float:
 
 
 def _resolved(case: Case) -> tuple[Case, int]:
-    """The case, with more noise in its layer if no grid is fine enough, and the grid's nodes."""
+    """The case, with more noise where no grid is fine enough, and the grid's number of nodes."""
     dim = len(case.axes)
     for count in _NODES[dim]:
         coarse = _coarseness(case, count)
@@ -293,7 +294,7 @@ def _resolved(case: Case) -> tuple[Case, int]:
 
 @dataclass(frozen=True)
 class _Sum:
-    """A mean that is made of strata: ``add`` takes terms [rows, replicates], each row's weight."""
+    """A stratified mean: ``add`` takes terms [rows, replicates] and the weight of each row."""
 
     mean: float = 0.0
     variance: float = 0.0
@@ -304,7 +305,7 @@ class _Sum:
 
 
 def _uniform(rng: np.random.Generator, rows: int, each: int, dim: int) -> np.ndarray:
-    """Numbers of (0, 1) [rows · replicates · points, dim], ``each`` of a row or a little fewer.
+    """Numbers in (0, 1), [rows · replicates · points, dim]: ``each`` or a little fewer for a row.
 
     Every replicate is a Sobol sequence with a random shift of its own: a mean over it is unbiased,
     and independent of the others, whose spread is the mean's error.
@@ -321,9 +322,9 @@ def _of_replicates(terms: np.ndarray, rows: int) -> np.ndarray:
 
 
 def _main_axes(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The middle of ``points`` [m, d] and the axes [d, r], first the longest, that they differ in.
+    """The middle of ``points`` [m, d] and the axes [d, r], longest first, along which they differ.
 
-    Noise of variance 1 is the same in all coordinates, and what is left of them tells nothing.
+    Noise of variance 1 is the same along all axes, and the axes left out have no information.
     """
     middle = points.mean(0)
     squares, axes = np.linalg.eigh((points - middle).T @ (points - middle))
@@ -414,17 +415,17 @@ def _of_grid(case: Case, rng: np.random.Generator, effort: int) -> Truths:
 
 
 class _Cloud:
-    """Nodes [m, d] in the layer's noise with the logarithms of their weights, along axis 0."""
+    """Nodes [m, d] in units of the noise, with logarithms of their weights, sorted by axis 0."""
 
     def __init__(self, nodes: np.ndarray, log_weights: np.ndarray):
         order = np.argsort(nodes[:, 0])
-        # from the cloud's middle: squares of what is far from 0 would cancel
+        # relative to the cloud's middle: squares of numbers far from 0 would lose digits
         self.middle, self.along = nodes.mean(0), nodes[order, 0]
         self.nodes = nodes[order] - self.middle
         self.heights = log_weights[order] - 0.5 * np.square(self.nodes).sum(1)
 
     def near(self, low: float, high: float) -> slice:
-        """Nodes that may tell at points between ``low`` and ``high`` along axis 0."""
+        """The nodes that matter for points between ``low`` and ``high`` along axis 0."""
         return slice(*np.searchsorted(self.along, [low - _FAR, high + _FAR]))
 
     def log_density(self, t: np.ndarray) -> np.ndarray:
@@ -439,7 +440,7 @@ class _Cloud:
             exponents = off @ self.nodes[near].T + self.heights[near]
             top = exponents.max(1)
             exponents -= top[:, None]
-            # of what is at most 1, single precision keeps 7 digits
+            # terms are at most 1, so that single precision keeps 7 digits
             sums = np.exp(exponents.astype(np.float32)).sum(1, dtype=np.float64)
             rest = top - 0.5 * np.square(off).sum(1)
             found[begin : begin + _AT_ONCE] = np.log(sums) + rest
@@ -476,5 +477,5 @@ FAMILIES = (
 
 
 def random_case(seed: int, number: int) -> Case:
-    """Case ``number`` of ``seed``: families in turn."""
+    """Case ``number`` of ``seed``; the families take turns."""
     return FAMILIES[number % len(FAMILIES)](np.random.default_rng([seed, number]))

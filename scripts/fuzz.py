@@ -1,9 +1,9 @@
-"""Try random networks, inputs and noise levels; what came of it is added to results/fuzz.json.
+"""Try random networks, inputs and noise levels, and add the counts to results/fuzz.json.
 
     python scripts/fuzz.py [EXAMPLES] [SEED]
 
-What must hold of each is in tests/support/random_networks.py. A run is a piece of the file, found
-again by its seed; the totals are over all pieces of this revision.
+tests/support/random_networks.py has the properties that each estimate must have. The file has an
+entry for each seed; the totals are over all entries of this revision.
 """
 
 import json
@@ -28,7 +28,7 @@ from random_networks import cases, check  # noqa: E402 - found by the line above
 
 
 def main(examples: int, number: int) -> None:
-    """Try ``examples`` cases, a function of ``number``."""
+    """Try ``examples`` random cases of seed ``number``."""
     counts: Counter[str] = Counter()
     faults: list[dict[str, str]] = []
     started = time.monotonic()
@@ -67,7 +67,7 @@ def main(examples: int, number: int) -> None:
 
 
 def write(number: int, piece: dict[str, Any]) -> None:
-    """Put ``piece`` in its place among those of the same revision, and add all of them up."""
+    """Write ``piece``, the results of seed ``number``, and the totals of this revision."""
     revision = provenance.git_revision()
     old = json.loads(PATH.read_text()) if PATH.is_file() else {}
     pieces = old.get("pieces", {}) if old.get("revision") == revision else {}

@@ -2,10 +2,10 @@
 
     python scripts/gallery.py RUN_OR_SWEEP …
 
-Draws what each has with its own settings, at the size of print and few dots an inch, and writes the
-page anew; a figure that several have is the first one's, and pictures of figures that none has
-stay. Short runs will do, such as `ib-run all +exp=szt_tanh trainer.epochs=60`, and one of each
-experiment of conf/exp.
+Draws the figures of each run or sweep with its own settings, in print size at a low resolution, and
+writes the page again. A figure that several have is taken from the first; pictures of figures that
+none has stay. Short runs suffice, one for each experiment in conf/exp, such as
+`ib-run all +exp=szt_tanh trainer.epochs=60`.
 """
 
 import sys
@@ -18,7 +18,7 @@ from ib_runner.figures import style
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "docs" / "gallery"
-DOTS = 110  # an inch
+DOTS = 110  # per inch
 HEAD = """# All figures
 
 Each at the size at which it is printed. `scripts/gallery.py` draws them anew, from short runs.
@@ -40,9 +40,7 @@ def main(paths):
 
 
 def draw(path, known):
-    """The figures of one run or sweep that are not ``known``, drawn in its own folder and taken
-    from there; their names.
-    """
+    """Draw the figures of one run or sweep that are not ``known``, and copy them; their names."""
     before = {one: one.read_bytes() for one in path.glob("figures/*.png")}
     words = ["plot", f"run={path}", "plot.formats=[png]"]
     if (path / "run.json").is_file():

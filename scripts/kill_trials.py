@@ -1,12 +1,12 @@
-"""Kill training, measuring and plotting at random moments, go on, and compare with a run in peace.
+"""Kill training, measuring and plotting at random, resume, and compare with an undisturbed run.
 
     python scripts/kill_trials.py [trials=20] [seed=0] [folder=PATH]
 
-Each stage of each trial is hit by one or two signals (SIGKILL, SIGTERM, SIGINT) and then goes on
-with `run=PATH` until it is through. After each one the folder must be readable and `run.json` must
-tell the truth. In the end checkpoints must be the same bytes and tables the same values (seconds
-aside) as those of the run in peace, and nothing half written may be left. Prints a Markdown tally;
-exit status 1 where anything differs. Stages run in forks of this process, which starts no threads.
+Each stage of each trial gets one or two signals (SIGKILL, SIGTERM, SIGINT) and is then resumed with
+`run=PATH` until it has ended. After each signal the folder must be readable and the state in
+`run.json` right. In the end checkpoints must have the same bytes, and tables the same values (but
+for seconds), as those of the undisturbed run, without partial files. Prints a Markdown tally; exit
+status 1 where anything differs. Stages run in forks of this process, which starts no threads.
 """
 
 import os
@@ -29,9 +29,9 @@ from ib_runner.tables.schema import table_named
 
 STAGES = ("train", "measure", "plot")
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
-#: processes started to get one or two of them killed before they are through
+#: the most processes to start until one or two are killed before they end
 TRIES = 5
-#: what a stage may end with: through all the same, interrupted, or before it could say so
+#: exit statuses that a killed stage may have: complete, interrupted, or killed by the signal
 STATUSES = {
     signal.SIGKILL: (0, -signal.SIGKILL),
     signal.SIGTERM: (0, 143, -signal.SIGTERM),
@@ -59,7 +59,7 @@ SMALL = [
 
 
 class Trials:
-    """Runs below ``folder``, and what was seen of them."""
+    """The runs of all trials, below ``folder``, with counts of kills and all differences."""
 
     def __init__(self, folder: Path, seed: int):
         self.folder = folder
@@ -88,7 +88,7 @@ class Trials:
             for _ in range(TRIES):
                 through = self._kill(stage, root)
                 left -= not through
-                # what is measured and drawn can be again; what is trained, not
+                # measuring and drawing can be repeated; a completed training cannot
                 if left == 0 or (through and stage == "train"):
                     break
             status = wait(fork(command(stage, root), log=self.folder / "log"))
@@ -98,7 +98,7 @@ class Trials:
         self._check(f"trial {number}", lambda: differences(self.peace, the_run(root)))
 
     def _kill(self, stage: str, root: Path) -> bool:
-        """Start ``stage`` and kill it at some moment; whether it was through before."""
+        """Start ``stage`` and kill it at a random moment; returns whether it had ended before."""
         number = self.moments.choice(SIGNALS)
         child = fork(command(stage, root), log=self.folder / "log")
         time.sleep(self.moments.uniform(0, self.seconds[stage]))
@@ -109,7 +109,7 @@ class Trials:
             self.differences.append(f"{root.name}: {stage}, {number.name}: status {status}")
         if status == 0:
             self.through[stage] += 1
-            if through:  # the moments were drawn from too long a time
+            if through:  # the stage is faster than assumed
                 self.seconds[stage] *= 0.7
         else:
             self.kills[stage, number.name] += 1
@@ -119,7 +119,7 @@ class Trials:
         return status == 0
 
     def _check(self, what: str, check: Callable[[], Iterator[str]]) -> None:
-        """Have ``check`` name what is wrong, in a process of its own: it may start threads."""
+        """Run ``check``, which yields what is wrong, in a fork of its own: it may start threads."""
         answers = self.folder / "answers"
 
         def answer() -> int:
@@ -182,7 +182,7 @@ def fork(work: Callable[[], int], log: Path) -> int:
 
 
 def finished(child: int) -> bool:
-    """Whether ``child`` has ended by itself; it is still there to be waited for."""
+    """Whether ``child`` has ended; it must still be waited for."""
     return os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 
@@ -192,7 +192,7 @@ def wait(child: int) -> int:
 
 
 def unreadable(path: Path, states: tuple[str, ...]) -> Iterator[str]:
-    """What cannot be read of the run at ``path``, and a state that is none of ``states``."""
+    """Unreadable parts of the run at ``path``, and its state if that is not in ``states``."""
     run = Run(path)
     if run.state not in states:
         yield f"the state is {run.state}"
@@ -203,7 +203,7 @@ def unreadable(path: Path, states: tuple[str, ...]) -> Iterator[str]:
 
 
 def differences(peace: Path, killed: Path) -> Iterator[str]:
-    """Where the run ``killed`` is not that in ``peace``."""
+    """The differences between the run ``killed`` and the undisturbed run ``peace``."""
     if Run(killed).state != "complete":
         yield f"the state is {Run(killed).state}"
     ours, theirs = files(killed), files(peace)
@@ -222,13 +222,13 @@ def differences(peace: Path, killed: Path) -> Iterator[str]:
 
 
 def files(path: Path) -> dict[str, Path]:
-    """Every file below ``path`` by name, logs aside: what happened is no result."""
+    """Every file below ``path`` by name, without logs, which may differ."""
     found = (file for file in path.rglob("*") if file.is_file() and file.suffix != ".log")
     return {str(file.relative_to(path)): file for file in found}
 
 
 def values(run: Run, table: str) -> pd.DataFrame:
-    """The table without what may differ."""
+    """The table without the columns that may differ."""
     return run.table(table).drop(columns="seconds", errors="ignore")
 
 

@@ -3,8 +3,8 @@
     python scripts/long_run.py            10,000 epochs of szt_tanh, 85 measured; a sweep of 50 jobs
     python scripts/long_run.py --quick    200 epochs, 5 measured; a sweep of 4
 
-Memory is that of the process and its children together, start-up included. Measured is the binned
-entropy alone: what grows with the epochs is the same, and it is quick.
+Memory is that of the process and its children together, start-up included. Only the binned entropy
+is measured: it is quick, and memory and files grow with the epochs as for other measurements.
 """
 
 import argparse
@@ -42,7 +42,7 @@ def main() -> None:
 
 
 def row(what: str, folder: str, words: list[str]) -> str:
-    """Run ``ib-run`` with ``words`` in ``folder`` and print its row; the path it ends with."""
+    """Run ``ib-run`` with ``words`` in ``folder``, print its row; returns the path it ends with."""
     command = [sys.executable, "-m", "ib_runner", *(word.replace(" ", "") for word in words)]
     told = subprocess.run(
         [*command, "--dry-run"], cwd=folder, capture_output=True, text=True, check=True
@@ -86,7 +86,7 @@ def disk(folder: Path) -> tuple[int, int]:
 
 
 def estimated(told: str) -> float:
-    """Bytes that ``--dry-run`` names in its last line that names any."""
+    """The bytes in the last line of the output ``told`` of ``--dry-run`` that names a size."""
     sizes = re.findall(r"([\d.]+(?:e[+-]?\d+)?) (kB|MB|GB)", told)
     return float(sizes[-1][0]) * UNITS[sizes[-1][1]]
 

@@ -1,12 +1,12 @@
-"""Errors of a sweep's noisy MNIST networks with noise off, on, and with other batch statistics.
+"""Errors of a sweep's noisy MNIST networks without noise, with it, and with other batch statistics.
 
     python scripts/mnist_noise_at_test.py SWEEP EPOCH [--output results/mnist/gpu/noise_at_test.csv]
 
-Section 8.3 switches noise off at test time. Batch norm then meets inputs that differ from those
-whose mean and variance it kept in training: the maximum of four noisy units is larger than that of
-four clean ones. For each run, errors of the 10,000 validation images: with noise off (as in
-Table 1), with one draw of the noise, and with noise off after mean and variance were taken again,
-without noise, from the first 3000 training images, undistorted.
+Section 8.3 switches noise off at test time. Batch norm then gets inputs whose mean and variance
+differ from those in training: the maximum of four noisy units is larger than that of four clean
+ones. Counts the errors of each run among the 10,000 validation images: with noise off (as in Table
+1), with one draw of the noise, and with noise off after computing mean and variance again, without
+noise, from the first 3000 training images, undistorted.
 """
 
 import argparse
@@ -26,7 +26,7 @@ BLOCK, IMAGES = 250, 3000
 
 
 def with_noise(network: nn.Module, on: bool) -> nn.Module:
-    """A copy in eval mode, the noise channels on or off."""
+    """A copy of ``network`` in eval mode, with its noise channels ``on`` or off."""
     network = copy.deepcopy(network).eval()
     for module in network.modules():
         if isinstance(module, NoiseChannel):
@@ -36,7 +36,7 @@ def with_noise(network: nn.Module, on: bool) -> nn.Module:
 
 @torch.no_grad()
 def with_statistics_without_noise(network: nn.Module, dataset: Dataset) -> nn.Module:
-    """A copy whose batch norms keep the mean statistics of blocks of clean training images."""
+    """A copy of ``network`` whose batch norms have the mean statistics of clean training images."""
     network = with_noise(network, False)
     norms = [one for one in network.modules() if isinstance(one, nn.BatchNorm1d | nn.BatchNorm2d)]
     for norm in norms:
@@ -50,7 +50,7 @@ def with_statistics_without_noise(network: nn.Module, dataset: Dataset) -> nn.Mo
 
 @torch.no_grad()
 def errors(network: nn.Module, dataset: Dataset) -> int:
-    """Misclassified validation images."""
+    """The number of misclassified validation images."""
     torch.manual_seed(0)
     x, y = dataset.test.x, dataset.test.y
     pairs = zip(x.split(BLOCK), y.split(BLOCK), strict=True)

@@ -1,4 +1,4 @@
-"""Figures for the documentation, from a measured run: ``results/NAME.csv`` and what made it.
+"""Numbers for the documentation from a measured run: ``results/NAME.csv`` with its provenance.
 
     python scripts/results_of_run.py run=RUN name=NAME [epochs=0,10,100] [figure=fig5]
 
@@ -65,7 +65,7 @@ def main(run: str, name: str, epochs: str = "", figure: str = "") -> None:
 
 
 def _write(name: str, head: Sequence[str], rows: Sequence[Sequence[Any]], made: Any) -> None:
-    """``results/NAME.csv``, and what made it in ``results/NAME.json``."""
+    """Write ``results/NAME.csv``, and its provenance to ``results/NAME.json``."""
     with (RESULTS / f"{name}.csv").open("w", encoding="utf-8", newline="") as file:
         csv.writer(file, lineterminator="\n").writerows([head, *rows])
     text = json.dumps(made, indent=2, ensure_ascii=False)

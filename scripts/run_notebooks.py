@@ -1,4 +1,4 @@
-"""Run the notebooks of the documentation, each in an empty folder, and keep what they answer.
+"""Run the notebooks of the documentation, each in an empty folder, and save their outputs.
 
     python scripts/run_notebooks.py [--dry-run] [NAME …]
 
@@ -14,7 +14,7 @@ import nbformat
 from nbclient import NotebookClient
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "notebooks"
-#: seconds for one cell
+#: the most seconds for one cell
 PATIENCE = 900
 
 

@@ -1,4 +1,4 @@
-"""What do noise or regularization cost? Held-out accuracy against what a sweep varies.
+"""How noise or regularization affect accuracy: test accuracy against the swept values of a sweep.
 
     python scripts/sweep_accuracy.py run=SWEEP
 
@@ -17,7 +17,7 @@ from ib_runner.runs.sweep_folder import read_sweep, swept_values
 
 
 def accuracies(path: Path) -> pd.DataFrame:
-    """The swept values but for the seed, and over the seeds: runs, mean, least, largest."""
+    """The swept values without the seed, and over seeds: number of runs, mean, least, largest."""
     sweep, rows = read_sweep(path), []
     keys = [key for key in sweep.keys if key != "seed"]
     for run in open_found(path).runs:

@@ -81,7 +81,7 @@ PLAIN: dict[str, Rule] = {
     "plot.layers": optional(LAYERS, "all"),
     "plot.formats": each(choice("png", "pdf", "svg"), "a list of different ones of png, pdf, svg"),
     "plot.unit": choice("nats", "bits"),
-    "plot.size": optional(number(lambda value: 1 <= value <= 40, "inches, 1 to 40"), "as in print"),
+    "plot.size": optional(number(lambda value: 1 <= value <= 40, "inches, 1 to 40"), "print size"),
     "plot.font": optional(number(lambda value: 3 <= value <= 40, "points, 3 to 40"), "8"),
     "plot.titles": optional(
         Rule(
