@@ -47,8 +47,13 @@ def duration_text(seconds: float) -> str:
     """``seconds`` as a user reads a duration, such as ``12 min``."""
     for unit, length in (("h", 3600), ("min", 60)):
         if seconds >= 2 * length:
-            return f"{seconds / length:.3g} {unit}"
-    return f"{seconds:.2g} s" if seconds < 10 else f"{seconds:.0f} s"
+            return f"{_two_digits(seconds / length)} {unit}"
+    return f"{_two_digits(seconds)} s"
+
+
+def _two_digits(value: float) -> str:
+    """A forecast is worth no more digits than two."""
+    return f"{value:.2g}" if value < 9.95 else f"{value:.0f}"
 
 
 def size_text(size: float) -> str:

@@ -38,8 +38,8 @@ def test_whole_lines_where_there_is_no_terminal(clock, monkeypatch):
             clock["now"] = second
             bar.update("epoch 3")
     assert out.getvalue().splitlines() == [
-        "measure: 5 of 100 epochs, 14.2 min left, epoch 3",
-        "measure: 9 of 100 epochs, 13.7 min left, epoch 3",
+        "measure: 5 of 100 epochs, 14 min left, epoch 3",
+        "measure: 9 of 100 epochs, 14 min left, epoch 3",
     ]
 
 
