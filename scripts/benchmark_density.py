@@ -1,23 +1,29 @@
 """Time the mixture density against its peers on clouds of a trained network, in four regimes.
 
     python scripts/benchmark_density.py [run=FOLDER] [--centres 1000000] [--points 4096]
+        [--output results/density.json]
 
 FOLDER is a finished run of the SZT tanh network, the newest under outputs/ if none is named. The
 peers are PyTorch in float64, torch.compile (needs a C++ compiler), KeOps and scikit-learn's
 KernelDensity; one that is not installed is named and left out. Dense peers are timed on some of
-the points and scaled. scikit-learn's and our trees are rebuilt within each timing.
+the points and scaled. scikit-learn's and our trees are rebuilt within each timing. Seconds are the
+processor's, of all threads: the clock's depend on what else the machine does.
 """
 
 import argparse
+import csv
+import json
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 import ib_runner
+from ib_runner.files.provenance import of_result
 from ib_runner.information.density.mixture_density import log_mixture_density
 
 #: points that the dense peers are timed on, and that errors are taken over
@@ -40,6 +46,20 @@ class Peer(NamedTuple):
     name: str
     density: Density
     dense: bool
+
+
+class Row(NamedTuple):
+    """What one method took for ``n`` centres in ``d`` dimensions, the processor's seconds; as a
+    ``ratio`` to ours; and its largest ``error``, nats.
+    """
+
+    regime: str
+    d: int
+    n: int
+    method: str
+    seconds: float
+    ratio: float
+    error: float
 
 
 def normalised(log_sums: Tensor, centres: Tensor, beta: float) -> Tensor:
@@ -134,13 +154,13 @@ def clouds(run, regime: Regime, n: int, m: int) -> tuple[Tensor, Tensor, float]:
 
 
 def measure(peer: Peer, points: Tensor, centres: Tensor, beta: float) -> tuple[float, Tensor]:
-    """Seconds for all points (the best of several rounds), and the values found."""
+    """The processor's seconds for all points (the best of several rounds), and the values found."""
     part = points[:SOME_POINTS] if peer.dense else points
     best = math.inf
     for _ in range(ROUNDS):
-        begun = time.perf_counter()
+        begun = time.process_time()
         values = peer.density(part, centres, beta)
-        best = min(best, time.perf_counter() - begun)
+        best = min(best, time.process_time() - begun)
         if best > 20.0:
             break
     return best * len(points) / len(part), values[:SOME_POINTS].double()
@@ -152,6 +172,7 @@ def main() -> None:
     arguments.add_argument("run", nargs="?", default="run=", help="run=FOLDER, or the newest")
     arguments.add_argument("--centres", type=int, default=1_000_000)
     arguments.add_argument("--points", type=int, default=4096)
+    arguments.add_argument("--output", type=Path, help="FILE.json, and FILE.csv beside it")
     arguments = arguments.parse_args()
     run = ib_runner.open_run(arguments.run.removeprefix("run=") or None)
     last = run.epochs[-1]
@@ -165,6 +186,7 @@ def main() -> None:
     methods = list(peers())
     print(f"{arguments.points} points, best of {ROUNDS}, {torch.get_num_threads()} threads")
     print("regime     d  n         method            seconds   ps/pair   ratio   largest error")
+    rows = []
     for regime in regimes:
         points, centres, beta = clouds(run, regime, arguments.centres, arguments.points)
         n, d = centres.shape
@@ -175,11 +197,32 @@ def main() -> None:
             seconds, values = measure(peer, points, centres, beta)
             ours = ours or seconds
             error = float((values - exact).abs().max())
+            row = Row(regime.name, d, n, peer.name, seconds, seconds / ours, error)
             print(
-                f"{regime.name:10} {d}  {n:<8}  {peer.name:16} {seconds:8.3f} "
-                f"{seconds / n / len(points) * 1e12:9.1f} {seconds / ours:7.1f}   {error:.1e}",
+                f"{row.regime:10} {d}  {n:<8}  {row.method:16} {seconds:8.3f} "
+                f"{seconds / n / len(points) * 1e12:9.1f} {row.ratio:7.1f}   {error:.1e}",
                 flush=True,
             )
+            rows.append(row)
+    if arguments.output:
+        command = (
+            f"scripts/benchmark_density.py --centres {arguments.centres} "
+            f"--points {arguments.points} --output results/density.json"
+        )
+        keep(arguments.output, rows, command)
+
+
+def keep(path: Path, rows: Sequence[Row], command: str) -> None:
+    """Write ``rows`` as a table beside ``path``, and what made them into it."""
+    names = ["clouds", "d", "centres", "method", "processor, s", "ours = 1", "largest error, nats"]
+    with path.with_suffix(".csv").open("w", encoding="utf-8", newline="") as file:
+        table = csv.writer(file, lineterminator="\n")
+        table.writerow(names)
+        for row in rows:
+            figures = [f"{row.seconds:.3f}", f"{row.ratio:.1f}", f"{row.error:.0e}"]
+            table.writerow([row.regime, row.d, row.n, row.method, *figures])
+    text = json.dumps({**of_result(command), "threads": torch.get_num_threads()}, indent=2)
+    path.with_suffix(".json").write_text(text + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

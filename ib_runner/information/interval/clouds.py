@@ -35,7 +35,8 @@ def in_noise_units(s: np.ndarray, centres: np.ndarray, layer: Layer) -> np.ndarr
     length = s.dtype.type(unit(layer.beta))
     if not 1e-30 < length < 1e30:  # float32 has no such number
         s, length = s.astype(np.float64), unit(layer.beta)
-    moved = (s - centres[:, :, None]) / length
+    moved = s - centres[:, :, None]
+    moved /= length
     return np.ascontiguousarray(moved, dtype=np.float32)
 
 

@@ -15,6 +15,8 @@ from ib_runner.vector_math import exp2
 _f = np.float32
 #: a term of 2 to this power or more becomes the unit in which its sum is kept
 _HIGHEST_EXPONENT = _f(60.0)
+#: log2 of more components than the mixture of an input has
+_MOST_COMPONENTS_BITS = 5.0
 #: terms summed in float32 before that partial sum is added to the total in float64
 _TERMS = 32
 
@@ -104,65 +106,84 @@ def own_cloud_densities(begin, end, points, references, clouds, out):
         _own_cloud_densities(points[c], references[c], clouds[c], out[c])
 
 
-@inner(fastmath=True, error_model="numpy")
-def _exponents(record, shift, u, q, y):
-    """log2 of one component at the points ``u`` [d, p], into ``q`` [p]; ``y`` [p] is scratch.
-
-    Few passes over the points, each of which stores to one array: only then is it vector code.
-    """
-    dim = u.shape[0]
-    for j in range(q.size):
-        q[j] = record[0]
+@inner(error_model="numpy")
+def _lay_out(record, shift, factor, middle):
+    """The rows of L⁻¹ of one component into ``factor`` [d, d], and L⁻¹·mean into ``middle`` [d]."""
+    dim = middle.size
+    at = 1 + dim
     for i in range(dim):
-        factors = record[1 + dim + i * (i + 1) // 2 :]
         at_mean = 0.0
         for k in range(i + 1):
-            at_mean += np.float64(factors[k]) * np.float64(record[1 + k] + shift[k])
-        middle = _f(at_mean)
-        f0 = factors[0]
-        u0 = u[0]
-        if i == 0:
-            for j in range(q.size):
-                one = f0 * u0[j] - middle
-                q[j] -= one * one
-            continue
-        f1 = factors[1]
-        u1 = u[1]
-        if i == 1:
-            for j in range(q.size):
-                one = f0 * u0[j] + f1 * u1[j] - middle
-                q[j] -= one * one
-            continue
-        f2 = factors[2]
-        u2 = u[2]
-        if i == 2:
-            for j in range(q.size):
-                one = f0 * u0[j] + f1 * u1[j] + f2 * u2[j] - middle
-                q[j] -= one * one
-            continue
-        f3 = factors[3]
+            factor[i, k] = record[at + k]
+            at_mean += np.float64(record[at + k]) * np.float64(record[1 + k] + shift[k])
+        middle[i] = at_mean
+        at += i + 1
+
+
+@inner(fastmath=True, error_model="numpy")
+def _exponents(constant, factor, middle, u, base, q, y):
+    """log2 of one component at the points ``u`` [d, p] less ``base`` [p], into ``q`` [p].
+
+    ``constant``: its record's first number; ``y`` [p] is scratch. Few passes over the points, each
+    of which stores to one array: only then is it vector code.
+    """
+    dim = u.shape[0]
+    u0 = u[0]
+    f00 = factor[0, 0]
+    m0 = middle[0]
+    if dim == 1:
+        for j in range(q.size):
+            a = f00 * u0[j] - m0
+            q[j] = constant - base[j] - a * a
+        return
+    u1 = u[1]
+    f10 = factor[1, 0]
+    f11 = factor[1, 1]
+    m1 = middle[1]
+    if dim == 2:
+        for j in range(q.size):
+            a = f00 * u0[j] - m0
+            b = f10 * u0[j] + f11 * u1[j] - m1
+            q[j] = constant - base[j] - a * a - b * b
+        return
+    u2 = u[2]
+    f20 = factor[2, 0]
+    f21 = factor[2, 1]
+    f22 = factor[2, 2]
+    m2 = middle[2]
+    for j in range(q.size):
+        a = f00 * u0[j] - m0
+        b = f10 * u0[j] + f11 * u1[j] - m1
+        c = f20 * u0[j] + f21 * u1[j] + f22 * u2[j] - m2
+        q[j] = constant - base[j] - a * a - b * b - c * c
+    for i in range(3, dim):
+        f0 = factor[i, 0]
+        f1 = factor[i, 1]
+        f2 = factor[i, 2]
+        f3 = factor[i, 3]
         u3 = u[3]
+        m = middle[i]
         if i == 3:
             for j in range(q.size):
-                one = f0 * u0[j] + f1 * u1[j] + f2 * u2[j] + f3 * u3[j] - middle
+                one = f0 * u0[j] + f1 * u1[j] + f2 * u2[j] + f3 * u3[j] - m
                 q[j] -= one * one
             continue
         for j in range(y.size):
-            y[j] = f0 * u0[j] + f1 * u1[j] + f2 * u2[j] + f3 * u3[j] - middle
+            y[j] = f0 * u0[j] + f1 * u1[j] + f2 * u2[j] + f3 * u3[j] - m
         k = 4
         while k + 2 <= i + 1:
-            f0 = factors[k]
-            f1 = factors[k + 1]
-            u0 = u[k]
-            u1 = u[k + 1]
+            f0 = factor[i, k]
+            f1 = factor[i, k + 1]
+            v0 = u[k]
+            v1 = u[k + 1]
             for j in range(y.size):
-                y[j] += f0 * u0[j] + f1 * u1[j]
+                y[j] += f0 * v0[j] + f1 * v1[j]
             k += 2
         if k == i:
-            f0 = factors[i]
-            u0 = u[i]
+            f0 = factor[i, i]
+            v0 = u[i]
             for j in range(y.size):
-                y[j] += f0 * u0[j]
+                y[j] += f0 * v0[j]
         for j in range(q.size):
             q[j] -= y[j] * y[j]
 
@@ -175,16 +196,19 @@ def _flush(part, total):
 
 
 @inner(fastmath=True, error_model="numpy")
-def _add(records, shift, u, q, y, reference, part, total, pending):
+def _add(records, shift, factor, middle, u, q, y, reference, part, total, pending, least):
     """Add the components ``records`` to the sums ``total`` + ``part`` [p], in units of
-    2^``reference``; ``pending``: number of terms in ``part``. Returns that number afterwards.
+    2^``reference``, but those below 2^``least`` of that at all points; ``pending``: number of terms
+    in ``part``. Returns that number afterwards.
     """
     for r in range(records.shape[0]):
-        _exponents(records[r], shift, u, q, y)
+        _lay_out(records[r], shift, factor, middle)
+        _exponents(records[r, 0], factor, middle, u, reference, q, y)
         highest = _f(-np.inf)
         for j in range(q.size):
-            q[j] -= reference[j]
             highest = max(highest, q[j])
+        if highest < least:
+            continue
         if highest > _HIGHEST_EXPONENT:
             _flush(part, total)
             for j in range(q.size):
@@ -203,21 +227,38 @@ def _add(records, shift, u, q, y, reference, part, total, pending):
 
 
 @inner(fastmath=True, error_model="numpy")
-def _own(records, shift, u, q, y, reference, part, total):
+def _own(records, shift, factor, middle, u, q, y, reference, part, total):
     """One mixture at ``u`` [d, p]: log2 of its highest term into ``reference``, of the sum of its
     terms into ``total``.
     """
-    for r in range(records.shape[0]):
-        _exponents(records[r], shift, u, q, y)
-        for j in range(q.size):
-            reference[j] = q[j] if r == 0 else max(reference[j], q[j])
     for j in range(total.size):
         total[j] = 0.0
         part[j] = _f(0.0)
-    _add(records, shift, u, q, y, reference, part, total, np.int64(0))
+    for r in range(records.shape[0]):
+        _lay_out(records[r], shift, factor, middle)
+        _exponents(records[r, 0], factor, middle, u, part, q, y)
+        for j in range(q.size):
+            reference[j] = q[j] if r == 0 else max(reference[j], q[j])
+    all_terms = _f(-3e38)
+    pending = np.int64(0)  # a literal would have ``_add`` compiled once more
+    _add(records, shift, factor, middle, u, q, y, reference, part, total, pending, all_terms)
     _flush(part, total)
     for j in range(total.size):
         total[j] = reference[j] + np.log2(total[j])
+
+
+@inner(error_model="numpy")
+def _first_from(ascending, value):
+    """The place of the first of ``ascending`` that is not below ``value``."""
+    first = 0
+    end = ascending.size
+    while first < end:
+        middle = (first + end) // 2
+        if ascending[middle] < value:
+            first = middle + 1
+        else:
+            end = middle
+    return first
 
 
 @inner(fastmath=True, error_model="numpy")
@@ -234,8 +275,8 @@ def _find_near(u, origin, lowest, boxes, near):
         begin = min(begin, at)
         end = max(end, at)
     reach = np.sqrt(max(boxes.bits - lowest, 0.0) * boxes.width) + boxes.slack * dim
-    first = np.searchsorted(boxes.begins, begin - reach - boxes.longest)
-    last = np.searchsorted(boxes.begins, end + reach)
+    first = _first_from(boxes.begins, begin - reach - boxes.longest)
+    last = _first_from(boxes.begins, end + reach)
     distance = np.zeros(last - first, np.float32)
     for i in range(dim):
         lowest_here = u[i, 0]
@@ -267,6 +308,8 @@ def _add_block(queries, first, last, components, boxes, sums, count_only):
     u = np.empty((dim, n), np.float32)
     of_owner = np.empty((dim, m), np.float32)
     shift = np.empty(dim, np.float32)
+    factor = np.empty((dim, dim), np.float32)
+    middle = np.empty(dim, np.float32)
     q = np.empty(n, np.float32)
     y = np.empty(n, np.float32)
     reference = np.empty(n, np.float32)
@@ -285,7 +328,18 @@ def _add_block(queries, first, last, components, boxes, sums, count_only):
                 u[i, begin + j] = of_owner[i, j]
         records = components.records[components.offsets[owner] : components.offsets[owner + 1]]
         here = reference[begin : begin + m]
-        _own(records, shift, of_owner, q[:m], y[:m], here, part[:m], total[:m])
+        _own(
+            records,
+            shift,
+            factor,
+            middle,
+            of_owner,
+            q[:m],
+            y[:m],
+            here,
+            part[:m],
+            total[:m],
+        )
         evaluations += m * records.shape[0]
         for j in range(m):
             sums.own[row, j] = total[j]
@@ -297,7 +351,8 @@ def _add_block(queries, first, last, components, boxes, sums, count_only):
     for j in range(n):
         total[j] = 0.0
         part[j] = _f(0.0)
-    pending = np.int64(0)  # a literal would have ``_add`` compiled once more
+    pending = np.int64(0)
+    least = _f(-boxes.bits - _MOST_COMPONENTS_BITS)
     for of_own_class in (True, False):
         for x in near[:n_near]:
             if (components.classes[x] == of_class) == of_own_class:
@@ -306,7 +361,20 @@ def _add_block(queries, first, last, components, boxes, sums, count_only):
                 if not count_only:
                     for i in range(dim):
                         shift[i] = components.centres[x, i] - origin[i]
-                    pending = _add(records, shift, u, q, y, reference, part, total, pending)
+                    pending = _add(
+                        records,
+                        shift,
+                        factor,
+                        middle,
+                        u,
+                        q,
+                        y,
+                        reference,
+                        part,
+                        total,
+                        pending,
+                        least,
+                    )
         _flush(part, total)
         pending = 0
         for k in range(first, last):
@@ -333,6 +401,10 @@ def add_mixtures(begin, end, queries, components, boxes, sums, count_only):
     boxes of means and points along any direction v and w = vᵀMv of the widest component, as
     uᵀM⁻¹u ≥ (v·u)²/(vᵀMv) for every positive definite M (Cauchy and Schwarz). One direction, the
     same for all, bounds a range of the sorted inputs; the axes decide within it.
+
+    Of the inputs near, components below 2^(−``bits`` − 5) of the unit of the sum are left out too.
+    That unit is the point's own term, or a higher one that is part of the sum: with at most 2^5
+    components, what an input loses is again below 2^(−``bits``) of the sum.
     """
     starts = queries.starts
     for b in range(begin, end):
