@@ -1,4 +1,4 @@
-"""What an estimator answers: a value with its error, its certified interval and a status."""
+"""Estimates: a value with its standard error, its certified interval and a status."""
 
 import math
 from dataclasses import dataclass
@@ -64,7 +64,7 @@ class Estimate(Values):
     def of(
         cls, layer: Described, target: str, method: str, values: Values, seconds: float = 0.0
     ) -> "Estimate":
-        """The estimate of ``layer`` from ``values``; ``failed`` and empty if one is not finite."""
+        """The estimate of ``layer`` from ``values``; status ``failed`` where one is not finite."""
         if not values.finite:
             values = Values(status=Status.FAILED)
         return cls(

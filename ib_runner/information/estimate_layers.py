@@ -33,8 +33,8 @@ def mutual_information(
     on. ``x`` [N, …]; ``layer`` counts from 1. ``method``: "coupled" (the interval, see
     ``coupled``), "paper" (eq. (1)), or another one of ``methods.registry.METHODS``. ``settings``:
     target_width = 0.05 (nats), n_x, n_o, n_mc, budget; sizes that are not given are chosen, see
-    ``Settings``. The answer is a function of the weights, ``x``, the settings and ``seed``.
-    ``progress``: show on standard error what goes on.
+    ``Settings``. The estimate is a function of the weights, ``x``, the settings and ``seed``.
+    ``progress``: show a progress bar on standard error.
 
     Raises ``ValueError`` for a layer or method that does not exist, a layer that is not of the
     method's kind, sizes that are not positive, and a network without noise channels; ``TypeError``
@@ -61,7 +61,7 @@ def estimate_layers(
     ``layers`` None: all layers that the method covers. Not every method estimates I(Y;T_ℓ). One
     sampling pass serves all layers and both targets. Otherwise as ``mutual_information``.
     """
-    with torch.device("cpu"):  # whatever the caller has made the default
+    with torch.device("cpu"):  # independent of the caller's default device
         task, chosen = _task(network, x, y, layers, method, seed, settings)
         return _estimated(task, chosen, method, progress)
 
@@ -70,8 +70,8 @@ def _estimated(task: Task, chosen: list[Layer], method: str, progress: bool) -> 
     if not _finite(task.sampler.network):
         return _without_value(task, chosen, method, Status.FAILED)
     vacuous = [layer for layer in chosen if layer.beta == 0]
-    # what overflows is no number in the end, and its status says failed; densities underflow to 0;
-    # whatever the caller has numpy do about that
+    # independent of the caller's settings of numpy: overflow ends in a value that is not finite,
+    # whose status is failed, and densities may underflow to 0
     with np.errstate(over="ignore", invalid="ignore", under="ignore", divide="warn"):
         found = METHODS[method].estimates(task, progress)
     found += _without_value(task, vacuous, method, Status.VACUOUS)
@@ -118,7 +118,7 @@ def _task(
     seed: int,
     settings: dict[str, Any],
 ) -> tuple[Task, list[Layer]]:
-    """The estimation task for those chosen layers that have Gaussian noise, and all chosen ones."""
+    """The task of estimating the chosen layers with Gaussian noise, and a list of all chosen."""
     means, asked = _method(method), Settings(**settings)
     sampler = Sampler(network, x, seed)
     if y is not None:
@@ -136,7 +136,7 @@ def coupled_task(
     seed: int,
     settings: dict[str, Any],
 ) -> Task:
-    """What the method ``coupled`` has to do for I(X;T) of those ``layers`` with Gaussian noise."""
+    """The task of method ``coupled`` for I(X;T) of those ``layers`` that have Gaussian noise."""
     return _task(network, x, None, layers, "coupled", seed, settings)[0]
 
 
@@ -172,7 +172,7 @@ def _chosen_layers(sampler: Sampler, numbers: Sequence[int] | None, method: str)
 
 
 def _finite(network: nn.Module) -> bool:
-    # buffers may well be infinite, as attention masks are
+    # buffers are not checked: attention masks are infinite
     return all(bool(torch.isfinite(tensor).all()) for tensor in network.parameters())
 
 

@@ -1,4 +1,4 @@
-"""What the certified interval of a layer will take, before it is measured: the pilot alone."""
+"""Forecasts of a layer's certified interval, its width and cost, from the pilot alone."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,10 +12,10 @@ from ib_runner.information.sampling.sampler import Layer
 
 @dataclass(frozen=True)
 class Forecast:
-    """``width``: of the interval of I(X;T_layer), nats; ``evaluations``: kernel evaluations.
+    """The forecast ``width`` of the interval of I(X;T_layer), nats, and number of evaluations.
 
-    ``densities``: "exact" (p(t|x) is known), "clouds" (of draws as they come), "paths" (aimed ones)
-    or "none": what the interval will be made of. ``width`` is H(X) where that is "none".
+    ``densities`` says how p(t|x) is computed: "exact", by "clouds" of draws, by "paths" aimed at
+    the points, or not at all, "none", where ``width`` is H(X). ``evaluations`` are of the kernel.
     """
 
     layer: int
@@ -35,7 +35,7 @@ def forecasts(
 ) -> list[Forecast]:
     """Width and cost of the intervals of several ``layers`` (None: all that have Gaussian noise).
 
-    Arguments are those of ``estimate_layers``, whose sizes are these. The pilot runs, which may
+    Arguments as for ``estimate_layers``, which chooses the same sizes. Runs the pilot, which may
     take a second for each layer.
     """
     task = coupled_task(network, x, layers, seed, settings)

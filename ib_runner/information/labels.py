@@ -1,4 +1,4 @@
-"""X and Y as random variables: which of the N equally likely inputs share a value."""
+"""X and Y as random variables: the classes of equal values among N equally likely inputs."""
 
 import numpy as np
 import torch

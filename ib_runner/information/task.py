@@ -12,7 +12,7 @@ _LEAST = {"n_x": 2, "n_o": 1, "n_mc": 2, "budget": 1}
 
 @dataclass(frozen=True)
 class Settings:
-    """``target_width``: of the certified interval, nats. Sizes that are None are chosen.
+    """The settings of an estimate; sizes that are None are chosen for ``target_width``, nats.
 
     ``n_x``, ``n_o``: draws per input in its cloud A (evaluation points) and cloud B (densities);
     ``n_mc``: evaluation points per input; ``budget``: kernel evaluations for one layer.

@@ -1,4 +1,4 @@
-"""Gaussian mixtures on a line with fewer centres: no more than 16 in every standard deviation.
+"""Thinning Gaussian mixtures on a line to at most 16 centres per standard deviation.
 
 Over a length of one standard deviation a Gaussian equals, within 1e-15 of its peak, the polynomial
 through its values at 16 Chebyshev points. So a centre's weight may be distributed over these points
@@ -13,7 +13,7 @@ from numpy.polynomial.chebyshev import chebvander
 
 #: Chebyshev points in a cell
 N_POINTS = 16
-#: centres in one matrix product: it is over before threads could begin
+#: centres in one matrix product, too few for several threads
 _AT_ONCE = 512
 #: the points, ascending in [−1, 1], and the matrix from Chebyshev polynomials to shares [16, 16]
 _POINTS = -np.cos((np.arange(N_POINTS) + 0.5) * np.pi / N_POINTS)
@@ -44,12 +44,12 @@ class Cells:
 
 
 def n_cells(low: float, high: float) -> int:
-    """How many cells :class:`Cells` has."""
+    """The number of cells that :class:`Cells` has from ``low`` to ``high``."""
     return int(np.floor(high) - np.floor(low)) + 1
 
 
 def thinned(units: np.ndarray, mass: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """``units`` [m], ascending, and ``mass`` [k, m] with no more than 16 centres in any cell."""
+    """Centres ``units`` [m], ascending, with ``mass`` [k, m], thinned to at most 16 in any cell."""
     cells = np.floor(units)
     runs = _runs(cells)
     crowded = [(start, stop) for start, stop in runs if stop - start > N_POINTS]
@@ -67,7 +67,7 @@ def thinned(units: np.ndarray, mass: np.ndarray) -> tuple[np.ndarray, np.ndarray
 
 
 def _runs(cells: np.ndarray) -> list[tuple[int, int]]:
-    """Where each run of equal ``cells`` starts and stops."""
+    """Start and stop of each run of equal values in ``cells``."""
     return list(pairwise([0, *(np.flatnonzero(np.diff(cells)) + 1).tolist(), len(cells)]))
 
 
@@ -76,8 +76,9 @@ def _points(cells: np.ndarray) -> np.ndarray:
 
 
 def _shared_out(inside: np.ndarray, mass: np.ndarray) -> np.ndarray:
-    """The weights ``mass`` [k, m] of centres at ``inside`` [m] of a cell, 0 to 1, shared out to the
-    cell's 16 points: [k, 16].
+    """The weights [k, 16] of a cell's 16 points, from ``mass`` [k, m] of centres in the cell.
+
+    ``inside`` [m] are the centres' positions in the cell, from 0 to 1.
     """
     total = np.zeros((len(mass), N_POINTS))
     for first in range(0, len(inside), _AT_ONCE):

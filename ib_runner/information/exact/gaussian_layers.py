@@ -46,9 +46,9 @@ def gaussians(sampler: Sampler, layer: Layer) -> Gaussians:
 
 
 def rounding(sampler: Sampler, layer: Layer) -> float:
-    """The most by which float32 may change I(X;T) from that of :func:`gaussians`, in nats.
+    """A bound on how much float32 rounding changes I(X;T) from that of :func:`gaussians`, nats.
 
-    0 in exact layers, whose means are the network's own.
+    0 in exact layers, whose means are as the network computes them.
     """
     return 0.0 if layer.exact else sampler.rounding(layer)
 

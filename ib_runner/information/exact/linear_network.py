@@ -75,7 +75,7 @@ def points_in_unit_noise(points: Tensor, n_draws: int, seed: int) -> Mean:
     sequences: scrambled Sobol points, unbiased, with the standard error from the replicates. The
     points' order is the sequence's first coordinate; sorting them lets neighbours share it.
     """
-    from scipy.stats import qmc  # takes a second to import, and estimates need none of it
+    from scipy.stats import qmc  # imported here, as it takes a second and estimates do without
 
     n, d = points.shape
     first_axis = torch.linalg.svd(points - points.mean(0), full_matrices=False)[2][0]

@@ -22,8 +22,8 @@ from ib_runner.information.sampling.sampler import Layer, Sampler
 NEEDS = "one unit whose T given x is Gaussian, or one unit behind layers of that kind"
 #: width of a panel of the integral over the layer below, in units of the smaller β of both layers
 PANEL = 0.5
-#: noise from below of less than this share of the layer's own β is left out (I changes by its
-#: square)
+#: noise from the layers below is left out where it is less than this share of the layer's own β: I
+#: then changes by the square of that share
 _NOTHING = 1e-6
 
 
@@ -59,8 +59,10 @@ def is_line(sampler: Sampler, layer: Layer) -> bool:
 
 
 def line(sampler: Sampler, layer: Layer, panel: float = PANEL) -> Line:
-    """T of ``layer`` given x; the integrals over the layers below have panels of ``panel`` times
-    the smaller one of the two layers' noises.
+    """The mixture T of ``layer`` given x.
+
+    The integral over a layer below has panels of width ``panel`` times the smaller β of the two
+    layers.
     """
     if is_gaussian(sampler, layer):
         found = gaussians(sampler, layer)
@@ -82,7 +84,7 @@ def line(sampler: Sampler, layer: Layer, panel: float = PANEL) -> Line:
 
 
 def _preactivation(sampler: Sampler, layer: Layer, panel: float) -> Line:
-    """The pre-activation of ``layer`` given x."""
+    """The mixture of the pre-activation of ``layer`` given x."""
     weights, bias = sampler.plain.affine(layer.number)
     below = sampler.layers[layer.number - 2]
     if is_gaussian(sampler, below):

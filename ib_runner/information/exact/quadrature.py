@@ -25,18 +25,18 @@ _NORMAL_ENTROPY = 0.5 * float(np.log(2 * np.pi * np.e))
 _TOLERANCE = 1e-10
 _MOST_HALVINGS = 8
 _PANELS_AT_ONCE = 16
-#: components of less weight are dropped: they change no entropy and only widen the range
+#: components of smaller weight are dropped: they only widen the range of the integral
 _LIGHTEST = 1e-40
 #: the most work of one integral, in evaluations of the noise's density
 MOST_WORK = 3e9
-#: further work for a node of the layer below, and for a multiplication, in the same unit
+#: work for a node of the layer below, and for a multiplication, in evaluations of the density
 _WORK_OF_A_NODE, _WORK_OF_A_PRODUCT = 50, 0.05
-#: weights of all inputs' mixtures: 0.2 GB
+#: the most weights of all inputs' mixtures (0.2 GB)
 MOST_WEIGHTS = 3e7
 #: approximate number of elements in the largest temporary array
 _AT_ONCE = 200_000
 _PLACES_AT_ONCE = 64
-#: mixtures whose entropies are found together
+#: mixtures whose entropies are computed together
 _MIXTURES_AT_ONCE = 512
 
 
@@ -77,8 +77,8 @@ def mixture_entropy(
     ``weights`` [m] sum to 1, equal ones if None.
 
     Raises ``ValueError`` for beta ≤ 0, other shapes, values that are not finite, weights that don't
-    sum to 1, ``TooMuchWorkError`` for what would take too long, and ``UnresolvedError`` should the
-    panels not converge.
+    sum to 1, ``TooMuchWorkError`` for an integral that would take too long, and ``UnresolvedError``
+    where the panels do not converge.
     """
     centres = np.asarray(centres, dtype=np.float64)
     mass = np.full(centres.shape, 1.0 / centres.size) if weights is None else np.asarray(weights)
@@ -122,8 +122,10 @@ class Cluster(NamedTuple):
 
 
 def _clusters(centres: np.ndarray, beta: float, mass: np.ndarray) -> list[Cluster]:
-    """Sorted ``centres``, cut where their noises don't overlap; coordinates from the first centre
-    of each part, so that none loses digits to a distance from the origin or between parts.
+    """``centres``, sorted, in parts whose noises do not overlap.
+
+    Coordinates are relative to the first centre of each part, so that they lose no digits to the
+    distance from the origin or between parts.
     """
     cuts = np.flatnonzero(np.diff(centres) > 2 * _REACH * beta) + 1
     starts, stops = [0, *cuts.tolist()], [*cuts.tolist(), len(centres)]
@@ -158,7 +160,7 @@ def next_layer(
     weights: np.ndarray | None = None,
     next_beta: float | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The mixtures one more neuron makes: S' = f(T), T = S + N(0, beta²).
+    """The mixtures of the next neuron: S' = f(T) for T = S + N(0, beta²).
 
     ``s`` [N] or [m] with ``weights`` [N, m], the layer below, as in :func:`mutual_information`.
     The integral over T becomes a sum over Gauss–Legendre nodes t_k, the same for all inputs:
@@ -225,7 +227,7 @@ def _near(units: np.ndarray, t: np.ndarray) -> slice:
 
 
 def _most_within(units: np.ndarray, length: float) -> int:
-    """The most of sorted ``units`` that any interval of ``length`` holds."""
+    """The largest number of the sorted ``units`` within an interval of ``length``."""
     return int((np.searchsorted(units, units + length) - np.arange(len(units))).max())
 
 
@@ -293,7 +295,7 @@ def _converged(clusters: Sequence[Cluster]) -> tuple[np.ndarray, np.ndarray]:
         fine = _entropies_in_units(together, 0.5**halvings)
         moved = abs(fine - coarse)
         if (moved <= _TOLERANCE).all():
-            # 1e-12 covers the rounding of a sum of so many terms
+            # 1e-12 allows for the rounding errors of the sum
             return total + fine, moved + np.zeros_like(total) + 1e-12
         coarse = fine
     n = sum(len(one.units) for one in together)
@@ -316,5 +318,5 @@ def _densities(t: np.ndarray, units: np.ndarray, mass: np.ndarray) -> np.ndarray
     """p [n, k] at sorted ``t`` [n] of the mixtures of N(units, 1), sorted."""
     near = _near(units, t)
     kernel = np.exp(-0.5 * (t[:, None] - units[near]) ** 2) / np.sqrt(2 * np.pi)
-    # the weights may have both signs: rounding may give a negative density
+    # thinned centres have weights of both signs, so that rounding may give a negative density
     return np.maximum(kernel @ mass[:, near].T, 0.0)

@@ -36,23 +36,23 @@ from scipy.special import stdtrit  # of scipy.stats, whose import takes a second
 
 from ib_runner.information.interval.mixtures import LN2, PRUNED, MixtureSums
 
-#: the most that rounding to float32 may change a mean of logarithms, nats
+#: bound on the change of a mean of logarithms by rounding to float32, nats
 ROUNDING = 1e-5
 #: the probability that an end is on the wrong side, and the part of it that the other target's end
 #: takes where that is nearer (``of_both``)
 MISS, SHARED = 0.025, 0.001
-#: nats that a point costs on average where inputs begin to be confused: the log-likelihood ratio of
-#: two of them has tails like exp(−a/2)
+#: mean loss in nats at a point where inputs begin to be confused: the log-likelihood ratio of two
+#: inputs has tails like exp(−a/2)
 _CONFUSED = 3.0
 
 
 def unseen(miss: float) -> float:
-    """What none of M points shows has a probability of at most ``unseen(miss)``/M: 3.7/M."""
+    """An event at none of M points has a probability ≤ ``unseen(miss)``/M, 3.7/M for ``MISS``."""
     return -math.log(miss)
 
 
 def unseen_above(upper: float, most: float, points: int, miss: float = MISS) -> float:
-    """By how much rare points that were not drawn may raise I over ``upper``, a mean of ``points``.
+    """How much rare points that were not drawn may raise I above ``upper``, a mean of ``points``.
 
     ``most`` is the largest ln p(t|x)/p(t) that there can be: ln N, or ln 1/p(y) of a label.
     """
@@ -60,10 +60,11 @@ def unseen_above(upper: float, most: float, points: int, miss: float = MISS) -> 
 
 
 def unseen_below(lower: float, points: int, miss: float = MISS) -> float:
-    """By how much they may put I below ``lower``: all of it may be lost where they are.
+    """How much rare points that were not drawn may put I below ``lower``, a mean of ``points``.
 
-    If T is in a region with the probability a, I(X;T) ≥ (1 − a) I(X;T | not there), and what the
-    points show is at most I(X;T | not there) − ln(1 − a), X being no longer uniform.
+    There, all information may be lost. For a region that T is in with probability a, I(X;T) ≥
+    (1 − a) I(X;T | T outside), and the points show at most I(X;T | T outside) − ln(1 − a), since X
+    is not uniform given T outside.
     """
     return unseen(miss) * max(lower + 1.0, _CONFUSED) / points
 
@@ -142,13 +143,13 @@ def interval(bound: Bound, highest: float, most: float, miss: float = MISS) -> I
 
 
 def ends(lower: float, upper: float, highest: float) -> tuple[float, float]:
-    """Both ends within [0, ``highest``]; where they contradict each other all that is between."""
+    """Both ends within [0, ``highest``], exchanged where lower > upper."""
     low, high = np.clip([min(lower, upper), max(lower, upper)], 0.0, highest)
     return float(low), float(high)
 
 
 def of_both(make: Callable[[str, float], Interval], targets: Collection[str]) -> dict:
-    """Intervals by target; ``make`` gives that of a target whose ends are wrong with a probability.
+    """Intervals by target; ``make(target, miss)`` gives one whose ends are wrong with ``miss``.
 
     Y is a function of the number of the input, so that I(Y;T) ≤ I(X;T): the lower end of X is at
     least that of Y, and the upper end of Y at most that of X. An end that is taken from the other
@@ -158,7 +159,7 @@ def of_both(make: Callable[[str, float], Interval], targets: Collection[str]) ->
         return {target: make(target, MISS) for target in targets}
     x, y = make("x", MISS - SHARED), make("y", MISS - SHARED)
     lower, upper = make("y", SHARED).lower, make("x", SHARED).upper
-    # ends that contradict each other say nothing
+    # only where the other target's end does not contradict the interval
     if x.lower < lower <= x.upper:
         x = replace(x, lower=lower, mi=max(x.mi, lower))
     if y.lower <= upper < y.upper:

@@ -24,16 +24,16 @@ from ib_runner.information.sampling.normal_numbers import normals
 from ib_runner.information.sampling.sampler import Layer, Sampler
 from ib_runner.information.sampling.streams import Stream
 
-#: draws, of groups of 16 inputs, that are in memory at a time
+#: draws in memory at a time
 _BLOCK_DRAWS = 2**14
 _GROUP = 16
 
 
 def in_noise_units(s: np.ndarray, centres: np.ndarray, layer: Layer) -> np.ndarray:
-    """Draws ``s`` [n, d, m] less their input's centre; of equal draws (exact layer) only one."""
+    """Draws ``s`` [n, d, m] minus their input's centre, in noise units; one in exact layers."""
     s = s[:, :, :1] if layer.exact else s
     length = s.dtype.type(unit(layer.beta))
-    if not 1e-30 < length < 1e30:  # float32 has no such number
+    if not 1e-30 < length < 1e30:  # near the ends of float32's range
         s, length = s.astype(np.float64), unit(layer.beta)
     moved = s - centres[:, :, None]
     moved /= length
@@ -126,7 +126,7 @@ def evaluation_points(
 
 
 def blocks_of(n: int, n_draws: int) -> list[tuple[int, int]]:
-    """All of ``n`` inputs in blocks whose clouds of ``n_draws`` fit in memory."""
+    """Blocks (first, last) of ``n`` inputs whose clouds of ``n_draws`` fit in memory."""
     step = int(np.clip(_BLOCK_DRAWS // n_draws, 1, 16)) * _GROUP
     return [(first, min(first + step, n)) for first in range(0, n, step)]
 
@@ -150,7 +150,7 @@ def sums_at(
 
 
 def evaluations_at(layer: Layer, points: Points, densities: Densities) -> int:
-    """How many components ``sums_at`` would evaluate at ``points`` of all inputs."""
+    """The number of components that ``sums_at`` would evaluate at ``points`` of all inputs."""
     owners = np.arange(len(points.t))
     length = unit(layer.beta)
     return own_densities(points.t, owners, densities.centres, densities.mixtures, length)[1]

@@ -1,10 +1,10 @@
 """The coupled estimator of all layers: a pilot, sizes, draws, and estimates from the bounds.
 
-Two ways lead to the densities. Clouds of draws as they come (``bounds``) are the cheaper one for
-few units whose clouds are not much wider than the noise; paths aimed at each point
-(``paths.certify``) know no such limits. A layer of few units has clouds unless their pilot promises
-an interval much wider than asked for, and paths a narrower one; where a size of clouds is given,
-clouds are what was asked for.
+There are two ways to compute densities. Clouds of draws (``bounds``) are cheaper for few units
+whose clouds are not much wider than the noise; paths aimed at each point (``paths.certify``) have
+no such limits. A layer of few units has clouds, unless their pilot forecasts an interval much wider
+than the target and paths forecast a narrower one. Where the user gives a size of clouds, clouds are
+used.
 """
 
 import logging
@@ -38,21 +38,21 @@ from ib_runner.information.sampling.sampler import Layer, Sampler
 from ib_runner.information.task import Task, nothing_certified
 
 _logger = logging.getLogger(__name__)
-#: clouds need a number of draws that is exponential in the units: not tried for more
+#: the most units for which clouds are tried: they need a number of draws exponential in the units
 CLOUD_UNITS = 16
-#: clouds whose promised width is more than so many times the one asked for are held against paths,
-#: and given up for them where that makes it this much narrower
+#: clouds whose forecast width exceeds the target width by the first factor are compared with paths,
+#: and replaced by these where the width shrinks to the second share or less
 _TOO_WIDE, _NARROWER = 1.3, 0.8
-#: the share of what is left of the budget that is planned with: near inputs are a forecast
+#: the share of the remaining budget to plan with, as the number of near inputs is a forecast
 _PLANNED = 0.8
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """Sizes, densities and points by layer; sizes None where the budget allows no clouds.
+    """Sizes, densities and points by layer; sizes are None where the budget allows no clouds.
 
-    ``left``: what one layer may yet cost, in kernel evaluations. ``paths``: the plans of layers
-    whose densities are from paths; None where the budget allows nothing.
+    ``left``: the remaining budget of one layer, in kernel evaluations. ``paths``: plans of the
+    layers whose densities are from paths, None where the budget allows none.
     """
 
     sizes: Mapping[int, Sizes | None]
@@ -81,7 +81,7 @@ def prepare(task: Task) -> Prepared:
 
 
 def plan(task: Task) -> Prepared:
-    """Sizes for the layers of ``task``, and densities of the pilot's; no points yet."""
+    """Sizes for the layers of ``task``, and densities in the pilot's sizes, without points."""
     sampler = task.sampler
     layers = [layer for layer in task.layers if layer.dim <= CLOUD_UNITS]
     densities = fit_densities(
@@ -124,7 +124,7 @@ def values(task: Task, layer: Layer, prepared: Prepared) -> dict[str, Values]:
 
 
 def _sizes(task: Task, densities: dict[int, Densities]) -> tuple[dict[int, Sizes | None], float]:
-    """Sizes for every layer, None where the budget allows none; and what a layer may yet cost."""
+    """Sizes for every layer (None where the budget allows none), and a layer's remaining budget."""
     n, settings = len(task.sampler), task.settings
     budget = budget_of(task)
     requests = {
@@ -154,13 +154,13 @@ def _sizes(task: Task, densities: dict[int, Densities]) -> tuple[dict[int, Sizes
 
 
 def _sizes_given(task: Task) -> bool:
-    """Whether the user chose a size of the clouds, and with that clouds."""
+    """Whether the user gave a size of clouds, which means to use clouds."""
     settings = task.settings
     return any(size is not None for size in (settings.n_x, settings.n_o, settings.n_mc))
 
 
 def budget_of(task: Task) -> float:
-    """Kernel evaluations for one layer; sizes that are given need no budget."""
+    """The budget of one layer in kernel evaluations; infinite where sizes are given without one."""
     settings = task.settings
     unbounded = settings.budget is None and settings.n_mc is not None
     return float("inf") if unbounded else float(settings.budget or BUDGET)
@@ -172,7 +172,7 @@ def _refit(
     densities: dict[int, Densities],
     sizes: dict[int, Sizes],
 ) -> None:
-    """Put other densities in the place of the pilot's where other sizes were chosen."""
+    """Replace the pilot's densities where other sizes were chosen."""
     wanted = {
         layer.number: (sizes[layer.number].n_o, sizes[layer.number].components)
         for layer in layers
@@ -187,14 +187,14 @@ def _within(
 ) -> Points | None:
     """As many of the ``points`` per input as their kernel evaluations allow; None if not two.
 
-    The evaluations are counted before they are made: their number decides, never a value.
+    The evaluations are counted beforehand, so that the choice depends on no value.
     """
     n, n_mc = points.log2_own_cloud.shape
     own = n_mc * len(densities.mixtures.records)
     budget -= n * n_mc * sizes.n_x
     if n * own <= budget:
         return points
-    # counting evaluates the own mixtures
+    # counting the evaluations computes the densities of the points' own inputs
     budget -= own
     evaluations = evaluations_at(layer, points, densities)
     if evaluations <= budget:

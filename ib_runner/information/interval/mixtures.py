@@ -16,11 +16,11 @@ from ib_runner.information.interval.kernels import (
 )
 from ib_runner.information.interval.mixture_fit import fit_gaussian_mixtures, record_length
 
-#: the most that pruning may leave out of a sum, relative to the term of the point's own input
+#: largest part of a sum that pruning may leave out, relative to the term of the point's own input
 PRUNED = 1e-4
 LN2 = float(np.log(2.0))
-#: the most inputs whose points are evaluated together, and the widest that these inputs may lie
-#: apart, in noise units: float32 coordinates are exact enough within it
+#: the most inputs whose points are evaluated together, and the largest distance between them, in
+#: noise units, for which float32 coordinates are exact enough
 _BLOCK_ROWS, _COMPACT = 64, 8.0
 #: a point whose own density is below 2^−2000 is too improbable to have been drawn from any cloud
 _FAR = 2000.0
@@ -111,7 +111,7 @@ def own_densities(
     mixtures: Mixtures,
     length: float = 1.0,
 ) -> tuple[np.ndarray, int]:
-    """The ``own`` of :func:`mixture_sums`, and how many evaluations all of its sums would take."""
+    """The ``own`` of :func:`mixture_sums`, and the number of evaluations for all of its sums."""
     n, _, m = points.shape
     own, unused = np.empty((n, m)), np.empty((n, m))
     places = _places(centres, length, mixtures.boxes)
@@ -122,7 +122,7 @@ def own_densities(
 
 @dataclass(frozen=True)
 class _Places:
-    """``centres`` [N, d] in noise units; ``moved``: wide gaps between them were made narrower."""
+    """``centres`` [N, d] in noise units; ``moved``: whether gaps between them were narrowed."""
 
     centres: np.ndarray
     moved: bool
@@ -144,7 +144,7 @@ def _places(centres: np.ndarray, length: float, boxes: np.ndarray) -> _Places:
         return _Places(found, moved)
     for axis in range(centres.shape[1]):
         order = np.argsort(centres[:, axis], kind="stable")
-        with np.errstate(over="ignore"):  # a gap of more than 1e308 is a wide one
+        with np.errstate(over="ignore"):  # an infinite gap is narrowed like any wide one
             gaps = np.diff(centres[order, axis]) / length
         reach = np.abs(boxes[:, :2, axis]).max() + np.sqrt(2.0 * _FAR * boxes[:, 2, axis].max())
         moved = moved or bool((gaps > 2.0 * reach).any())
@@ -171,7 +171,7 @@ def _add(
     found = Sums(*sums, np.zeros(len(starts) - 1, np.int64))
     boxes = _boxes(centres, mixtures)
     add_mixtures(len(starts) - 1, queries, components, boxes, found, count_only)
-    if places.moved:  # a point that far out may lie near a moved centre: its sums are unknown
+    if places.moved:  # points far from their own centre may be near moved ones: sums are unknown
         sums[0][sums[0] < -_FAR] = np.nan
     return int(found.evaluations.sum())
 

@@ -23,9 +23,9 @@ from ib_runner.information.interval.sizes import DELTAS, N_O, N_X, Pilot
 from ib_runner.information.sampling.sampler import Layer, Sampler
 from ib_runner.information.sampling.streams import Stream
 
-#: numbers of Gaussians per cloud that are tried; 4 and 16 only where one Gaussian leaves a gap
+#: numbers of Gaussians per cloud that are tried; 4 and 16 only where one Gaussian, with any number
+#: of draws, leaves a gap between the bounds of more than ``_GAP_LEFT`` times the target width
 COMPONENTS = (1, 4, 16)
-#: … between the bounds of more than this share of the target width, with any number of draws
 _GAP_LEFT = 0.15
 _MANY = 2**30
 #: draws and Gaussians per input of the densities that the pilot sums over all inputs
@@ -33,17 +33,17 @@ BASE = (256, 1)
 _INPUTS, _POINTS, _POINTS_IN_ALL = 192, 16, 4096
 #: the pilot's points at which sums over all inputs are evaluated
 _SUMMED = 2048
-#: neighbours that are drawn together; true forward passes draw 16 at a time
+#: neighbouring inputs that are drawn together: by the fused kernel, and by true forward passes
 _FUSED_GROUP, _GROUP = 4, 16
-#: the most draws of one cloud, all the pilot's inputs together
+#: the most draws for one cloud (A or B) of all the pilot's inputs together
 _DRAWS = 2**17
-#: the share of the budget that the pilot may use, and a budget above which it does not grow
+#: the share of the budget that the pilot may use, and the budget above which its cost is constant
 _SHARE, _ENOUGH = 0.25, 10**9
 
 
 @dataclass(frozen=True)
 class Plan:
-    """The pilot's inputs (ranges of a few neighbours), points per input, and sizes of clouds."""
+    """The pilot's inputs (ranges of a few consecutive ones), points per input, sizes of clouds."""
 
     groups: Sequence[tuple[int, int]]
     n_mc: int
@@ -55,7 +55,7 @@ class Plan:
         return sum(last - first for first, last in self.groups)
 
     def most_evaluations(self, n: int) -> int:
-        """Kernel evaluations for one layer and ``n`` inputs, at most."""
+        """An upper bound of the kernel evaluations for one layer and ``n`` inputs."""
         own = sum(self.sizes_x)
         fitted = (len(self.sizes_o) + 1) * sum(COMPONENTS)
         return self.n_inputs * self.n_mc * (own + fitted + n)

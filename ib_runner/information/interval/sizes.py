@@ -26,9 +26,9 @@ N_X = (256, 512, 1024, 2048, 4096, 8192)
 N_O = (256, 512, 1024, 2048, 4096)
 #: the width that sizes are chosen for, as a share of the target width: forecasts are uncertain
 _CAUTION = 0.7
-#: where the target width is out of reach: sampling error below this share of it is not paid for
+#: where the target width cannot be reached: the sampling error need not be below this share of it
 _LEAST_NOISE = 0.1
-#: the fewest points in all at a width of 0.05 nats or less, not to miss rare points; and per input
+#: the fewest points in total for a width ≤ 0.05 nats, so that rare points are seen; and per input
 _FEWEST_IN_ALL, _FEWEST = 2**14, 2
 _MOST = 2**31
 _QUANTILE = 1.96
@@ -90,11 +90,11 @@ class Pilot:
         return self.near * np.sqrt(components / self.base[1][1])
 
     def unseen(self, highest: float) -> float:
-        """What rare points may do to both ends, nats, times the number of points."""
+        """The allowance for rare points at both ends, in nats, times the number of points."""
         return unseen_above(self.upper, highest, 1) + unseen_below(self.upper, 1)
 
     def gap(self, n_x: int, n_o: int, components: int, delta: float, highest: float) -> float:
-        """The distance of the bounds, each cut off at ``highest`` = H(X); nats."""
+        """The distance of the bounds in nats, each limited to at most ``highest`` = H(X)."""
         own, fitted = self.own_at(n_x), self.fitted_at(n_o, components)
         upper = self.upper + own - self.own_at(self.base[0])
         upper -= self.posterior * (fitted - self.fitted_at(*self.base[1]))
@@ -113,8 +113,9 @@ def _along(values: Mapping[int, float], n: int) -> float:
 
 @dataclass(frozen=True)
 class Request:
-    """Sizes are chosen for ``n`` inputs of entropy ``highest`` and a layer without (``exact``) or
-    with noise below. A size that is not None is used as given.
+    """The problem of choosing sizes, for ``n`` inputs of entropy ``highest`` in nats.
+
+    ``exact``: the layer has no noise below. A size that is not None is used as given.
     """
 
     n: int
@@ -155,7 +156,7 @@ class Request:
         if self.n_mc is not None:
             return min(self.n_mc, affordable)
         most = affordable if self.exact else min(affordable, n_x)
-        # where the pilot is no number, so is what it asks for: as many as there can be
+        # where the pilot is NaN or infinite, so is ``wanted``: take the most points
         enough = int(np.ceil(min(_MOST, wanted)))
         return min(max(enough, self.fewest), most)
 

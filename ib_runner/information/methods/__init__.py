@@ -1,1 +1,1 @@
-"""The estimators of information, one a file, and their registry."""
+"""The estimators of information, one in each file, and their registry."""

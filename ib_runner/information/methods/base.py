@@ -1,6 +1,6 @@
-"""The base class of all estimators: which layers a method covers, and its estimates for them.
+"""The base class of all estimators: the layers that a method covers, and its estimates for them.
 
-Timing and rows are made here, once; a method gives values.
+The base class measures times and makes ``Estimate`` objects; a method computes ``Values``.
 """
 
 import math
@@ -20,10 +20,10 @@ from ib_runner.progress import Progress, showing
 
 
 class Method(ABC):
-    """``name``: the method's, in its rows. ``needs``: in words, the layers that it covers.
+    """An estimator, called ``name`` in tables; ``needs`` says in words which layers it covers.
 
-    ``labels``: whether it estimates I(Y;T) as well. ``farthest``: the distance, in β, of an input's
-    draws of S up to which its arithmetic keeps what it certifies.
+    ``labels``: whether it estimates I(Y;T) as well. ``farthest``: the largest distance between two
+    draws of S of one input, in β, for which its floating-point arithmetic is exact enough.
     """
 
     name: ClassVar[str]
@@ -44,9 +44,9 @@ class Method(ABC):
         """The estimates of ``layer`` by target, "x" and, given labels, "y"."""
 
     def estimates(self, task: Task, progress: bool = False) -> list[Estimate]:
-        """Estimates for all of the task's layers; the time of ``prepare`` is shared out evenly.
+        """Estimates for all of the task's layers; the time of ``prepare`` is divided evenly.
 
-        ``progress``: show how many layers are through.
+        ``progress``: show how many layers are finished.
         """
         with (
             showing(progress),
@@ -76,7 +76,7 @@ class Method(ABC):
         return found
 
     def _known(self, task: Task) -> dict[int, dict[str, Values]]:
-        """The values of layers of which nothing can be computed, or not with this method."""
+        """The values of layers that cannot be computed: ``failed``, or the interval [0, H]."""
         found = {}
         for number, extent in extents(task.sampler, task.layers).items():
             s = task.sampler.exact_s(number)

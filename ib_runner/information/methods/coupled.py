@@ -14,8 +14,8 @@ class Coupled(Method):
 
     name = "coupled"
     labels = True
-    # float32 coordinates about an input's first draw round the noise of points that lie farther
-    # from it, in a way that tells the input: what is then measured is not S + Z
+    # float32 coordinates relative to an input's first draw round the noise of farther points, in a
+    # way that depends on the input: the estimate would not be that of S + Z
     farthest = 2.0**16
 
     def prepare(self, task: Task) -> coupled.Prepared:

@@ -1,4 +1,4 @@
-"""Entropy from nearest neighbours of noisy samples, which makes no use of the known noise.
+"""Entropy from nearest neighbours of noisy samples, an estimator that ignores the known noise.
 
 The estimator of Kozachenko & Leonenko (1987) with k neighbours,
 
@@ -68,9 +68,9 @@ def neighbour_information(
 
 
 def noisy_samples(sampler: Sampler, layer: Layer, n_x: int) -> np.ndarray:
-    """``n_x`` draws of T for every input, about a common origin: [N, n_x, d] float64.
+    """``n_x`` draws of T for every input, relative to a common origin: [N, n_x, d] float64.
 
-    Raises ``UnresolvedError`` where the noise is too small to be told from rounding.
+    Raises ``UnresolvedError`` where the noise is too small compared with rounding.
     """
     n = len(sampler)
     s_of_all = np.empty((n, n_x, layer.dim), sampler.kind)
@@ -87,8 +87,7 @@ def noisy_samples(sampler: Sampler, layer: Layer, n_x: int) -> np.ndarray:
 
 
 def draws(task: Task) -> int:
-    """Draws per input: ``n_x``, or as many as the budget allows; 0 if these are too few for K
-    neighbours.
+    """Draws per input: ``n_x``, or as many as the budget allows; 0 if too few for K neighbours.
 
     The budget counts the distances of all pairs, although a tree computes only a few of them.
     """
@@ -102,7 +101,7 @@ def draws(task: Task) -> int:
 class NearestNeighbours(Method):
     """I(X;T) of every layer from ``n_x`` noisy samples of each input.
 
-    ``stderr`` is the spread of the terms alone, as if they were independent; bias is not in it.
+    ``stderr`` is that of independent terms; it includes no bias.
     """
 
     name = "nearest_neighbours"

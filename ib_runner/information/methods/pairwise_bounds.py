@@ -44,7 +44,7 @@ def pairwise_bounds(centres: Tensor, beta: float) -> tuple[float, float]:
         # differences, not a matrix product: clusters are tight and far from the origin
         kernel = torch.cdist(own, centres, compute_mode="donot_use_mm_for_euclid_dist")
         kernel.div_(beta).square_().mul_(-1.0 / 8.0).exp_()
-        # every sum holds the component's own 1: nothing underflows
+        # every sum contains the component's own term, 1, so that no sum underflows
         lower -= float(kernel.sum(1).log().sum())
         upper -= float(kernel.square_().square_().sum(1).log().sum())
     return tuple(
@@ -60,17 +60,17 @@ class _Pairwise(Method):
 
     def values(self, task: Task, layer: Layer, prepared: object) -> Mapping[str, Values]:
         budget = task.settings.budget
-        if budget is not None and len(task.sampler) ** 2 > budget:  # there is no half of a sum
+        if budget is not None and len(task.sampler) ** 2 > budget:  # a part of the sum is no bound
             return nothing_certified(task)
         lower, upper = self._bounds(task, layer)
         return {"x": self._of(lower, upper, task.inputs.entropy)}
 
     @abstractmethod
     def _of(self, lower: float, upper: float, highest: float) -> Values:
-        """What comes of both bounds; ``highest`` is H(X), nats."""
+        """The method's values from both bounds; ``highest`` is H(X), nats."""
 
     def _bounds(self, task: Task, layer: Layer) -> tuple[float, float]:
-        """Lower and upper bound, at most H(X), nats."""
+        """The lower and the upper bound in nats, each limited to at most H(X)."""
         lower, upper = pairwise_bounds(*gaussian_layers.in_unit_noise(task.sampler, layer))
         moved = gaussian_layers.rounding(task.sampler, layer)
         highest = task.inputs.entropy

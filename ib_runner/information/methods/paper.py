@@ -1,9 +1,9 @@
 """The paper's estimator (eq. (1)) by Monte Carlo integration (eq. (14)): h(T) and h(T|X) apart.
 
-h(p̂_S ∗ φ_β) − (1/N) Σ_x h(p̂_{S|x} ∗ φ_β), with n_x draws of every input. Faithful but for one
-thing: n_mc evaluation points per input, their centre drawn uniformly from the input's cloud,
-instead of n_mc per centre; the expectation is the same. It is consistent and certifies nothing
-at finite n_x.
+h(p̂_S ∗ φ_β) − (1/N) Σ_x h(p̂_{S|x} ∗ φ_β), with n_x draws of every input. The one difference to
+the paper: n_mc evaluation points per input, their centre drawn uniformly from the input's cloud,
+instead of n_mc per centre, with the same expectation. The estimator is consistent, but its error at
+finite n_x is unknown.
 """
 
 from dataclasses import dataclass
@@ -57,8 +57,8 @@ def _stderr(terms: np.ndarray) -> float:
 def entropies(sampler: Sampler, layer: Layer, n_x: int, n_mc: int) -> Entropies:
     """Both terms of eq. (1), with ``n_x`` draws and ``n_mc`` points for every input.
 
-    Both are means over the same points, which are distributed as either asks for; their difference
-    varies far less than each.
+    Both terms are means over the same points, whose distribution is right for either; their
+    difference varies far less than each term.
     """
     n, dim = len(sampler), layer.dim
     n_x = 1 if layer.exact else n_x

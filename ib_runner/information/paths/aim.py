@@ -1,12 +1,12 @@
-"""Where to look for the noise ζ that made a point t of input x: the density r(ζ|t,x).
+"""The density r(ζ|t,x) from which the noise ζ behind a point t of input x is drawn.
 
-About some ζ* the pre-activations are linear, u ≈ u* + A (ζ − ζ*), so that ζ ~ N(0, I) makes them a
-Gaussian, and what each unit put out multiplies it by φ_β(t_i − f(u_i)). Expectation propagation
-(Minka, 2001) finds Gaussian sites that stand for these factors, once with ζ* = 0 and again with ζ*
-at the mean so found: the right answer at once where f is linear. In the d directions that t tells
-about, ζ is drawn from that Gaussian, corrected unit by unit for what sites are not
-(``activation_sites``); in all others it is as the channels draw it. So r differs from N(0, I) in d
-coordinates, whatever D.
+Near some ζ* the pre-activations are linear, u ≈ u* + A (ζ − ζ*), so that they are Gaussian for
+ζ ~ N(0, I); observing t multiplies their density by φ_β(t_i − f(u_i)) for each unit. Expectation
+propagation (Minka, 2001) approximates these factors by Gaussian sites, first with ζ* = 0, then with
+ζ* at the mean so found; for linear f the first result is exact. In the d directions on which t has
+information, ζ is drawn from that Gaussian, corrected unit by unit for the error of the sites
+(``activation_sites``); in all other directions ζ is drawn as by the channels. So r differs from
+N(0, I) in d coordinates, whatever D.
 
 With Aᵀ = QR and L = Rᵀ (``lower``) they are e = Qᵀζ and u = m + L e. Given the sites, e has the
 mean ē and the precision G Gᵀ = I + Lᵀ τ L; e = ē + G⁻ᵀ Ω ẽ with ẽ standard normal, and Ω makes
@@ -28,7 +28,7 @@ from ib_runner.information.paths.activation_sites import (
 )
 from ib_runner.information.paths.pre_activations import Activation, PreActivations
 
-#: rounds of expectation propagation, and how far each goes
+#: rounds of expectation propagation, and the step size (damping) of each
 _SWEEPS, _STEP = 3, 0.9
 _LOG_2PI = math.log(2.0 * math.pi)
 
@@ -50,7 +50,7 @@ class Aim:
     shifts: np.ndarray
 
     def noise_at_mean(self) -> Tensor:
-        """The mean of r but for the units' corrections, [pairs, D]."""
+        """The mean of r without the units' corrections, [pairs, D]."""
         return torch.einsum("pDk,pk->pD", self.basis.expand(len(self.mean), -1, -1), self.mean)
 
     def draw(self, normals: Tensor, uniforms: np.ndarray, n_prior: int) -> tuple[Tensor, Tensor]:
@@ -180,7 +180,7 @@ def _sites(
         new_nu = torch.where(new_tau > 0, new_mean / new_variance - cavity_mean / cavity, 0.0)
         step = _STEP if sweep else 1.0
         tau, nu = tau + step * (new_tau - tau), nu + step * (new_nu - nu)
-        # whatever the sites are, r is a density: a pair that got lost is as the channels draw it
+        # r is a density with any sites: where they are not finite, ζ is drawn as by the channels
         lost = ~(torch.isfinite(tau) & torch.isfinite(nu)).all(1, keepdim=True)
         tau, nu = tau.masked_fill(lost, 0.0), nu.masked_fill(lost, 0.0)
     return tau, nu

@@ -1,10 +1,9 @@
 """The interval of one layer of any width, by paths: new points, and both bounds' means.
 
-Upper and lower bound are E b, over many points, plus what paths change, at few of them (``terms``,
-``choice``). A pilot tells the spreads, the bounds' distance and its part that more paths take away
-(``pilot``). Then the cheapest sizes that promise the width asked for are taken, or those that
-promise the narrowest interval for the budget (``plan``); without paths H stands for the upper
-bound.
+Each bound is E b, over many points, plus a correction by paths, at few of them (``terms``,
+``choice``). A pilot estimates the spreads of the terms, and the distance of the bounds for
+different numbers of paths (``pilot``). Then the cheapest sizes with the target width are chosen, or
+those with the narrowest interval for the budget (``plan``). Without paths the upper bound is H.
 
 Proofs, and what is approximate: docs/concepts/certified-interval.md.
 """
@@ -54,7 +53,7 @@ def _mean(terms: np.ndarray, n: int, per_input: int) -> _Mean:
         stderr = float(np.sqrt(rows.var(1, ddof=1).mean() / terms.size))
         return _Mean(float(rows.mean()), stderr, terms.size)
     means = rows.mean(1)
-    # inputs, not points, are what may be rare
+    # points of one input are not independent: count inputs
     return _Mean(float(means.mean()), float(means.std(ddof=1) / np.sqrt(len(means))), len(means))
 
 
@@ -76,7 +75,7 @@ def values(task: Task, layer: Layer, prepared: Prepared) -> dict[str, Values]:
     inputs, per_input = _inputs_of(sampler, plan.points, Stream.PATHS_BASE_INPUTS)
     targets = dict(task.targets)
     most = {target: float(np.log(n / of.sizes.min())) for target, of in targets.items()}
-    # points per input are whole numbers, so that there may be fewer than were planned
+    # the number of points per input is rounded, so that there may be fewer points than planned
     path_points, log_own = int(plan.choice.share * len(inputs)), None
     if path_points:
         upper, lower, log_own = _both(sampler, layer, prepared, inputs, classes)
@@ -107,7 +106,7 @@ def values(task: Task, layer: Layer, prepared: Prepared) -> dict[str, Values]:
 
 
 def _densities(source: Source, plan: Plan, points: int, path_points: int) -> str:
-    """What the densities at the points are, in words."""
+    """How the densities at the points are computed, in words."""
     if source.exact:
         return f"{points} points, p(t|x) exact at all"
     text = f"{points} points, p(t|x) guessed"
@@ -127,9 +126,10 @@ def _both(
     inputs: np.ndarray,
     classes: Classes | None,
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray], float]:
-    """Terms of the upper and the lower bound at a point of each of ``inputs``; E ln p(t|x).
+    """Terms of the upper and the lower bound at a point of each of ``inputs``, and E ln p(t|x).
 
-    Everywhere b and what paths change as far as b tells; at the chosen points the rest of it.
+    A term is b plus the correction that b predicts (``choice.Line``); at the chosen points, plus
+    the rest of the correction, weighted by 1/chance.
     """
     plan, units, source = prepared.plan, prepared.units, prepared.source
     rng = generator(sampler.seed, Stream.PATHS_INPUTS, layer.number)
@@ -171,7 +171,7 @@ def _rows(
         one = found[target]
         status = Status.of(one.lower, one.upper, of.entropy, task.settings.target_width)
         if status is Status.WIDTH_NOT_REACHED and one.upper >= of.entropy and not exact:
-            status = Status.NOT_CERTIFIED  # H is no bound that says anything
+            status = Status.NOT_CERTIFIED  # the upper end is H, which holds for any network
         known = status is not Status.NOT_CERTIFIED
         entropies = {}
         if target == "x" and known and h_t_given_x is not None:
@@ -199,10 +199,11 @@ def _interval(
     count: int,
     miss: float,
 ) -> Interval:
-    """From the means of the upper and the lower bound's terms, and of those half way.
+    """The interval from the means of upper terms, lower terms, and their averages.
 
-    ``highest``: H; ``most``: the largest term; ``changes``: what unseen ones may do to either end;
-    ``count`` of independent points; ``miss``: with what probability each end may be wrong.
+    ``highest``: H, nats; ``most``: the largest possible term; ``changes``: allowances at either end
+    for changes that no chosen point shows; ``count``: number of independent points; ``miss``:
+    probability with which each end may be wrong.
     """
     upper, lower, middle = means
     rare_above = rounding + changes[0] + unseen_above(upper.value, most, upper.count, miss)

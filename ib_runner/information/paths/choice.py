@@ -1,11 +1,11 @@
-"""Which of the points for b get paths: two-phase sampling, those above all where b may be wrong.
+"""The choice of the points that get paths: two-phase sampling, mainly points where b may be wrong.
 
-b = ln N + ln of the guessed posterior says at every point how much more ln p(t|x)/p(t) can be: the
-*room*, ln N − b. Points are chosen independently of each other with chances that grow with it, and
-what paths change at a chosen point counts 1/chance times. The mean is that over all points, on
-average, and nothing that is rare but visible in b is left to luck: a point where the guess is lost
-has a chance near 1. Of every change a straight line in the room is subtracted first, and added at
-all points; the line is the pilot's, and any line is right.
+ln p(t|x)/p(t) can exceed b = ln N + ln of the guessed posterior by at most the *room*, ln N − b.
+Points are chosen independently, with chances that grow with the room, and the change by paths at a
+chosen point is weighted by 1/chance, so that its mean is unbiased. A point where the guess fails
+has a chance near 1, so that rare failures are seen. To reduce the variance, a straight line in the
+room is subtracted from every change at the chosen points and added at all points; the line is
+fitted to the pilot's points, and the mean is unbiased for any line.
 """
 
 from dataclasses import dataclass
@@ -14,13 +14,13 @@ import numpy as np
 
 #: the part of the chances that is the same for all points
 EVEN = 0.65
-#: nats: where the room varies by less, a line's slope is held back
+#: variation of the room, in nats, below which the slope of a line is reduced
 _HELD_BACK = 0.03
 
 
 @dataclass(frozen=True)
 class Line:
-    """``level`` + ``slope`` · room: what paths change, as far as room tells, nats."""
+    """The change by paths as predicted from the room: ``level`` + ``slope`` · room, nats."""
 
     level: float
     slope: float
@@ -30,7 +30,7 @@ class Line:
 
     @classmethod
     def fit(cls, room: np.ndarray, change: np.ndarray, density: np.ndarray) -> "Line":
-        """The least squares of what is left over density, at points drawn with that density."""
+        """The line with the least squared residuals, weighted for points drawn with ``density``."""
         weights = density**-2.0 / np.sum(density**-2.0)
         middle, mean = float(weights @ room), float(weights @ change)
         spread = weights @ np.square(room - middle) + _HELD_BACK**2
@@ -39,7 +39,7 @@ class Line:
 
     @classmethod
     def fit_raised(cls, room: np.ndarray, change: np.ndarray, density: np.ndarray) -> "Line":
-        """The same among lines that are at least 0: what is left is then at most the room."""
+        """The best line among those nowhere below 0: residuals are then at most the room."""
         line, weights = cls.fit(room, change, density), density**-2.0
         if line.slope < 0:
             return cls(max(float(np.average(change, weights=weights)), 0.0), 0.0)
@@ -54,26 +54,26 @@ NO_CHANGE = Line(0.0, 0.0)
 
 @dataclass(frozen=True)
 class Choice:
-    """``log_n``: ln N; ``room``: the mean of ln N − b; ``share`` of the points that get paths."""
+    """``log_n`` is ln N, ``room`` the mean of ln N − b, ``share`` that of the points with paths."""
 
     log_n: float
     room: float
     share: float
 
     def room_at(self, base: np.ndarray) -> np.ndarray:
-        """How much more ln p(t|x)/p(t) can be than ``base``, nats."""
+        """The room at points where b is ``base``, nats."""
         return np.maximum(self.log_n - base, 0.0)
 
     def density(self, base: np.ndarray) -> np.ndarray:
-        """Chances relative to ``share``; their mean is 1."""
+        """The chances of points where b is ``base``, divided by ``share``; their mean is 1."""
         return EVEN + (1.0 - EVEN) * self.room_at(base) / self.room
 
     def chances(self, base: np.ndarray) -> np.ndarray:
-        """With which each point gets paths, where b is ``base``."""
+        """The chances with which points, where b is ``base``, get paths."""
         return np.minimum(1.0, self.share * self.density(base))
 
     @classmethod
     def of(cls, base: np.ndarray, n: int, share: float) -> "Choice":
-        """From b at a pilot's points, for ``n`` inputs."""
+        """The choice from b at the pilot's points, for ``n`` inputs."""
         log_n = float(np.log(n))
         return cls(log_n, max(log_n - float(base.mean()), 1e-6), share)

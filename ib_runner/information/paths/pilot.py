@@ -1,6 +1,6 @@
-"""The pilot of a layer's paths: spreads, the bounds' distance, and what paths change; costs.
+"""The pilot of a layer's paths: spreads of terms, distance of the bounds, effect of paths, costs.
 
-Its points are thrown away.
+Its points are not used for the interval.
 """
 
 from collections.abc import Sequence
@@ -16,19 +16,19 @@ from ib_runner.information.paths.weights import Points
 from ib_runner.information.sampling.sampler import Sampler
 from ib_runner.information.sampling.streams import Stream, generator
 
-#: points of each input at least, and what the pilot's points may cost of the budget
+#: the fewest points of each input, and the share of the budget for the pilot's points
 PILOT_EACH, PILOT_SHARE = 2, 0.2
-#: its points with paths: so many, and more where that costs no more than this share of the budget
+#: the pilot's points with paths: their number, and a larger one if within this share of the budget
 _PILOT_PATHS, _MORE_PATHS, _MORE_SHARE = 48, 160, 0.05
-#: what the pilot reaches for: inputs at a point, and paths for each
+#: the pilot's inputs with paths at a point, and paths for each input
 PILOT_REACH = Reach(32, 8, 32, 8)
-#: paths that are considered: from the own input, and from the others
+#: numbers of paths to consider: from the point's own input, and from each other input
 PATHS = ((16, 4), (32, 8), (64, 16), (128, 32), (256, 64), (512, 128))
-#: how the others are chosen: a part of the most there may be, and ``temper``
+#: ways to choose the other inputs: divisor of the largest number of inputs, and ``temper``
 _CHOICES = ((1, 0.6), (1, 0.1), (4, 0.6))
-#: chosen points of the pilot that say something
+#: the fewest chosen points of the pilot for a meaningful result
 _FEWEST_CHOSEN = 8
-#: multiplications that a unit's tables are worth for one pair
+#: cost of a unit's tables for one pair (x, t), in multiplications
 _TABLES = 4000.0
 
 
@@ -54,13 +54,13 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Pilot:
-    """What the pilot found, nats.
+    """The pilot's results, in nats.
 
-    ``spread`` of b within inputs; ``lower``: E b; ``choice`` of points that get paths; what paths
-    change there as far as b tells: ``above`` and ``below``, of the upper and the lower bound;
-    ``change``: the spread of the rest; ``gap``: the bounds' distance at ``reach``; ``per_path``:
-    what a path more or less adds to it, times their number; ``pairs``: inputs with paths at a
-    point; ``base_cost``: of a point for b.
+    ``spread``: of b within inputs; ``lower``: E b; ``choice``: of the points that get paths;
+    ``above`` and ``below``: lines that predict the paths' change of the upper and the lower bound;
+    ``change``: the spread of the residuals; ``gap``: the distance of the bounds at ``reach``;
+    ``per_path``: the part of the gap that shrinks like 1/(number of paths), times that number;
+    ``pairs``: inputs with paths at a point; ``base_cost``: kernel evaluations of b at a point.
     """
 
     spread: float
@@ -76,7 +76,7 @@ class Pilot:
     base_cost: float = 0.0
 
     def gap_at(self, reach: Reach) -> float:
-        """The bounds' distance with as many paths as ``reach`` has."""
+        """The distance of the bounds, nats, with the numbers of paths of ``reach``."""
         known = self.per_path * _inverse(self.reach)
         return max(self.gap - known, 0.0) + self.per_path * _inverse(reach)
 
@@ -86,7 +86,7 @@ def _inverse(reach: Reach) -> float:
 
 
 def _pair_cost(units: PreActivations, n_paths: float) -> float:
-    """Of one pair (x, t) in kernel evaluations, 16 multiplications each."""
+    """The cost of one pair (x, t) in kernel evaluations, of 16 multiplications each."""
     dim, noise = units.layer.dim, units.n_noise
     rank = min(dim, noise)
     once = (4.0 if units.affine else 8.0) * dim * (rank * noise + dim**2) / 2
@@ -95,7 +95,7 @@ def _pair_cost(units: PreActivations, n_paths: float) -> float:
 
 
 def _enumerated(units: PreActivations) -> int:
-    """Inputs that may have paths at a point: many where a pair costs little."""
+    """The most inputs with paths at a point; more where a pair costs less."""
     return 128 if _pair_cost(units, PATHS[0][1]) < 8e3 else PILOT_REACH.enumerated
 
 
@@ -117,7 +117,7 @@ def run_pilots(
     each: int,
     wanted: Wanted,
 ) -> tuple[list[Pilot], float]:
-    """What the pilot found, by how its inputs are chosen, and what its paths cost."""
+    """The pilot's results for each way of choosing inputs, and the cost of its paths."""
     repeated, points = np.repeat(inputs, each), None
     if isinstance(source, GuessedSource):
         blocks = list(source.blocks(repeated, Stream.PATHS_PILOT, None))
@@ -165,7 +165,7 @@ def _with_change(alone: Pilot, reach: Reach, found: Terms, base: np.ndarray) -> 
     def mean(values: np.ndarray) -> float:
         return float(np.average(values, weights=1.0 / density))
 
-    # of squares that count 1/chance times
+    # variances of residuals, squares weighted by 1/chance
     left = [
         np.sqrt(mean(np.square(change - line.at(room)) / density))
         for change, line in ((up, above), (down, below))

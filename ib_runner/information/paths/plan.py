@@ -25,28 +25,28 @@ from ib_runner.information.sampling.sampler import Layer
 from ib_runner.information.sampling.streams import Stream
 from ib_runner.information.task import Task
 
-#: the pilot: inputs at most, and points in all where there are few inputs
+#: the pilot's most inputs, and its points in total where there are few inputs
 _PILOT_INPUTS, _PILOT_POINTS = 512, 1024
 #: inputs at whose points the guess's sharpness is chosen
 _SHARPENED = 128
-#: how many times the fewest points for b are worth their price without paths
+#: without paths, at most so many times the fewest points for b are considered
 _ALONE = 2
 #: the fewest inputs with points of the pilot
 _FEWEST_INPUTS = 16
-#: points with paths
+#: the fewest and the most points with paths
 _FEWEST_POINTS, _MOST_POINTS = 256, 2**14
-#: inputs of which a random part of so many may be enough
+#: number of inputs in a random sample that may replace all inputs
 _PART = 2**12
-#: points for b at a width of 0.05 nats or less
+#: the fewest points for b in total at a target width of 0.05 nats or less
 _FEWEST_IN_ALL = 2**14
-#: the width aimed at, relative to the one asked for, and the budget's share that is planned with
+#: shares of the target width to aim at, and of the budget to plan with
 _CAUTION, _PLANNED = 0.85, 0.9
 _QUANTILE = 1.96
 
 
 @dataclass(frozen=True)
 class Plan:
-    """``points`` for b, ``path_points`` of them with ``reach``, and the ``width`` they promise."""
+    """``points`` for b, ``path_points`` of them with paths, and the forecast ``width`` in nats."""
 
     points: int
     path_points: int
@@ -60,7 +60,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Prepared:
-    """Where the terms of one layer come from, and how many there will be."""
+    """The source of the terms of one layer, and their numbers."""
 
     source: Source
     units: PreActivations | None
@@ -68,7 +68,7 @@ class Prepared:
 
 
 def prepare(task: Task, layer: Layer, budget: float) -> Prepared | None:
-    """The plan for ``layer``; None where ``budget`` pays for nothing, or the pilot overflows."""
+    """The plan for ``layer``; None where ``budget`` is too small, or the pilot overflows."""
     sampler, settings = task.sampler, task.settings
     n = len(sampler)
     wanted = Wanted(
@@ -84,7 +84,7 @@ def prepare(task: Task, layer: Layer, budget: float) -> Prepared | None:
         units = pre_activations(sampler, layer)
         try:
             guess = fit(sampler, layer)
-        except np.linalg.LinAlgError:  # squares of the noise are beyond the numbers there are
+        except np.linalg.LinAlgError:  # squares of the noise overflow or underflow
             return None
         source = GuessedSource(sampler, layer, guess, units)
     payable = PILOT_SHARE * budget / (PILOT_EACH * source.cost)
@@ -115,11 +115,11 @@ def _plans(
     wanted: Wanted,
     budget: float,
 ) -> Iterator[Plan]:
-    """Every combination of sizes that ``budget`` pays."""
+    """Every combination of sizes within ``budget``."""
     fewest = max(int(_FEWEST_IN_ALL * min(1.0, 0.05 / wanted.target_width)), 2 * n)
     many = [n * wanted.n_mc] if wanted.n_mc is not None else [fewest * 2**k for k in range(8)]
     if wanted.n_mc is None and n > _PART:
-        many = [_PART, *many]  # some of the inputs, a point each
+        many = [_PART, *many]  # a random sample of the inputs, with one point each
     if wanted.n_mc is None and many[0] * source.cost > budget:
         many = [int(budget / source.cost)]
     for points in many:
@@ -133,7 +133,7 @@ def _plans(
             yield _plan(pilot, points, 0, pilot.reach, width, cost)
             continue
         width = wanted.highest - pilot.lower + noise + below
-        # H as the upper end is not made narrow by points without number
+        # without paths the upper end is H: more points do not make the interval much narrower
         if points <= many[0] * _ALONE or width <= _CAUTION * wanted.target_width:
             yield _plan(pilot, points, 0, pilot.reach, width, cost)
         yield from _with_paths(pilot, units, wanted, budget, points)

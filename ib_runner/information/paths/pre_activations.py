@@ -22,9 +22,9 @@ from ib_runner.information.sampling.sampler import Layer, Sampler
 from ib_runner.networks.hidden import noise_on
 from ib_runner.networks.noise import GaussianNoise, NoiseChannel, NoNoise
 
-#: numbers that a forward pass of a module may hold in a layer, all rows together
+#: the most values of one layer, all rows together, in a forward pass of a module
 _ROW_VALUES = 2**22
-#: points at which two precisions are compared, and by how much they may differ, nats
+#: points at which two precisions are compared, and their largest allowed difference, nats
 _ROUNDING_POINTS, _MOST_ROUNDING = 64, 0.02
 
 
@@ -58,8 +58,8 @@ class Activation:
 class PreActivations(Protocol):
     """u [rows, d] of rows (input number [rows], ζ [rows, D]).
 
-    ``affine``: u is an affine function of ζ with the same matrix for all inputs. ``rounding``:
-    what the network's own precision may do to I(X;T), nats.
+    ``affine``: u is an affine function of ζ with the same matrix for all inputs. ``rounding``: how
+    much rounding in the network may change I(X;T), nats.
     """
 
     layer: Layer
@@ -78,7 +78,7 @@ class PreActivations(Protocol):
 
 
 class PlainPreActivations:
-    """Of a plain network: Jacobians are products of small matrices."""
+    """Pre-activations of a plain network, whose Jacobians are products of small matrices."""
 
     rounding = 0.0
 
@@ -145,7 +145,7 @@ class _Reached(Exception):  # noqa: N818 - ends a forward pass early
 
 
 class ModulePreActivations:
-    """Of any module: hooks set the noise, Jacobians are d vector–Jacobian products."""
+    """Pre-activations of any module, with hooks for the noise and d vector–Jacobian products."""
 
     affine = False
     rounding = 0.0
@@ -209,7 +209,7 @@ class ModulePreActivations:
 
     def _pass(self, x: Tensor) -> Tensor:
         with suppress(_Reached):
-            self._network(x.clone())  # a network may write over its input
+            self._network(x.clone())  # a network may change its input in place
         return self._u.flatten(1)
 
     def of(self, inputs: Tensor, zeta: Tensor) -> Tensor:
@@ -249,8 +249,8 @@ def _in_float64(network: nn.Module, x: Tensor) -> tuple[nn.Module, Tensor] | Non
 def _rounding(own: ModulePreActivations, double: PreActivations) -> float:
     """2·√d·√(E‖δ‖²)/β for S that differs by δ, measured at some points.
 
-    For the formula see ``PlainNetwork.rounding``, which bounds δ for the worst of weights; in wide
-    layers that is orders of magnitude more than what happens.
+    For the formula see ``PlainNetwork.rounding``, which bounds δ for the worst weights; in wide
+    layers that bound is orders of magnitude larger than the actual δ.
     """
     rng, layer = np.random.default_rng(0), own.layer
     inputs = torch.from_numpy(rng.integers(0, len(own.x), _ROUNDING_POINTS))
@@ -261,7 +261,7 @@ def _rounding(own: ModulePreActivations, double: PreActivations) -> float:
 
 
 def pre_activations(sampler: Sampler, layer: Layer) -> PreActivations | None:
-    """Those of ``layer``; None where noise below is not Gaussian, so that no density is known."""
+    """The pre-activations of ``layer``; None where noise below is not Gaussian."""
     below = sampler.channels[: layer.number - 1]
     if not all(isinstance(channel, GaussianNoise | NoNoise) for channel in below):
         return None

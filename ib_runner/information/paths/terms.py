@@ -1,4 +1,4 @@
-"""Terms of the bounds on I(X;T) and I(Y;T) at points t: cheap ones, and what paths change in them.
+"""Terms of the bounds on I(X;T) and I(Y;T) at points t: cheap ones, and their change by paths.
 
 At a point made of input x, with g(x', t) the guess (``guess``) and every mean over x and t,
 
@@ -11,9 +11,8 @@ of the others drawn in proportion to g, ln p(t|x') from below, and for x itself 
     lower = ln N + ln ĝ(x,t) / Σ_x' ĝ(x',t),
 
 where c is 1 for C(t), and 1/(expected number of draws) for the others; ĝ is p̂ where there are paths
-and g elsewhere, and x takes part in it only as every other input does. As
-E upper = E b + E (upper − b), b is averaged over many points, and what paths change over few: its
-spread is a fraction of b's.
+and g elsewhere, and x has no special role in ĝ. As E upper = E b + E (upper − b), b is averaged
+over many points, and the change by paths over few, as its spread is a fraction of b's.
 
 Proofs: docs/concepts/certified-interval.md.
 """
@@ -31,9 +30,9 @@ from ib_runner.information.paths.weights import Points, path_means
 
 #: share of the uniform distribution in the guessed posterior
 DELTA = 1e-3
-#: factors of the guess's logarithm that are tried
+#: factors of the guess's logarithm (its sharpness) that are tried
 _SHARPNESS = tuple(2.0 ** (-k / 2) for k in range(14))
-#: what may be missing of the posterior so tempered before inputs are left out
+#: part of the tempered posterior that inputs without paths may have in total
 _NEGLIGIBLE = 0.01
 #: numbers in a block of densities [points, N]
 _BLOCK_VALUES = 2**22
@@ -54,11 +53,12 @@ class Classes:
 
 @dataclass(frozen=True)
 class Reach:
-    """Inputs at a point: ``enumerated`` at most, and ``sampled`` others where those don't suffice.
+    """Numbers of inputs and paths at a point.
 
-    Paths: ``n_paths`` from the input that made the point, for ln p from above, and ``n_others``
-    from every chosen input, for ln p from below. ``temper``: which inputs are chosen goes by the
-    guess's logarithm times this, since the guess may be sharper than the truth.
+    Inputs: at most ``enumerated``, and ``sampled`` others where these do not suffice. Paths:
+    ``n_paths`` from the input that made the point, for ln p from above, and ``n_others`` from every
+    chosen input, for ln p from below. ``temper``: inputs are chosen by the guess's logarithm times
+    this factor, since the guess may be sharper than the true posterior.
     """
 
     enumerated: int
@@ -70,11 +70,11 @@ class Reach:
 
 @dataclass(frozen=True)
 class Terms:
-    """Of I(X;T) and, with labels, of I(Y;T): {"x" or "y": [m]}."""
+    """Terms of the bounds on I(X;T) and, with labels, on I(Y;T): {"x" or "y": [m]}, nats."""
 
     upper: dict[str, np.ndarray]
     lower: dict[str, np.ndarray]
-    #: how far ln p(t|x) from above and below are apart, [m]
+    #: distance of the bounds on ln p(t|x) from above and from below, [m]
     own_gap: np.ndarray
     #: ln p(t|x), between its bounds, [m]
     log_own: np.ndarray
@@ -121,7 +121,7 @@ def joined(parts: Sequence[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
 
 
 def sharpened(guess: Guess, t: np.ndarray, owners: np.ndarray) -> Guess:
-    """``guess``, or a simpler one, as sharp as is best at points of the pilot, ``t`` [m, d]."""
+    """``guess``, or a simpler one, with the best sharpness at the pilot's points ``t`` [m, d]."""
     best, most = guess, -np.inf
     for one in (guess, *guess.simpler()):
         found = np.zeros(len(_SHARPNESS))
@@ -174,7 +174,7 @@ def _block(
     ).below
     every = np.arange(len(inputs))
     seen = counts > 0
-    # p̂ has a unit, g has none: on average they agree where both are known
+    # g is not normalised as p̂ is: make their sums agree where both are known
     unit = logsumexp(np.where(seen, log_p, -np.inf), axis=1) - logsumexp(
         np.where(seen, log_g, -np.inf), axis=1
     )
@@ -196,11 +196,11 @@ def _block(
 def _chosen(
     log_g: np.ndarray, reach: Reach, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """How often each input is chosen at each point, [m, N], and how often it is on average.
+    """How often each input is chosen at each point, [m, N], and the expectation of that number.
 
-    The first ones, until they have nearly all of the posterior; where they are too many, some of
-    the others by systematic sampling, in proportion to their part of it. A function of t and
-    ``rng``: whatever is drawn says nothing about the input that made t.
+    The inputs with the largest posterior are chosen, until they have nearly all of it; where these
+    are too many, some of the others by systematic sampling in proportion to their posterior. A
+    function of t and ``rng`` only, so independent of the input that made t.
     """
     m, n = log_g.shape
     most = min(reach.enumerated, n)
@@ -220,7 +220,7 @@ def _chosen(
     outside = counts[crowded] == 0
     shares = np.where(outside, tempered[crowded], 0.0)
     shares = shares / shares.sum(1, keepdims=True) * reach.sampled
-    # systematic: as many as numbers with one random fraction fall between two partial sums
+    # systematic sampling: count the numbers k + (a random fraction) between two partial sums
     sums = np.floor(np.cumsum(shares, axis=1) + rng.random(len(crowded))[:, None])
     drawn = np.diff(sums, axis=1, prepend=0.0)
     counts[crowded] = np.where(outside, drawn, counts[crowded])

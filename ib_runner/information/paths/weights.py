@@ -19,15 +19,15 @@ from torch import Tensor
 from ib_runner.information.paths.aim import aimed
 from ib_runner.information.paths.pre_activations import PreActivations
 
-#: numbers in the largest arrays of one block of pairs
+#: the most values in an array of one block of pairs
 _BLOCK_VALUES = 2**21
-#: one path in so many is as the channels draw it
+#: one path in so many is drawn as by the channels, from N(0, I)
 _PRIOR = 16
 
 
 @dataclass(frozen=True)
 class PathMeans:
-    """ln of the mean weight, [pairs]: ``below`` ln p(t|x) on average, and ``above`` it."""
+    """ln of the mean weight, [pairs]; its mean is ``below``, or ``above``, that of ln p(t|x)."""
 
     below: np.ndarray
     above: np.ndarray | None
@@ -74,10 +74,10 @@ def path_means(
     rng: np.random.Generator,
     made_by: Tensor | None = None,
 ) -> PathMeans:
-    """For the pairs of ``inputs`` [pairs] and ``t`` [pairs, d], with ``n_paths`` each.
+    """The means for pairs of ``inputs`` [pairs] and ``t`` [pairs, d], of ``n_paths`` each.
 
-    ``made_by`` [pairs, D]: the paths that made t, for the bound from above; without them all paths
-    are drawn from r (α = 0), which may leave places out and so keeps the bound from below.
+    ``made_by`` [pairs, D]: the paths that made t, for the bound from above. Without them all paths
+    are drawn from r (α = 0): where r vanishes, the bound from below stays valid.
     """
     width = units.n_noise * (units.layer.dim + n_paths) + 8 * units.layer.dim**2
     step = max(1, _BLOCK_VALUES // width)
@@ -108,7 +108,7 @@ def _block(
     rng: np.random.Generator,
     made_by: Tensor | None,
 ) -> PathMeans:
-    # only weights of paths that were not drawn from r̄ need its share of the prior
+    # paths from the prior, N(0, I), are needed for the bound from above only
     n, n_prior = len(inputs), 0 if made_by is None else -(-n_paths // _PRIOR)
     alpha = n_prior / n_paths
     aim = aimed(units, inputs, t)
@@ -121,7 +121,7 @@ def _block(
         return PathMeans(below, None)
     own_ratio = aim.log_ratio(made_by[:, None])
     own = _log_weights(units, inputs, t, made_by[:, None], own_ratio, alpha)[:, 0]
-    # ln of aimed over all
+    # the share (1 − α) r/r̄ of aimed paths at the path that made t
     aimed_share = 1.0 / (1.0 + alpha / (1.0 - alpha) * np.exp(-own_ratio[:, 0].numpy().clip(-700)))
     place = np.where(
         rng.random(n) < aimed_share,

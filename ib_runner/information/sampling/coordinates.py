@@ -1,4 +1,4 @@
-"""Coordinates of S in which the noise can be told apart from rounding."""
+"""Coordinates of S in which rounding is small compared with the noise."""
 
 import numpy as np
 import torch
@@ -11,7 +11,7 @@ _MOST_ROUNDING = 1e-3
 
 
 def about_origin(s: np.ndarray, layer: Layer) -> np.ndarray:
-    """``s`` [n, draws, d] less its first row, in the lowest precision that resolves the noise.
+    """``s`` [n, draws, d] minus its first row, in the lowest precision that resolves the noise.
 
     Raises ``UnresolvedError`` where even float64 does not resolve the noise.
     """

@@ -1,4 +1,4 @@
-"""How far S goes, tried out on a few draws before any are made in earnest."""
+"""The extent of S of one input, estimated from a few draws before all others."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ import numpy as np
 from ib_runner.information.sampling.sampler import Layer, Sampler
 from ib_runner.information.sampling.streams import Stream
 
-#: inputs and draws that are tried
+#: numbers of inputs, and of draws for each
 _INPUTS, _DRAWS = 256, 8
 
 
@@ -24,6 +24,6 @@ def extents(sampler: Sampler, layers: Sequence[Layer]) -> dict[int, float]:
         for layer in layers:
             s = draws[layer.number].astype(np.float64)
             apart = np.ptp(s, axis=2).max() / layer.beta
-            # the maximum of what holds a NaN is NaN
+            # 0·Σs is NaN where a value is NaN or infinite, and np.maximum keeps NaN
             found[layer.number] = float(np.maximum(found[layer.number], apart + 0 * s.sum()))
     return found

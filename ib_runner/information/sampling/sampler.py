@@ -102,7 +102,7 @@ class Sampler:
         return hidden[-1].s[: len(x)].reshape(len(x), -1).numpy()
 
     def rounding(self, layer: Layer) -> float:
-        """The most by which float32 may change I(X;T) of a plain network's ``layer``, in nats."""
+        """A bound, nats, on the change of I(X;T) by float32 rounding in a plain network's layer."""
         return self.plain.rounding(layer.number, *self._last_exact())
 
     def _last_exact(self) -> tuple[int, np.ndarray]:

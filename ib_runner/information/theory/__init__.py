@@ -1,1 +1,1 @@
-"""The paper's risk bounds (theorems 1 to 3), and the sample sizes that they ask for."""
+"""The paper's risk bounds (theorems 1 to 6), and the sample sizes that they require."""

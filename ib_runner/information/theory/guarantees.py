@@ -1,4 +1,4 @@
-"""Every bound of the paper as a function, and the number of samples each asks for.
+"""Every bound of the paper as a function, and the number of samples that each requires.
 
 Theorem 2 and Remark 1 (no good estimator needs fewer samples than exponentially many in d) have
 constants that are not explicit, and Remark 3 has none: they are in the documentation only.
