@@ -279,6 +279,47 @@ def widths():
     )
 
 
+def dry_run():
+    """What ``--dry-run`` announced and what stages took, from ``results/dry_run.json``."""
+    made = json.loads((ROOT / "results" / "dry_run.json").read_text(encoding="utf-8"))
+    rows = [
+        [name, *(_announced(case["stages"][stage]) for stage in STEPS), _announced_layers(case)]
+        for name, case in made["cases"].items()
+    ]
+    head = ["case", *(f"{stage}: said → took, s" for stage in STEPS), "methods and layers: ratios"]
+    return f"{_table(head, rows)}\n\n*{_made_by(made)}* (`results/dry_run.json`)"
+
+
+STEPS = ("train", "measure", "plot")
+
+
+def _announced(row):
+    return f"{row['announced']:.3g} → {row['measured']:.3g}"
+
+
+def _announced_layers(case):
+    """The range of announced to taken, of those that take more than two seconds."""
+    rows = case["methods and layers"].values()
+    ratios = [one["ratio"] for one in rows if max(one["announced"], one["measured"]) >= 2]
+    return f"{min(ratios):.2g} to {max(ratios):.2g} ({len(ratios)})" if ratios else "none over 2 s"
+
+
+def first_day():
+    """A day's steps, announced and taken, from ``results/first_day.json``."""
+    made = json.loads((ROOT / "results" / "first_day.json").read_text(encoding="utf-8"))
+    rows = [[name, *one.values()] for name, one in made["steps"].items()]
+    head = ["step", *next(iter(made["steps"].values()))]
+    return f"{_table(head, rows)}\n\n*{_made_by(made)}* (`results/first_day.json`)"
+
+
+def _made_by(made):
+    load = f"load {made['load average']}" if "load average" in made else ""
+    revision = str(made["revision"])[:7]
+    return ", ".join(
+        x for x in (made["command"], revision, made["machine"], load, made["date"]) if x
+    )
+
+
 def notebook(name):
     """``notebooks/NAME.ipynb`` as it was executed: texts, code, and what the code gave."""
     path = ROOT / "docs" / "notebooks" / f"{name}.ipynb"

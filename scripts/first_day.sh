@@ -62,7 +62,7 @@ for line in Path("times").read_text().splitlines():
     name, said, took = line.split("\t")
     wall, *processor = map(float, took.split())
     steps[name] = {
-        "announced": said.rpartition("; in all ")[2].removeprefix("in all "),
+        "announced": said.strip().rpartition("; in all ")[2].removeprefix("in all "),
         "took (s)": round(wall, 1),
         "of the processors (s)": round(sum(processor), 1),
     }
