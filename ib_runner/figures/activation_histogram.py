@@ -15,9 +15,9 @@ from ib_runner.figures.style import COLUMN, DENSITY_MAP, bar_aspect, new_figure,
 from ib_runner.selections.context import Context, Tables, facts
 from ib_runner.tables.layers import Layers
 
-#: shares of a layer's values at which the colours end
+#: colour scale: shares of a layer's values from 0.1 % to all
 SHARES = LogNorm(1e-3, 1.0, clip=True)
-#: of more layers, heat maps stand side by side
+#: the most heat maps in one column; with more layers there are two columns
 MOST_ROWS = 7
 
 
@@ -39,7 +39,7 @@ class ActivationHistogram:
         for axes in panels[:-n_columns]:
             epoch_axis(axes, int(table["epoch"].max()), label=False)
         for axes in panels[-n_columns:]:
-            axes.tick_params(labelbottom=True)  # nothing is below
+            axes.tick_params(labelbottom=True)  # the lowest panel of its column
         for axes in grid[:, 0]:
             axes.set_ylabel("value")
         for axes in grid.flat[n_layers:]:
@@ -51,7 +51,7 @@ class ActivationHistogram:
 def draw_activations(panels: Sequence[Axes], table: pd.DataFrame, layers: Layers) -> QuadMesh:
     """A heat map on each of ``panels``: share of the layer's values in a bin, over epochs.
 
-    Where the activation is unbounded, the end bins hold all that is beyond, and say so.
+    Where the activation is unbounded, the end bins include all values beyond, as their ticks say.
     """
     for axes, (layer, rows) in zip(panels, table.groupby("layer"), strict=True):
         counts = rows.pivot_table(index="left", columns="epoch", values="count").fillna(0.0)
@@ -76,14 +76,14 @@ def draw_activations(panels: Sequence[Axes], table: pd.DataFrame, layers: Layers
 
 
 def share_bar(figure: Figure, mesh: QuadMesh, panels: Sequence[Axes]) -> None:
-    """The colours' meaning, right of ``panels``."""
+    """A colour bar right of ``panels``, for the shares in ``mesh``."""
     bar = figure.colorbar(mesh, ax=list(panels), pad=0.01, aspect=bar_aspect(figure))
     bar.set_label("share of values")
     bar.outline.set_linewidth(0.6)
 
 
 def epoch_edges(epochs: np.ndarray) -> np.ndarray:
-    """Edges half way between sorted ``epochs``, on the logarithmic part of the axis as it looks."""
+    """Cell edges half way between sorted ``epochs``, as seen on the axis of epochs."""
     position = np.log(np.maximum(epochs, 0.3))
     middle = (position[1:] + position[:-1]) / 2
     first = -0.5 if epochs[0] == 0 else epochs[0] * 0.9

@@ -12,7 +12,7 @@ from ib_runner.figures.units import convert
 from ib_runner.selections.bins import several_widths, whole_layers
 from ib_runner.selections.context import Context, Tables, facts
 
-#: from narrow to wide bins, without the yellow end that paper swallows
+#: colours from narrow to wide bins, without the yellow end, which is too pale in print
 WIDTH_MAP, WIDTH_RANGE = "plasma", (0.0, 0.85)
 
 
@@ -20,13 +20,13 @@ class BinWidths:
     """A panel for each layer, a line for each width: for runs with two widths or more."""
 
     tables_needed = ("binned_entropy", "layers")
-    #: at so many bin widths
+    #: the fewest bin widths for which the figure is drawn
     least_widths = 2
 
     shows = "H(Bin(T)) at several bin widths, as of measure.bin_widths=[0.01,0.1]"
 
     def applies(self, tables: Tables, context: Context) -> bool:
-        """Whether there is anything to compare."""
+        """Whether some layer was measured with two bin widths or more."""
         return several_widths(tables("binned_entropy"))
 
     @styled

@@ -15,7 +15,7 @@ from ib_runner.selections.context import Context, Tables, facts
 class BinnedEntropy:
     """One panel for each bin width that was measured, the widths written into them.
 
-    ``from_zero`` false shows the range of the values only, however narrow.
+    With ``from_zero`` false, the axis covers only the range of the values.
     """
 
     tables_needed = ("binned_entropy", "layers")
@@ -49,9 +49,9 @@ def draw_binned_entropy(
     highest = convert(h_x, unit)
     axes.axhline(highest, color=GREY, linewidth=0.6, linestyle=":")
     if from_zero:
-        axes.set_ylim(0, 1.05 * highest)  # axes may be shared: what is drawn first must not decide
+        axes.set_ylim(0, 1.05 * highest)  # set in every panel, as axes may be shared
     else:
-        axes.margins(y=0.2)  # the width is written beside the lines
+        axes.margins(y=0.2)  # leaves room for the bin width, written into the panel
         axes.ticklabel_format(axis="y", useOffset=False)
     axes.set_ylabel(rf"$H(\mathrm{{Bin}}(T_\ell))$ [{unit}]")
     epoch_axis(axes, int(binned.rows["epoch"].max()))

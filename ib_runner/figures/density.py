@@ -41,8 +41,9 @@ class Density:
 
 
 class DensityAtEpochs:
-    """Curves at the chosen epochs, a panel for each layer; ``epochs``: the measured ones nearest
-    to these are shown.
+    """Curves at several epochs, a panel for each layer.
+
+    ``epochs``: the measured epochs nearest to these are shown; None: chosen from the tables.
     """
 
     tables_needed = ("density",)
@@ -85,7 +86,7 @@ def draw_density(axes: Axes, table: pd.DataFrame, layer: int) -> QuadMesh:
 
 
 def density_bar(figure: Figure, mesh: QuadMesh, axes: Axes) -> None:
-    """The colours' meaning, right of ``axes``."""
+    """A colour bar right of ``axes``, for the densities in ``mesh``."""
     bar = figure.colorbar(mesh, ax=axes, pad=0.01, aspect=20)
     bar.set_label("density p(t)")
     bar.outline.set_linewidth(0.6)

@@ -9,7 +9,7 @@ from ib_runner.figures.layer_style import layer_name
 from ib_runner.figures.style import COLUMN, colour, new_figure, styled
 from ib_runner.selections.context import Context, Tables
 
-#: heights beside the highest below which a bin cannot be seen, its square root being 1 %
+#: height relative to the highest bin below which a bin is invisible (1 % on the square-root scale)
 VISIBLE = 1e-4
 KINDS = {"between": colour(1), "within": colour(0)}
 
@@ -44,20 +44,20 @@ def draw_distances(axes: Axes, table: pd.DataFrame, epoch: int, layer: int) -> N
         edges = [*bins["left"], bins["right"].iloc[-1]]
         axes.stairs(bins["density"], edges, fill=True, color=hue, alpha=0.25)
         axes.stairs(bins["density"], edges, color=hue, linewidth=0.8, label=kind)
-    # clusters make peaks tens of times as high as what lies between them
+    # clusters make peaks that are tens of times as high as the rest
     root_scale(axes)
     axes.set_xlim(0, visible_end(rows))
     axes.locator_params(axis="x", nbins=4)
 
 
 def visible_end(rows: pd.DataFrame) -> float:
-    """Where the last bin of ``rows`` ends that can be seen beside the highest on that scale."""
+    """The right edge of the last bin of ``rows`` that is visible on the square-root scale."""
     peaks = rows.groupby("epoch")["density"].transform("max")
     return float(rows.loc[rows["density"] > VISIBLE * peaks, "right"].max())
 
 
 def root_scale(axes: Axes) -> None:
-    """Densities on a square-root scale from 0, without numbers."""
+    """Give ``axes`` a square-root scale from 0 for densities, without numbers."""
     axes.set_yscale("function", functions=(_root, _square))
     axes.set_ylim(bottom=0)
     axes.set_yticks([])

@@ -42,12 +42,12 @@ class EntropySlope:
 
 
 def minus(text: str) -> str:
-    """With signs as long as those of ticks."""
+    """``text`` with typographic minus signs, as in tick labels."""
     return text.replace("-", "\N{MINUS SIGN}")
 
 
 def _power(edges: np.ndarray) -> int:
-    """The power of ten by which ticks are short numbers; 0 where they are anyway."""
+    """The power of ten to take out of tick labels, 0 where these are short anyway."""
     power = int(np.floor(np.log10(np.abs(edges).max())))
     return power if not -2 <= power <= 2 else 0
 
@@ -60,7 +60,7 @@ def _edges(slopes: pd.Series) -> np.ndarray:
 
 
 def _say(axes: Axes, slopes: pd.Series) -> None:
-    """Mean, standard deviation and share of falling units, in the emptier upper corner."""
+    """Write mean, standard deviation and share of falling units into the emptier upper corner."""
     middle = sum(axes.get_xlim()) / 2
     left = slopes.median() > middle
     axes.text(

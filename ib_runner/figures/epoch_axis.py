@@ -33,20 +33,20 @@ def epoch_axis(axes: Axes, last: int, label: bool = True) -> None:
 
 
 def epoch_ticks(last: int) -> list[int]:
-    """The epochs up to ``last`` that a logarithmic axis names: 0, and powers of ten or the few."""
+    """The labelled epochs up to ``last``: 0 and powers of ten, or all where there are few."""
     decades = [10**k for k in range(len(str(last)))]
     return [0, *(decades if last >= 10 else [k for k in (1, 2, 5) if k <= last])]
 
 
 def marker(rows: pd.DataFrame) -> str | None:
-    """Of a line over the epochs of ``rows``: one epoch alone would not be seen."""
+    """The marker of a line over the epochs of ``rows``: a point where there is one epoch only."""
     return "." if len(rows) == 1 else None
 
 
 def draw_interval(
     axes: Axes, epochs: ArrayLike, low: ArrayLike, high: ArrayLike, **look: Any
 ) -> None:
-    """From ``low`` to ``high`` over ``epochs``: a band, or a bar where there is one epoch alone."""
+    """Draw a band from ``low`` to ``high`` over ``epochs``, or a bar where there is one epoch."""
     if len(np.atleast_1d(epochs)) == 1:
         axes.vlines(epochs, low, high, linewidth=4.0, **look)
     else:
@@ -60,8 +60,10 @@ def marked_epochs(
     count: int,
     near: Sequence[int] | None = None,
 ) -> list[int]:
-    """Epochs of ``table`` worth a picture: ``context.epochs``; or those nearest to ``near``; or
-    ``count``: the first turning points of the last layer's I(X;T), the end, what fills the gaps.
+    """The epochs of ``table`` to show: ``context.epochs``, else those nearest to ``near``.
+
+    Where both are None, ``count`` epochs: the first turning points of the last layer's I(X;T), the
+    last epoch, and others that fill the gaps.
 
     Raises ``ValueError`` naming an epoch of ``context.epochs`` that was not measured.
     """
@@ -81,7 +83,7 @@ def marked_epochs(
 
 
 def _nearest(available: np.ndarray, epoch: int) -> int:
-    """The one of ``available`` that is nearest to ``epoch`` on a logarithmic axis."""
+    """The epoch in ``available`` that is nearest to ``epoch`` on a logarithmic axis."""
     return int(available[np.abs(np.log1p(available) - np.log1p(epoch)).argmin()])
 
 
@@ -98,7 +100,7 @@ def _turning_epochs(tables: Tables) -> list[int]:
 
 
 def epoch_name(value: float, _position: int = 0) -> str:
-    """How an epoch is called at a tick."""
+    """The tick label of an epoch."""
     if value < 100:
         return f"{value:g}"
     return rf"$10^{{{round(np.log10(value))}}}$"

@@ -12,17 +12,17 @@ from ib_runner.figures.style import GREY, PAGE, colour, new_figure, styled
 from ib_runner.selections.context import Runs, Tables
 from ib_runner.selections.similarity import n_pairs, similarities
 
-#: points; more noise thinner, so that lines that coincide show as stripes
+#: line widths in points, thinner for more noise, so that coinciding lines show as stripes
 WIDTHS = (2.4, 1.8, 1.4, 1.0, 0.8)
-#: the share of values that may lie left of the axis
+#: the largest share of values left of the axis
 TAIL = 1e-3
 
 
 class Fig3:
-    """A panel for each layer: histograms over inputs and pairs of networks, a line a condition.
+    """A panel for each layer: histograms over inputs and pairs of networks, a line per condition.
 
-    Each condition is compared with the least noisy one, networks of a common seed; in grey, as
-    the baseline, networks of different seeds.
+    Networks of each condition are compared with those of the least noisy condition and the same
+    seed; networks of different seeds, the baseline, are grey.
     """
 
     tables_needed = ("cosine_similarity", "layers")
@@ -68,7 +68,7 @@ def _draw(axes: Axes, rows: pd.DataFrame, layer: int, name: str, hue: str, **loo
 
 
 def _together(rows: pd.DataFrame) -> pd.DataFrame:
-    """One histogram of the ``rows`` of several, sorted by bin."""
+    """The sum of the histograms in ``rows``, sorted by bin."""
     return rows.groupby(["left", "right"], as_index=False)["count"].sum()
 
 

@@ -22,14 +22,15 @@ from ib_runner.rules import SHOWN_EPOCHS
 from ib_runner.selections.bins import of_default_width
 from ib_runner.selections.context import Context, Tables, facts
 
-#: heat maps beside each other
+#: number of heat maps in a row
 N_COLUMNS = 6
 
 
 class Fig5:
-    """``layer``, counted from 1 or backwards from −1, is the one shown in the scatter plots.
+    """Panels of a run; scatter plots show ``layer``, counted from 1 or backwards from −1.
 
-    ``epochs``: the measured ones nearest to these are shown there; None: chosen from the tables.
+    ``epochs``: scatter plots are of the measured epochs nearest to these; None: chosen from the
+    tables.
     """
 
     tables_needed = (

@@ -14,14 +14,14 @@ from ib_runner.rules import SHOWN_EPOCHS
 from ib_runner.selections.context import Context, Tables
 
 N_MARKS = 4
-#: of more columns than this the first layer alone is called one, and ticks are few
+#: with more columns, only the first title has the word layer, and ticks are few
 NARROW = 8
 
 
 class Fig6:
-    """The input is column 0; a column has one axis, so that rows compare.
+    """A column for each layer, beginning with the input; all rows of a column share an axis.
 
-    ``epochs``: those to show, as far as they were measured; None: chosen from the tables.
+    ``epochs``: the epochs to show, as far as they were measured; None: chosen from the tables.
     """
 
     tables_needed = ("distance_histogram",)
@@ -52,5 +52,5 @@ class Fig6:
         return figure
 
     def _measured(self, table: pd.DataFrame) -> list[int]:
-        """Those of ``self.epochs`` that ``table`` has."""
+        """The members of ``self.epochs`` that ``table`` has."""
         return sorted(set(self.epochs or ()) & set(table["epoch"]))

@@ -23,36 +23,36 @@ from ib_runner.selections.context import Context, Tables, facts
 from ib_runner.selections.information import about_both, binned_widths, one_sided
 from ib_runner.tables.layers import Layers
 
-#: without the yellow end that paper swallows
+#: colours of epochs, without the yellow end, which is too pale in print
 EPOCH_MAP = LinearSegmentedColormap.from_list(
     "epochs", colormaps["viridis"](np.linspace(0.0, 0.9, 256))
 )
 FIRST = {"marker": "o", "markerfacecolor": "white", "markersize": 4.5}
 LAST = {"marker": "s", "markersize": 4}
-#: of intervals of I(X;T) with one end alone, at that end: they point to where it is
+#: markers at the informative end of one-sided intervals of I(X;T), pointing to where I(X;T) is
 BOUNDS = {
     "lower": {"marker": ">", "markersize": 3},
     "upper": {"marker": "<", "markersize": 3},
 }
 DOTS = {"": {"s": 6}, "lower": {"marker": ">", "s": 9}, "upper": {"marker": "<", "s": 9}}
-#: the share of an axis within which layers that lie next to each other are one point
+#: layers whose points stay within this share of an axis share a panel
 STILL = 0.03
 
 
 class InformationPlane:
-    """A panel for each layer: epoch by epoch a point, joined; boxes are the certified intervals.
+    """A panel for each layer: joined points, one per epoch, with certified intervals as boxes.
 
-    Of a network without noise, binned information: I(X;Bin(T_ℓ)) against I(Y;Bin(T_ℓ)).
+    For a network without noise: binned information, I(X;Bin(T_ℓ)) against I(Y;Bin(T_ℓ)).
     """
 
     tables_needed = ("mutual_information", "layers")
-    #: of table mutual_information
+    #: targets that the table mutual_information must have
     targets_needed = ("x", "y")
 
     shows = "I(Y;T) beside I(X;T), as of measurement.mutual_information.targets=[x,y]"
 
     def applies(self, tables: Tables, context: Context) -> bool:
-        """Whether the information about Y was measured, and there is something of that about X."""
+        """Whether I(Y;T) was measured, and I(X;T) has at least one informative end."""
         layers = facts(tables)
         return len(_at_bounds(about_both(tables("mutual_information"), layers), layers)) > 0
 
@@ -78,7 +78,7 @@ class InformationPlane:
         for axes in panels[len(groups) :]:
             axes.remove()
         for axes in panels[max(0, len(groups) - n_columns) : len(groups)]:
-            axes.tick_params(labelbottom=True)  # nothing is below
+            axes.tick_params(labelbottom=True)  # the lowest panel of its column
         representation, bins = r"T_\ell", ""
         if not measured.gaussian:
             representation = r"\mathrm{Bin}(T_\ell)"
@@ -119,8 +119,8 @@ class InformationPlane:
 
 
 def _at_bounds(rows: pd.DataFrame, layers: Layers) -> pd.DataFrame:
-    """``rows`` with the ``side`` of I(X;T)'s interval that alone says anything, and ``mi_x`` there;
-    without those where neither does.
+    """``rows`` with ``side``, the informative end of a one-sided interval of I(X;T), and ``mi_x``
+    at that end; rows whose interval is [0, H] are left out.
     """
     ends = rows.rename(columns={"lower_x": "lower", "upper_x": "upper"})
     side = one_sided(ends, layers)
@@ -129,7 +129,7 @@ def _at_bounds(rows: pd.DataFrame, layers: Layers) -> pd.DataFrame:
 
 
 def _panels(rows: pd.DataFrame) -> list[list[int]]:
-    """The layers of each panel: one each, but those together that stay in the same place."""
+    """The layers of each panel: one layer, or several that stay in the same place."""
     ends = rows[["mi_x", "mi_y"]]
     spread = (ends.max() - ends.min()).replace(0, 1)
     groups: list[list[int]] = []

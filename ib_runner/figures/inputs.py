@@ -9,7 +9,7 @@ from ib_runner.selections.context import Context, Tables
 
 
 class Inputs:
-    """From layer 0 of the table ``representation``; raises ``ValueError`` where it is not there."""
+    """The inputs, layer 0 of table ``representation``. Raises ``ValueError`` without layer 0."""
 
     tables_needed = ("representation",)
 

@@ -15,8 +15,7 @@ from ib_runner.figures.style import COLUMN, GREY, PAGE, new_figure, small
 from ib_runner.figures.units import convert
 
 N_COLUMNS = 3
-#: up to so many lines each is named, in a figure of a column's width and of the page's; of more
-#: lines this many are
+#: the legend names all lines up to MOST_ENTRIES, else NAMED of them, by the figure's width
 MOST_ENTRIES, NAMED = {COLUMN: 12, PAGE: 24}, {COLUMN: 4, PAGE: 8}
 
 

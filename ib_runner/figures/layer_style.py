@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from ib_runner.figures.legends import legend_above
 from ib_runner.figures.style import PALETTE, colour
 
-#: points; deeper layers thinner, so that lines that coincide show as stripes
+#: line widths in points, thinner for deeper layers, so that coinciding lines show as stripes
 WIDTHS = (3.6, 2.7, 1.9, 1.3, 0.9)
 
 
@@ -18,12 +18,12 @@ def layer_line(layer: int, n_layers: int = len(WIDTHS)) -> dict[str, object]:
     return {
         "color": colour(layer - 1),
         "linewidth": _width(layer, n_layers),
-        "linestyle": "-" if layer <= len(PALETTE) else (0, (3, 1)),  # its colour comes again
+        "linestyle": "-" if layer <= len(PALETTE) else (0, (3, 1)),  # dashed: a repeated colour
     }
 
 
 def _width(layer: int, n_layers: int) -> float:
-    """Of few layers the last of ``WIDTHS``, of many all between the first and the last."""
+    """The line width of ``layer``: the last of ``WIDTHS`` for few layers, else interpolated."""
     if n_layers <= len(WIDTHS):
         return WIDTHS[min(layer - n_layers, 0) - 1]
     place = (layer - 1) * (len(WIDTHS) - 1) / (n_layers - 1)
@@ -31,8 +31,9 @@ def _width(layer: int, n_layers: int) -> float:
 
 
 def layer_legend(axes: Axes, key: Sequence[Artist] = ()) -> float:
-    """The layers' lines above ``axes``, and below them the entries of ``key``, which says what
-    else is drawn; how high both are, inches.
+    """Draw a legend above ``axes``: the layers' lines, then ``key``, entries for everything else.
+
+    Returns the height of the legend in inches.
     """
     handles, labels = axes.get_legend_handles_labels()
     for handle, label in zip(handles, labels, strict=True):
@@ -41,5 +42,5 @@ def layer_legend(axes: Axes, key: Sequence[Artist] = ()) -> float:
 
 
 def layer_name(layer: int) -> str:
-    """Layer 0 is the input."""
+    """The name of ``layer`` in figures; layer 0 is the input."""
     return f"layer {layer}" if layer else "input"

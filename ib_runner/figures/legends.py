@@ -11,15 +11,17 @@ from matplotlib.legend import Legend
 from matplotlib.lines import Line2D
 from matplotlib.transforms import Bbox, ScaledTranslation, blended_transform_factory
 
-#: how entries stand beside each other, in font sizes
+#: spacing of legend entries, in font sizes
 TIGHT = {"handlelength": 1.0, "handletextpad": 0.4, "columnspacing": 0.8, "borderpad": 0.3}
-#: the share of the width that entries may take: text is a little wider at other resolutions
+#: the share of the width for entries, as text is a little wider at other resolutions
 _ROOM = 0.96
 
 
 def legend_above(axes: Axes, *groups: Sequence[Artist]) -> float:
-    """Above ``axes``, from the left edge of the figure on, the entries of each of ``groups`` of
-    labelled handles, in rows of their own, the first group on top; how high they are, inches.
+    """Draw a legend above ``axes`` for several ``groups`` of labelled handles.
+
+    Each group begins a new row at the left edge of the figure, the first group on top. Returns the
+    height of the legend in inches.
     """
     figure = axes.get_figure()
     height = 0.0
@@ -38,13 +40,13 @@ def legend_above(axes: Axes, *groups: Sequence[Artist]) -> float:
         )
         legend = in_rows(make, group, figure)
         axes.add_artist(legend)
-        legend.set_clip_on(False)  # or the layout leaves it no room, being outside
+        legend.set_clip_on(False)  # the layout gives clipped artists outside the axes no room
         height += _size(legend)[1]
     return height
 
 
 class _Above(Legend):
-    """In the layout no wider than its axes: what hangs over would cost their labels the room."""
+    """A legend that the layout takes to be no wider than its axes, so that these do not shrink."""
 
     def get_tightbbox(self, renderer: RendererBase | None = None) -> Bbox:
         box, across = super().get_tightbbox(renderer), self.axes.bbox
@@ -52,7 +54,7 @@ class _Above(Legend):
 
 
 def note(axes: Axes, text: str) -> None:
-    """A word inside ``axes``, wherever it covers least."""
+    """Write ``text`` inside ``axes``, where it covers least."""
     empty = Line2D([], [], linestyle="none")
     axes.add_artist(Legend(axes, [empty], [text], loc="best", handlelength=0, handletextpad=0))
 
@@ -60,13 +62,14 @@ def note(axes: Axes, text: str) -> None:
 def in_rows(
     make: Callable[..., Legend], handles: Sequence[Artist], figure: Figure | SubFigure
 ) -> Legend:
-    """The legend that ``make(handles=…, labels=…, ncols=…)`` gives with as many of the labelled
-    ``handles`` beside each other as fit into ``figure``.
+    """The legend by ``make(handles=…, labels=…, ncols=…)`` with as many columns as fit ``figure``.
+
+    ``handles`` are labelled, and read row by row.
     """
     width = _ROOM * figure.bbox.width / figure.get_figure(root=True).dpi
     n_columns = len(handles)
     while True:
-        # matplotlib fills column by column
+        # reordered, as matplotlib fills legends column by column
         by_row = [one for k in range(n_columns) for one in handles[k::n_columns]]
         labels = [str(one.get_label()) for one in by_row]
         legend = make(handles=by_row, labels=labels, ncols=n_columns)
@@ -78,7 +81,7 @@ def in_rows(
 
 
 def _size(legend: Legend) -> tuple[float, float]:
-    """Width and height, inches."""
+    """Width and height of ``legend``, inches."""
     figure = legend.get_figure(root=True)
     box = legend.get_window_extent(figure.canvas.get_renderer())
     return box.width / figure.dpi, box.height / figure.dpi

@@ -9,12 +9,12 @@ from ib_runner.figures.style import COLUMN, new_figure, styled
 from ib_runner.figures.units import convert
 from ib_runner.selections.context import Context, Tables
 
-#: no layer's colour
+#: colours of the splits, other than those of layers
 LINES = {"train": "#999999", "test": "#000000"}
 
 
 class Losses:
-    """Both losses, noise off."""
+    """Training and test loss, both without noise."""
 
     tables_needed = ("training",)
 
@@ -27,7 +27,7 @@ class Losses:
 
 
 def draw_losses(axes: Axes, table: pd.DataFrame, context: Context) -> None:
-    """Both losses on ``axes``; a cross-entropy is an information and follows ``context.unit``."""
+    """Draw both losses on ``axes``; a cross-entropy is converted to ``context.unit``."""
     for split, colour in LINES.items():
         rows = table[table["split"] == split].sort_values("epoch")
         loss, label = loss_values(rows["loss"], context)
@@ -41,7 +41,7 @@ def draw_losses(axes: Axes, table: pd.DataFrame, context: Context) -> None:
 
 
 def loss_values(loss: pd.Series, context: Context) -> tuple[pd.Series, str]:
-    """The loss as it is drawn, and the axis's label."""
+    """The values of ``loss`` to draw, and the label of their axis."""
     if context.loss == "cross_entropy":
         return convert(loss, context.unit), f"loss [{context.unit}]"
     return loss, "loss (squared error)"

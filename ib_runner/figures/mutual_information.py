@@ -35,23 +35,23 @@ PAIRWISE = {"linewidth": 0.8, "linestyle": "-.", "zorder": 3}
 ENTROPY = {"color": GREY, "linewidth": 0.8, "linestyle": ":", "zorder": 1}
 
 VACUOUS, IMPOSSIBLE = str(Status.VACUOUS.value), str(Status.IMPOSSIBLE.value)
-#: about values outside [0, H]
+#: a ring around values outside [0, H]
 RING = {"linestyle": "none", "marker": "o", "markersize": 9, "fillstyle": "none", "clip_on": False}
-#: of intervals with one end alone: at the lower bound, pointing to where I(X;T) is, and the upper
+#: triangles at the informative end of one-sided intervals, pointing to where I(X;T) is
 ONE_END = {"linestyle": "none", "markersize": 3.5, "zorder": 2.5}
 LOWER_ONLY, UPPER_ONLY = {"marker": "^", **ONE_END}, {"marker": "v", **ONE_END}
-#: share of the axis that a band must have to be seen beside the line in it
+#: share of the axis above which a band is visible beside its line
 SEEN = 0.015
-#: share of the axis below which a letter would stand under its end
+#: share of the axis below which a letter under its arrow would fall off the axis
 _LOW = 0.35
 
 
 class MutualInformation:
-    """A line and a band (the interval) for each layer; crosses are the paper's estimator,
-    with a ring where the value lies outside [0, H]. Where only one end of the interval says
-    anything, a triangle stands there, and no line.
+    """A line and a band, the certified interval, for each layer.
 
-    Where they were measured: quadrature as a dashed line, the pairwise bounds as dotted ones.
+    Where an interval ends at 0 or H(X), a triangle marks the other end, without a line. Crosses are
+    the paper's estimator, with a ring where the value is outside [0, H]. If measured, quadrature is
+    a dashed line, and pairwise bounds are dotted lines.
     """
 
     tables_needed = ("mutual_information", "layers")
@@ -59,7 +59,7 @@ class MutualInformation:
     shows = "estimates of I(X;T), which needs Gaussian noise"
 
     def applies(self, tables: Tables, context: Context) -> bool:
-        """Not to networks without Gaussian noise, whose information is vacuous."""
+        """Whether the network has Gaussian noise: without, I(X;T) is vacuous."""
         rows = tables("mutual_information")
         return bool((rows[rows["method"] != BINNED]["status"] != VACUOUS).any())
 
@@ -78,8 +78,7 @@ def draw_information(
 ) -> list[Artist]:
     """I(X;T_ℓ) of every layer on ``axes``, with the epoch axis and H(X) as a dotted line.
 
-    What is drawn beside the layers' lines is explained by the labelled handles, for
-    ``layer_legend``.
+    Returns labelled handles for ``layer_legend``, which explain everything but the layers' lines.
     """
     n_layers = int(table["layer"].max())
     rows = certified(table, layers)
@@ -103,13 +102,13 @@ def draw_information(
 def _draw_layer(
     axes: Axes, rows: pd.DataFrame, layers: Layers, context: Context, style: dict[str, Any]
 ) -> list[Line2D]:
-    """One layer's line and band, and triangles where its intervals are one-sided; their keys."""
+    """Draw a layer's line, band, and triangles for one-sided intervals; returns legend entries."""
     sides = one_sided(rows, layers)
     whole = rows[["mi", "lower", "upper"]].copy()
     whole.loc[sides != ""] = np.nan
     mi, lower, upper = (convert(whole[name], context.unit) for name in whole)
     epochs, name = rows["epoch"], layer_name(int(rows["layer"].iloc[0]))
-    alone = "." if (sides != "").any() else marker(rows)  # between gaps a line is not seen
+    alone = "." if (sides != "").any() else marker(rows)  # a point between two gaps has no line
     draw_interval(axes, epochs, lower, upper, color=style["color"], alpha=0.3)
     axes.plot(epochs, mi, label=name, marker=alone, **style)
     keys = []
@@ -123,14 +122,14 @@ def _draw_layer(
 
 
 def _band(whole: pd.DataFrame, layers: Layers) -> Patch:
-    """The key's entry for the ``whole`` intervals."""
+    """The legend's entry for two-sided intervals, ``whole``."""
     widest = (whole["upper"] - whole["lower"]).max()
     hidden = " (thin)" if widest < SEEN * layers.h_x else ""
     return Patch(color=GREY, alpha=0.3, linewidth=0, label=f"certified 95 % interval{hidden}")
 
 
 def _draw_other_methods(axes: Axes, table: pd.DataFrame, layers: Layers, unit: str) -> list[Line2D]:
-    """What was found beside the certified values; a line of the key for each kind."""
+    """Draw the values of other methods; returns a legend entry for each kind."""
     handles, ringed = [], False
     for label, found, style in (
         ("paper's estimator", paper, CROSS),
@@ -163,7 +162,7 @@ def draw_marks(
     layer: int,
     marks: Sequence[tuple[str, int]],
 ) -> None:
-    """Letters (name, epoch) with arrows to what is drawn of ``layer``, where it has that epoch."""
+    """Draw letters ``marks`` (name, epoch) with arrows to the curve of ``layer`` at that epoch."""
     rows = certified(table, layers)
     if rows.empty:
         return
@@ -187,7 +186,7 @@ def draw_marks(
 
 
 def _drawn(rows: pd.DataFrame, layers: Layers) -> dict[int, float]:
-    """By epoch, where a layer's line is, or the one end of its interval; nats."""
+    """By epoch: the value in nats of a layer's line, or of its triangle."""
     sides = one_sided(rows, layers)
     values = rows["mi"].where(sides == "", rows["lower"].where(sides == "lower", rows["upper"]))
     known = sides != "none"

@@ -16,11 +16,11 @@ from ib_runner.selections.changes import fall
 from ib_runner.selections.context import Runs, Tables, facts, of_run, read
 from ib_runner.selections.information import best
 
-#: from few to much noise, without the yellow end that paper swallows
+#: colours from little to much noise, without the yellow end, which is too pale in print
 NOISE_MAP, NOISE_RANGE = "viridis", (0.0, 0.85)
-#: shift of a layer's points along the axis of β, as a share of its length, that bars do not overlap
+#: shift between two layers' points, as a share of the axis of β, so that bars do not overlap
 SHIFT = 0.008
-#: as many swept values have a number at their tick
+#: the most swept values with a number at their tick
 MOST_NUMBERS = 5
 
 
@@ -94,7 +94,7 @@ class CompressionByNoise:
 def best_of_runs(tables: Tables, runs: Runs) -> pd.DataFrame:
     """Each run's best values at its own noise; ``trained`` is the swept ``noise.beta``.
 
-    Raises ``ValueError`` where no run has any.
+    Raises ``ValueError`` where no run has estimates at its own noise.
     """
     frames = []
     for run in runs.contexts:
@@ -110,13 +110,13 @@ def best_of_runs(tables: Tables, runs: Runs) -> pd.DataFrame:
 
 
 def _h_x(tables: Tables, runs: Runs) -> float:
-    """H(X), nats: the largest of the runs', which have the same inputs as a rule."""
+    """H(X) in nats, the largest of all runs, which usually have the same inputs."""
     there = [of_run(tables, run) for run in runs.contexts]
     return max(facts(one).h_x for one in there if len(one("layers")))
 
 
 def _falls(rows: pd.DataFrame) -> pd.DataFrame:
-    """``low``, ``middle`` and ``high`` of one layer's fall, by β; of runs with two epochs."""
+    """``low``, ``middle`` and ``high`` of one layer's fall by β, for runs with two epochs."""
     found = []
     for beta, of_beta in rows.groupby("trained"):
         falls = [
@@ -147,8 +147,9 @@ def _beta_axis(axes: Axes, betas: np.ndarray) -> None:
 
 
 def apart(betas: np.ndarray, most: int) -> list[float]:
-    """At most ``most`` of the sorted ``betas``, the first and the last among them, that are as far
-    from each other on a logarithmic axis as that many numbers need.
+    """At most ``most`` of the sorted ``betas``, far enough apart on a logarithmic axis for numbers.
+
+    The first and the last are always included.
     """
     room = np.log(betas[-1] / betas[0]) / most
     chosen = [float(betas[0])]
@@ -169,7 +170,7 @@ def _draw_falls(axes: Axes, falls: pd.DataFrame, layer: int, factor: float) -> N
         color=line["color"],
         label=layer_name(layer),
         marker="o",
-        markersize=2 + line["linewidth"],  # layers that coincide show as rings
+        markersize=2 + line["linewidth"],  # coinciding points of several layers show as rings
         linewidth=1.0,
         elinewidth=1.0,
         capsize=2,

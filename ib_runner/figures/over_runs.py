@@ -10,7 +10,7 @@ from ib_runner.selections.context import Runs, Tables
 
 #: edges of the band: the inter-quartile range
 QUARTILES = (0.25, 0.75)
-#: swept values that the paper has a letter for
+#: the paper's symbols for swept keys
 SYMBOLS = {"noise.beta": r"$\beta$", "regularizer.alpha": r"$\alpha$"}
 
 
@@ -26,7 +26,7 @@ def seed_groups(tables: Tables, runs: Runs) -> dict[tuple[object, ...], list[str
 
 
 def group_name(keys: tuple[str, ...], values: tuple[object, ...]) -> str:
-    """How a group is called: an experiment by its name, other values with their key."""
+    """The name of a group: an experiment's name, other values with their key."""
     apart = [key for key in keys if key != "seed"]
     names = [
         str(value) if key == "exp" else f"{SYMBOLS.get(key, key)} = {value}"
@@ -36,7 +36,7 @@ def group_name(keys: tuple[str, ...], values: tuple[object, ...]) -> str:
 
 
 def spread_of(count: int) -> str:
-    """What is drawn of a group of ``count`` runs that differ in their seed, in words."""
+    """The legend's words for a group of ``count`` runs that differ in their seed only."""
     return "1 seed" if count == 1 else f"{count} seeds"
 
 

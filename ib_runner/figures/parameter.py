@@ -12,7 +12,7 @@ from ib_runner.selections.context import Context, Tables
 
 
 class Parameter:
-    """A line for each; a colour for each layer, weights solid and all others dashed."""
+    """A line for each parameter, coloured by layer, solid for weights and dashed for all others."""
 
     tables_needed = ("parameter",)
 

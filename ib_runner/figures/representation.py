@@ -26,9 +26,9 @@ LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 class Representation:
-    """``layer`` counts from 1, or backwards from −1, the last one in the table.
+    """Scatter plots of ``layer``, which counts from 1, or backwards from −1, the last in the table.
 
-    ``epochs``: the measured ones nearest to these are shown; None: chosen from the tables.
+    ``epochs``: the measured epochs nearest to these are shown; None: chosen from the tables.
     """
 
     tables_needed = ("representation", "layers")
@@ -62,9 +62,10 @@ def draw_scatters(
 ) -> list[Axes]:
     """A scatter plot of ``layer`` at each of ``epochs``, lettered A, B, …, all with one range.
 
-    ``zoom``: how much of its place a cube fills; the labels need the rest.
+    ``zoom``: the size of a cube relative to its place, where labels need room as well.
 
-    More than three units are shown by the first three principal components of the last epoch.
+    Layers with more than three units are projected onto the first three principal components of the
+    last epoch.
     """
     number = layer_number(table, layer)
     rows = table[(table["layer"] == number) & table["epoch"].isin(epochs)]
@@ -95,7 +96,7 @@ def _in_three_dimensions(clouds, last):
 
 
 def _limits(clouds, bounds: tuple[float, float] | None) -> tuple[float, float]:
-    """One range for all axes and epochs, so that movements are seen: ``bounds``, if there are."""
+    """The same range for all axes and epochs: ``bounds`` if given, else that of ``clouds``."""
     if bounds is not None:
         return bounds
     values = np.concatenate([cloud.ravel() for cloud in clouds.values()])
@@ -111,14 +112,14 @@ def _axes(figure, place: SubplotSpec, dim: int, limits, name: str) -> Axes:
 
 
 def _azimuth(cloud: np.ndarray) -> float:
-    """The one of two directions, a quarter turn apart, from which ``cloud`` looks wider."""
+    """The azimuth, of two that differ by a right angle, from which ``cloud`` looks wider."""
     angles = np.radians(AZIMUTHS)
     across = np.stack([-np.sin(angles), np.cos(angles)])
     return AZIMUTHS[np.argmax((cloud[:, :2] @ across).var(axis=0))] if cloud.shape[1] == 3 else 0.0
 
 
 def _tidy_cube(axes: Axes, zoom: float, azimuth: float) -> None:
-    """Grid lines but no numbers, which overlap in a cube this small; the legend has the range."""
+    """Grid lines without numbers, for which a cube is too small; the legend has the range."""
     axes.set_box_aspect((1, 1, 1), zoom=zoom)
     axes.view_init(elev=22, azim=azimuth)
     for axis in (axes.xaxis, axes.yaxis, axes.zaxis):

@@ -30,9 +30,9 @@ from ib_runner.selections.information import best
 from ib_runner.tables.layers import Layers
 
 N_COLUMNS = 4
-#: of the losses: as many as the axis can show
+#: the most epochs in curves of the losses, as many as the axis can show
 MOST_EPOCHS = 400
-#: lines narrower than a single run's, that bands are seen; none narrower than THINNEST points
+#: factor of line widths, so that bands are visible; no line is thinner than THINNEST points
 THINNER, THINNEST = 0.7, 1.0
 
 #: the legend's patch for bands of any colour
@@ -42,9 +42,9 @@ Draw = Callable[[Axes, pd.DataFrame, Layers | None, Context], None]
 
 
 class Seeds:
-    """A column for each group of runs that differ in their seed alone, a row for each panel.
+    """A column for each group of runs that differ in their seed only, a row for each panel.
 
-    ``panels`` are the tables that they show: mutual_information, training, binned_entropy.
+    ``panels`` names the tables to show: mutual_information, training, binned_entropy.
     """
 
     keys_needed = ("seed",)
@@ -88,7 +88,7 @@ class Seeds:
 
 
 def _facts(tables: Tables, names: Sequence[str]) -> Layers | None:
-    """What was measured, the same in all runs ``names`` but for their seed; None: nothing."""
+    """The facts about layers, which agree in all runs ``names``; None where none was measured."""
     table = read(tables, "layers")
     rows = None if table is None else table[table["run"].isin(names)]
     if rows is None or rows.empty:
@@ -145,7 +145,7 @@ def _draw_layer(axes: Axes, band: pd.DataFrame, layer: int) -> None:
 
 
 def _finish(figure: Figure, panels: Sequence[Axes], bands: bool) -> None:
-    """Panels without a group go; one legend for what is left, ``bands`` included."""
+    """Remove panels without a group, and add a legend, with ``bands`` if there are any."""
     handles: dict[str, Artist] = {}
     for axes in panels:
         if not axes.has_data() and not axes.texts:

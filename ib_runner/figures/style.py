@@ -23,7 +23,7 @@ COLUMN, PAGE = 3.25, 6.75
 #: dark enough for the thin line of a fifth layer
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#882255", "#E69F00")
 GREY = "#666666"
-#: of ten classes; the first two are no layer's
+#: colours of ten classes, of which the first two are no layer's
 CLASSES = (
     *("#222222", "#56B4E9", "#D55E00", "#009E73", "#CC79A7"),
     *("#E69F00", "#0072B2", "#F0E442", "#882255", "#999999"),
@@ -58,8 +58,10 @@ STYLE = {
 
 @dataclass(frozen=True)
 class Look:
-    """What a user wants otherwise, of ``plot.*``: ``size`` (width, inches), ``font`` (points), a
-    matplotlib ``style`` by name or file, and a figure's ``title``.
+    """The user's settings from ``plot.*``; None leaves the default.
+
+    ``size`` (width, inches), ``font`` (points), matplotlib's ``style`` by name or file, and a
+    figure's ``title``.
     """
 
     size: float | None = None
@@ -75,7 +77,7 @@ _look: ContextVar[Look] = ContextVar("look", default=Look())  # noqa: B039 - fro
 def looking(look: Look) -> Iterator[None]:
     """Draw and encode figures with this ``look`` for the length of the block.
 
-    Raises ``ValueError`` for a style that there is not.
+    Raises ``ValueError`` for an unknown style.
     """
     before = _look.set(look)
     try:
@@ -101,7 +103,7 @@ def _users_style(style: str | None) -> Mapping[str, Any]:
 
 
 def styled(draw: Callable[..., Figure]) -> Callable[..., Figure]:
-    """Run ``draw`` in this style, whatever the user's settings, and leave those untouched."""
+    """``draw`` run in this style, independent of the user's settings of matplotlib."""
 
     @wraps(draw)
     def inside(*arguments: Any, **keywords: Any) -> Figure:
@@ -116,9 +118,9 @@ def styled(draw: Callable[..., Figure]) -> Callable[..., Figure]:
 
 
 def _lay_out(figure: Figure) -> None:
-    """Place what is in ``figure``, once: matplotlib would do so for every file format.
+    """Lay out ``figure`` once, where matplotlib would do so again for every file format.
 
-    Afterwards there is no layout engine: one of "none" would make it draw before it draws.
+    Afterwards the figure has no layout engine: the engine "none" would cost a further drawing.
     """
     engine = figure.get_layout_engine()
     if engine is not None:
@@ -127,7 +129,7 @@ def _lay_out(figure: Figure) -> None:
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """An empty figure, in inches, that belongs to no window and no global list."""
+    """An empty figure, ``width`` × ``height`` inches, outside pyplot's list of figures."""
     size = _look.get().size
     times = 1 if size is None else size / width
     figure = Figure(figsize=(width * times, height * times), layout="constrained")
@@ -141,7 +143,7 @@ def grow(figure: Figure, height: float) -> None:
 
 
 def small() -> float:
-    """The size of ticks and keys, points."""
+    """The font size of ticks and legends, points."""
     return float(matplotlib.rcParams["legend.fontsize"])
 
 
@@ -151,7 +153,7 @@ def bar_aspect(figure: Figure | SubFigure) -> float:
 
 
 def letter(figure: SubFigure, name: str) -> None:
-    """(a), (b), … in the upper left corner of a part of a composite figure."""
+    """Write the letter ``name``, (a), (b), …, into the upper left corner of a part of a figure."""
     figure.suptitle(f"({name})", x=0.01, ha="left", fontsize="medium", fontweight="bold")
 
 
@@ -194,6 +196,6 @@ def _style() -> Any:
         times = look.font / STYLE["font.size"]
         sizes = (one for one, value in STYLE.items() if one.endswith("size") and value)
         own |= {one: STYLE[one] * times for one in sizes}
-    # the layout is figures' own, and done once
+    # each figure is laid out once, by _lay_out
     fixed = {"figure.autolayout": False, "figure.constrained_layout.use": False}
     return matplotlib.rc_context({**matplotlib.rcParamsDefault, "backend": "agg", **own, **fixed})
