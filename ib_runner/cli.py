@@ -54,7 +54,7 @@ def _guarded(argv: list[str]) -> int:
 def _interrupted(interruption: BaseException) -> int:
     terminated = isinstance(interruption, Interrupted)
     word = "terminated" if terminated else "interrupted"
-    print(f"ib-run: {word}; run=PATH goes on with it.", file=sys.stderr)
+    print(f"ib-run: {word}; run=PATH goes on with the run.", file=sys.stderr)
     return 143 if terminated else 130
 
 

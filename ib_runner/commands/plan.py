@@ -101,7 +101,7 @@ def _existing(hydra: Hydra, command: Command) -> Plan:
         own = settings(compose(hydra, stage.name, command.overrides))
         stage.validate(own, new=False)
     if stage.needs_run and command.run is None:
-        raise UsageError(f"run: what {stage.name} removes is gone; name the run with run=PATH.")
+        raise UsageError(f"run: {stage.name} removes files for good; name the run with run=PATH.")
     allow_targets = _given_targets(hydra, command.overrides)
     if command.run is None:
         root = str(_given(hydra, command.overrides, "output_root", "outputs"))

@@ -40,7 +40,7 @@ def show(opened: Hydra, command: Command) -> int:
     for one in parse(opened, overrides):
         if one.is_sweep_override():
             raise UsageError(
-                f"{one.input_line}: what is shown is one job's; "
+                f"{one.input_line}: this page shows one job; "
                 f"give {one.key_or_group} one value, without -m."
             )
     if command.run is not None and not command.stage.own_keys:

@@ -195,7 +195,7 @@ def _check_meant_for_entries(key: str, target: str) -> None:
     module = getattr(found, "__module__", None) or ""
     ours = module.startswith(tuple(f"ib_runner.{room}." for room in ROOMS))
     if not ours and not _is_optimizer(found):
-        raise UsageError(f"{key}._target_={target}: nothing that a configuration may use.")
+        raise UsageError(f"{key}._target_={target}: a configuration may not use this object.")
 
 
 def _is_optimizer(found: Any) -> bool:

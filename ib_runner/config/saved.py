@@ -152,7 +152,7 @@ def check_saved(saved: DictConfig, path: object) -> None:
             and "${" in value
             and (key.partition(".")[0] not in LATE_NODES or not REFERENCE.fullmatch(value))
         ):
-            raise DamagedFileError(f"{path}/config.yaml: {key}={value} is no value.")
+            raise DamagedFileError(f"{path}/config.yaml: {key}={value} is not a plain value.")
 
 
 def differences(

@@ -34,7 +34,7 @@ def check_package(key: str, target: str, allow_targets: Sequence[str]) -> None:
     if package not in (*OURS, *allow_targets):
         raise UsageError(
             f"{key}._target_={target}: from a saved configuration it is used only with\n"
-            f"allow_targets=[{package}]. Say so if you trust that package."
+            f"allow_targets=[{package}]. Give that if you trust the package."
         )
 
 

@@ -277,7 +277,7 @@ def _check_device(device: str) -> None:
         import torch
 
         if not torch.cuda.is_available():
-            raise UsageError("device=cuda: there is no such device here; auto or cpu.")
+            raise UsageError("device=cuda: this machine has no such device; give auto or cpu.")
 
 
 def _check_output_root(root: str) -> None:

@@ -25,7 +25,8 @@ class BinnedEntropyFollows(Trajectory):
         entropy = rows[rows["layer"] == information["layer"].iloc[0]].set_index("epoch")["entropy"]
         both = pd.concat([information["mi"], entropy], axis="columns", join="inner")
         if len(both) < FEWEST_EPOCHS:
-            raise Undecidable(f"both are known at {len(both)} epochs, {FEWEST_EPOCHS} are needed")
+            known = f"I and H(Bin) are both known at {len(both)} epochs"
+            raise Undecidable(f"{known}, {FEWEST_EPOCHS} are needed")
         correlation = float(both["mi"].rank().corr(both["entropy"].rank()))
         text = f"rank correlation {correlation:.2f} over {len(both)} epochs, bin width {width}"
         return Quantity(text, correlation, correlation)

@@ -63,7 +63,7 @@ def with_noise(
     places = [after] if isinstance(after, type | str) else list(after)
     if not places:
         raise UnmeasurableError(
-            "after: kinds or names of the modules behind which noise is put, such as nn.ReLU"
+            "after: give types or names of the modules behind which to put noise, such as nn.ReLU"
         )
     chosen: dict[nn.Module, str] = {}
     for place in places:
@@ -113,7 +113,7 @@ def _is(place: Place, name: str, module: nn.Module) -> bool:
         try:
             return re.fullmatch(place.removeprefix("re:"), name) is not None
         except re.error as error:
-            raise UnmeasurableError(f"after={place}: no pattern: {error}") from error
+            raise UnmeasurableError(f"after={place}: not a regular expression: {error}") from error
     if not (isinstance(place, type) and issubclass(place, nn.Module)) or place is nn.Module:
         raise UnmeasurableError(
             f"after={place!r}: a kind of module such as nn.ReLU, or a name, is needed"

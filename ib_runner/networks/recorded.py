@@ -68,7 +68,7 @@ def check_weights(network: nn.Module, weights: Mapping[str, Any], what: str) -> 
     missing, foreign = sorted(own.keys() - weights.keys()), sorted(weights.keys() - own.keys())
     if missing or foreign:
         words = [f"it lacks {missing[0]}"] * bool(missing)
-        words += [f"{foreign[0]} is none of the network's"] * bool(foreign)
+        words += [f"the network has no {foreign[0]}"] * bool(foreign)
         raise UsageError(f"{what}: weights of another network: {', and '.join(words)}.")
     for name, tensor in own.items():
         shape = getattr(weights[name], "shape", None)

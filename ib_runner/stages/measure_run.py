@@ -177,7 +177,7 @@ class MeasuredRun:
                 continue
             if not failed.isdisjoint(one.tables_needed):
                 logger.warning(
-                    "measure: %s left as it is, for want of the points that failed", one.table
+                    "measure: table %s is not updated, as some of its sources failed", one.table
                 )
             elif all(self.run.table_path(table).is_file() for table in one.tables_needed):
                 rows = one.summarise(tables)

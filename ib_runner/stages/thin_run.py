@@ -42,12 +42,12 @@ def epochs_to_keep(run: Run, keep: Any, force: bool) -> list[int]:
     if lost and not force:
         raise UsageError(
             f"keep={_shown(keep)}: {len(lost)} epochs in the tables of run={run.path} would lose "
-            f"their checkpoint,\n{_some(lost)}. keep=measured keeps them; force=true lets them go."
+            f"their checkpoint,\n{_some(lost)}. keep=measured keeps these; force=true removes them."
         )
     if not force and any((run.path / "measurements").glob(".parts-*")):
         raise UsageError(
             f"run={run.path}: a measurement is not finished and may need any checkpoint.\n"
-            "Finish it with `ib-run measure`, or say force=true."
+            "Finish it with `ib-run measure`, or give force=true."
         )
     return sorted(kept)
 

@@ -36,7 +36,7 @@ def test_logging_is_left_as_it_was(opened, capsys):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--cfg", "job", "seed=1,2"], "seed=1,2: what is shown is one job's"),
+        (["--cfg", "job", "seed=1,2"], "seed=1,2: this page shows one job"),
         (["--cfg", "job", "sede=1"], "Did you mean seed"),
         (["--cfg", "job", "run=nowhere"], "run=nowhere: no such folder"),
     ],

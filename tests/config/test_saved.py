@@ -95,7 +95,7 @@ def test_keys_that_came_later_have_todays_values(hydra, saved):
 )
 def test_a_strangers_references_only_refer(saved, key, value):
     OmegaConf.update(saved, key, value, force_add=True)
-    with pytest.raises(DamagedFileError, match="is no value"):
+    with pytest.raises(DamagedFileError, match="is not a plain value"):
         check_saved(saved, "outputs/x")
 
 

@@ -204,10 +204,10 @@ class Uncopied(nn.Module):
 @pytest.mark.parametrize(
     ("network", "after", "sentence"),
     [
-        (Residual(), (), "after: kinds or names"),
+        (Residual(), (), "after: give types or names"),
         (Residual(), "encoder.0.rleu", "after=encoder.0.rleu: .*did you mean encoder.0.relu"),
         (Residual(), nn.Tanh, "after=Tanh: .*there are BatchNorm2d, Block, Conv2d"),
-        (Residual(), "re:(", "after=re:\\(: no pattern"),
+        (Residual(), "re:(", "after=re:\\(: not a regular expression"),
         (Residual(), "re:relu", "after=re:relu: no module"),
         (Residual(), nn.Module, "a kind of module such as nn.ReLU"),
         (Residual(), int, "a kind of module such as nn.ReLU"),
