@@ -1,4 +1,4 @@
-"""The dense mixture density on a GPU by a kernel of our own, each value held to its tolerance."""
+"""The dense mixture density on a GPU by a Triton kernel, each value within the tolerance."""
 
 import math
 
@@ -8,7 +8,7 @@ from torch import Tensor
 from ib_runner.compiled import has_triton
 from ib_runner.information.density.blocked import blocked_log_kernel_sums
 
-#: above this many dimensions the kernel's code grows too long; a matrix product is as fast there
+#: the most dimensions for the kernel, whose code gets too long; a matrix product is then as fast
 MOST_DIMENSIONS = 64
 #: points of a program, and centres that it takes at a time
 _POINTS, _CENTRES = 64, 128
@@ -17,7 +17,7 @@ _ROUNDING = 2.0**-24
 
 
 def can_stream(points: Tensor, centres: Tensor) -> bool:
-    """Whether there is a kernel for these."""
+    """Whether the kernel supports ``points`` and ``centres``: device, type and dimensions."""
     return (
         has_triton(points.device.type)
         and centres.shape[1] <= MOST_DIMENSIONS
@@ -31,7 +31,7 @@ def streamed_log_kernel_sums(
 ) -> Tensor:
     """ln of sum_j exp(−|t − c_j|²/2beta²) for every point t; [m] float64, within ``tolerance``.
 
-    Points for which float32 does not guarantee that are computed in float64.
+    Points for which float32 does not guarantee the tolerance are computed in float64.
     """
     from ib_runner.information.density.gpu_kernel import log2_kernel_sums
 

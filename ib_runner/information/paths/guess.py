@@ -1,10 +1,10 @@
-"""A cheap guess at p(t|x) of all inputs, one Gaussian each, for any number of units.
+"""A cheap guess g(x, t) at p(t|x) of all inputs, one Gaussian each, for any number of units.
 
-Mean and variances come from draws; the covariance is the draws' own, shrunk towards the
-correlations that all inputs have on average. At a point the inputs' densities are first taken
-without their own correlations (in the coordinates where the mean covariance is diagonal), and for
-the inputs that are most likely then, again with them. What comes out is a positive function of
-(x, t) that knows nothing of the input that made t, which is all the bounds ask.
+Mean and covariance of an input come from draws; its correlations are shrunk towards the mean
+correlations of all inputs. At a point, the densities of all inputs are computed without their own
+correlations first (in coordinates where the mean covariance is diagonal), then again with them for
+the most likely inputs. The bounds only require that g is positive and does not depend on the input
+that made t.
 """
 
 from dataclasses import dataclass, replace
@@ -16,20 +16,20 @@ from ib_runner.compiled import parallel_range
 from ib_runner.information.sampling.sampler import Layer, Sampler
 from ib_runner.information.sampling.streams import Stream
 
-#: draws of all inputs together, and per input
+#: draws of all inputs together; the fewest and the most per input
 _DRAWS_IN_ALL, _FEWEST_DRAWS, _MOST_DRAWS = 2**20, 256, 2048
-#: inputs at a point that get their own correlations
+#: inputs at a point whose densities are computed with their own correlations
 _NEAR = 64
-#: numbers in all covariances together, beyond which there are none
+#: the most values in the covariances of all inputs; if there were more, none are computed
 _COVARIANCE_VALUES = 2**28
-#: numbers that a block of draws, or of densities, holds
+#: the most values in a block of draws or densities
 _BLOCK_VALUES = 2**23
 _GROUP = 16
-#: units that are looked at, and draws behind a Gaussian of a layer with more
+#: the most units that are used; the fewest draws for a Gaussian, in layers with more units
 _MOST_UNITS, _FEWEST = 1024, 4
-#: draws that the variances of all inputs together are worth for one
+#: weight, in draws, of the mean variance of all inputs in the variance of one input
 _SHRUNK = 8
-#: draws of all inputs together for each coordinate of their common axes
+#: the fewest draws of all inputs per unit for common axes
 _PER_AXIS = 64
 
 
@@ -56,10 +56,11 @@ def _correlated(begin, end, t, near, means, whitening, log_norms, log_densities)
 class Guess:
     """Gaussians of N inputs: ``means`` [N, d]; ``variances`` [N, d] in the coordinates ``axes``.
 
-    Only ``units`` of the layer's are looked at, all of them unless they are very many.
-    ``sharpness`` multiplies the logarithms: less than 1 where units that are thought independent
-    are not. ``whitening`` [N, d, d]: inverse Cholesky factors of the covariances, None where those
-    are too many numbers; ``log_norms`` [N]: ln of the densities' peaks, with them and without.
+    Only ``units`` of the layer are used, all of them unless there are very many. ``sharpness``
+    multiplies the logarithms, and is less than 1 where units taken for independent are not.
+    ``whitening`` [N, d, d]: inverse Cholesky factors of the covariances, None where these would
+    need too much memory; ``log_norms`` [N]: ln of the densities' peaks, with correlations and
+    without.
     """
 
     units: np.ndarray
@@ -72,7 +73,7 @@ class Guess:
     sharpness: float = 1.0
 
     def log_densities(self, t: np.ndarray) -> np.ndarray:
-        """ln g(x, t) [m, N] but for a constant, at ``t`` [m, units of the layer]."""
+        """ln g(x, t) [m, N] up to a constant, at ``t`` [m, units of the layer]."""
         t = t[:, self.units]
         origin = self.means.mean(0)
         turned, means = (t - origin) @ self.axes, (self.means - origin) @ self.axes
@@ -89,7 +90,7 @@ class Guess:
     def simpler(self) -> list["Guess"]:
         """Guesses with fewer parameters: variances common to all inputs, or to all units as well.
 
-        Where few draws stand behind the variances, those tell more about the draws than about x.
+        These are better where variances from few draws say more about the draws than about x.
         """
         n, dim = self.variances.shape
         common = np.broadcast_to(self.variances.mean(0), (n, dim))
@@ -99,7 +100,7 @@ class Guess:
 
 
 def fit(sampler: Sampler, layer: Layer) -> Guess:
-    """The guess of ``layer`` for all inputs, from draws of its own."""
+    """The guess of ``layer`` for all inputs, from draws that are used for nothing else."""
     n, k = len(sampler), layer.number
     units = _most_varying(sampler, layer)
     dim = len(units)
@@ -125,7 +126,7 @@ def fit(sampler: Sampler, layer: Layer) -> Guess:
         else:
             rows = s.transpose(1, 0, 2).reshape(dim, -1)
             mean_covariance += rows @ rows.T / (n * n_draws)
-    # axes of fewer draws would be those of the draws
+    # axes from fewer draws would mainly reflect the draws' randomness
     many = n * n_draws >= _PER_AXIS * dim
     axes = np.linalg.eigh(mean_covariance)[1] if many else np.eye(dim)
     variances = np.empty((n, dim))
@@ -135,10 +136,10 @@ def fit(sampler: Sampler, layer: Layer) -> Guess:
         else:
             found = np.square(axes.T @ centred(first, last)).mean(2)
         variances[first:last] = np.maximum(found, 0.0)
-    # few draws say little about an input's own variances
+    # shrink an input's variances towards the mean of all inputs, as few draws are uncertain
     share = _SHRUNK / (_SHRUNK + n_draws) if n_draws > _FEWEST else 1.0
     variances = (1.0 - share) * variances + share * variances.mean(0)
-    # the draws' spread about their own mean is too small, and the mean has an error
+    # (n + 1)/(n − 1): the sample variance is too small, and the sample mean has an error
     variances = variances * (n_draws + 1.0) / (n_draws - 1.0) + layer.beta**2
     whitening = log_norms = None
     if full:

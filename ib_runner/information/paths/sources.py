@@ -1,9 +1,9 @@
-"""Where points of a layer and the terms b at them come from: guessed Gaussians, or exact ones.
+"""The sources of a layer's points and of the terms b at them: guessed Gaussians, or exact ones.
 
 In layer 1, in every layer without noise below and in linear networks T given x *is* one Gaussian,
-of the same covariance for all x: then b is ln p(t|x)/p(t) itself, and upper and lower bound are
-one. In coordinates where the noise is I, directions in which the inputs' means do not differ drop
-out of both logarithms: the means are turned into the space that they span.
+of the same covariance for all x: then b is ln p(t|x)/p(t) itself, and both bounds are equal. In
+coordinates where the noise has covariance I, directions in which the inputs' means do not differ
+cancel in b: the means are rotated into the space that they span.
 """
 
 from collections.abc import Iterator
@@ -24,19 +24,19 @@ from ib_runner.information.paths.weights import Points, points
 from ib_runner.information.sampling.sampler import Layer, Sampler
 from ib_runner.information.sampling.streams import Stream, generator
 
-#: numbers in the largest arrays of one block
+#: the most values in an array of one block
 _BLOCK_VALUES = 2**22
-#: means of all inputs together that are held in memory
+#: the most values in the means of all inputs
 _MEANS = 2**26
-#: what rounding of squares may do to a logarithm, nats
+#: largest error of a logarithm, by rounding of squares, nats
 _RESOLVED = 1e-7
 
 
 class Source(Protocol):
     """Terms b at fresh points of a layer.
 
-    ``exact``: b is ln p(t|x)/p(t). ``cost``: of a point, in kernel evaluations. ``rounding``: what
-    float32 may do to I, nats. ``conditional_entropy``: h(T|X) where it is known.
+    ``exact``: b is ln p(t|x)/p(t). ``cost``: of a point, in kernel evaluations. ``rounding``: how
+    much float32 may change I, nats. ``conditional_entropy``: h(T|X) in nats where it is known.
     """
 
     exact: bool
@@ -111,8 +111,8 @@ class ExactSource:
 def exact_source(sampler: Sampler, layer: Layer) -> ExactSource | None:
     """The source of a layer whose T given x is Gaussian, or None.
 
-    Where there are too many means for memory, the units that differ most: then b still bounds
-    I(X;T) from below, the others being thrown away, and ``exact`` is False.
+    Where the means need too much memory, only the units that differ most are used: b then still
+    bounds I(X;T) from below (data processing), and ``exact`` is False.
     """
     complete, rounding = True, 0.0
     entropy: float | None = layer.noise_entropy
@@ -156,7 +156,10 @@ def _some_units(sampler: Sampler, layer: Layer) -> np.ndarray:
 
 @dataclass(frozen=True)
 class GuessedSource:
-    """Points are the network's own; b is of ``guess``. ``units`` None: they are drawn, not set."""
+    """Points made by the network, with b from ``guess``.
+
+    ``units`` None: the noise below cannot be set, so that points are drawn by forward passes.
+    """
 
     sampler: Sampler
     layer: Layer
@@ -184,11 +187,11 @@ class GuessedSource:
     def blocks(
         self, inputs: np.ndarray, name: Stream, classes: Classes | None
     ) -> Iterator[tuple[Points, dict[str, np.ndarray]]]:
-        """Points of each of ``inputs`` [m] in their order, some at a time, and b there."""
+        """Points of ``inputs`` [m], in their order and block by block, and b at these points."""
         rng = generator(self.sampler.seed, name, self.layer.number)
         below = self.layer.dim if self.units is None else self.units.n_noise
         step = max(16, _BLOCK_VALUES // (below + self.layer.dim))
-        # all points of an input in one block
+        # blocks contain all points of an input
         step = -(-step // (each := np.count_nonzero(inputs == inputs[0]))) * each
         for block, first in enumerate(range(0, len(inputs), step)):
             purpose = (int(name) << 48) | (block << 24) | self.layer.number
@@ -196,7 +199,7 @@ class GuessedSource:
             yield found, base_terms(self.guess, found.t.numpy(), found.inputs, classes)
 
     def sharpened(self, inputs: np.ndarray) -> "GuessedSource":
-        """With the sharpness of the guess that is best at points of ``inputs``."""
+        """This source, with the sharpness of the guess that is best at points of ``inputs``."""
         rng = generator(self.sampler.seed, Stream.GUESS, self.layer.number)
         found = self._points(inputs, (int(Stream.GUESS) << 48) | self.layer.number, rng)
         return replace(self, guess=sharpened(self.guess, found.t.numpy(), inputs))
