@@ -221,8 +221,8 @@ def keep(path: Path, rows: Sequence[Row], command: str) -> None:
         for row in rows:
             figures = [f"{row.seconds:.3f}", f"{row.ratio:.1f}", f"{row.error:.0e}"]
             table.writerow([row.regime, row.d, row.n, row.method, *figures])
-    text = json.dumps({**of_result(command), "threads": torch.get_num_threads()}, indent=2)
-    path.with_suffix(".json").write_text(text + "\n", encoding="utf-8")
+    text = json.dumps(of_result(command), indent=2) + "\n"
+    path.with_suffix(".json").write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":
