@@ -19,6 +19,8 @@ from ib_runner.tables.layers import Layers
 SHARES = LogNorm(1e-3, 1.0, clip=True)
 #: the most heat maps in one column; with more layers there are two columns
 MOST_ROWS = 7
+#: an unbounded value axis is cut where more than this share of it is empty at the low end
+EMPTY_SHARE = 0.4
 
 
 class ActivationHistogram:
@@ -53,6 +55,7 @@ def draw_activations(panels: Sequence[Axes], table: pd.DataFrame, layers: Layers
 
     Where the activation is unbounded, the end bins include all values beyond, as their ticks say.
     """
+    lowest = table.loc[table["count"] > 0, "left"].min()
     for axes, (layer, rows) in zip(panels, table.groupby("layer"), strict=True):
         counts = rows.pivot_table(index="left", columns="epoch", values="count").fillna(0.0)
         shares = (counts / counts.sum()).where(counts > 0)
@@ -70,7 +73,11 @@ def draw_activations(panels: Sequence[Axes], table: pd.DataFrame, layers: Layers
         names = [f"{tick:g}".replace("-", "−") for tick in ticks]
         if layers.bounds(int(layer)) is None:
             names = [f"≤ {names[0]}", names[1], f"≥ {names[2]}"]
-        axes.set_yticks(ticks, names)
+            # a half without values of any layer, as below a ReLU's 0, needs no room
+            if lowest > edges[0] + EMPTY_SHARE * (edges[-1] - edges[0]):
+                axes.set_ylim(bottom=lowest)
+        shown = [k for k in range(3) if axes.get_ylim()[0] <= ticks[k] <= axes.get_ylim()[1]]
+        axes.set_yticks([ticks[k] for k in shown], [names[k] for k in shown])
         epoch_axis(axes, int(table["epoch"].max()))
     return mesh
 

@@ -158,3 +158,14 @@ def test_end_bins_of_unbounded_activations_say_that_they_hold_more():
     tables["layers"] = fake_layers(bounds=None)
     ends = [axes.get_yticklabels() for axes in ActivationHistogram()(tables, CONTEXT).axes[:1]]
     assert [text.get_text() for text in ends[0]] == ["≤ −1", "0", "≥ 1"]
+
+
+def test_values_that_no_layer_has_take_no_room():
+    tables = fake_tables(last=10)
+    tables["layers"] = fake_layers(bounds=None)
+    rows = tables["activation_histogram"]
+    tables["activation_histogram"] = rows.assign(count=rows["count"].where(rows["left"] >= 0, 0))
+    axes = ActivationHistogram()(tables, CONTEXT).axes[0]
+    assert axes.get_ylim()[0] == pytest.approx(0.0, abs=0.1)
+    assert [text.get_text() for text in axes.get_yticklabels()][-1] == "≥ 1"
+    assert "≤ −1" not in [text.get_text() for text in axes.get_yticklabels()]
