@@ -185,7 +185,7 @@ BAD = [
     # targets
     (["train", "network._target_=FCN"], "network", "package.module.name"),
     (["train", "network._target_=no_such.Net"], "network", "no_such"),
-    (["train", "network._target_=torch.nn.Linear"], "network._target_=torch.nn.Linear", "nothing"),
+    (["train", "network._target_=torch.nn.Linear"], "network._target_=torch.nn.Linear", "may not"),
     # sweeps: all jobs are checked before the first
     (["train", "-m", "seed=0,1,-1"], "seed=-1", "whole number"),
     (["train", "-m", "noise.beta=0.1,-0.1"], "noise.beta=-0.1", "≥ 0"),
