@@ -361,7 +361,5 @@ def _cell(text):
 
 
 _MADE = (stages, group, keys, yaml, experiments, tables, statuses, result, fuzz, notebook)
-PARTS = {
-    one.__name__: one
-    for one in (*_MADE, coverage, gpu, mnist_deterministic, mnist_errors, wide_layers, widths)
-}
+_MADE += (coverage, dry_run, first_day, gpu, mnist_deterministic, mnist_errors, wide_layers, widths)
+PARTS = {one.__name__: one for one in _MADE}

@@ -19,7 +19,7 @@ from ib_runner.files.provenance import processors
 from ib_runner.information.interval.kernels import add_mixtures
 from ib_runner.runs.log import logger
 from ib_runner.stages.measure_epoch import EpochTask, Measured
-from ib_runner.stages.rehearsal import rehearsals
+from ib_runner.stages.rehearsal import Rehearsal, rehearsals
 
 Result = TypeVar("Result")
 
@@ -66,14 +66,25 @@ def prepared_meanwhile(config: DictConfig, allow_targets: tuple[str, ...]) -> It
     if others == 0 or compiled_before():
         yield
         return
+    parts: Iterator[Rehearsal] = iter(())
+    with suppress(UsageError):
+        parts = iter(rehearsals(OmegaConf.to_yaml(config), allow_targets))
+    over = threading.Event()
     with ProcessPoolExecutor(others) as pool:
+
+        def submit_next(_: object = None) -> None:
+            if not over.is_set() and (part := next(parts, None)) is not None:
+                pool.submit(_in_worker, part, 1, os.getpid()).add_done_callback(submit_next)
+
+        for _ in range(others):
+            submit_next()
         try:
-            with suppress(UsageError):
-                for part in rehearsals(OmegaConf.to_yaml(config), allow_targets):
-                    pool.submit(_in_worker, part, 1, os.getpid())
             yield
-        finally:
-            pool.shutdown(wait=False, kill_workers=True)  # prepare compiles the remaining kernels
+        except BaseException:
+            over.set()
+            pool.shutdown(wait=False, kill_workers=True)
+            raise
+        over.set()  # kernels that a worker has begun are waited for; prepare compiles the others
 
 
 def in_processes(tasks: Sequence[EpochTask], n_jobs: int) -> Iterator[Measured]:

@@ -1,5 +1,7 @@
 """Kernels are compiled before epochs are measured: on a tiny network, by measurements of ours."""
 
+from concurrent.futures import Future
+
 import pytest
 from omegaconf import OmegaConf
 from tiny_run import train_tiny
@@ -56,35 +58,69 @@ def test_a_users_own_measurement_is_not_called_before_its_time(config, called, m
     assert [name for name, *_ in called] == ["MutualInformation"]
 
 
-@pytest.mark.parametrize("kept", [True, False])
-def test_all_compiles_while_it_trains_what_was_never_compiled(config, monkeypatch, kept):
-    given = []
+class Pool:
+    """A pool of loky's whose work ends when the test says so; ``done`` is what happened to it."""
 
-    class Pool:
-        def __init__(self, workers):
-            given.append(workers)
+    def __init__(self, workers):
+        self.done, self.begun = [workers], []
 
-        def __enter__(self):
-            return self
+    def __enter__(self):
+        return self
 
-        def __exit__(self, *_):
-            pass
+    def __exit__(self, *_):
+        self.done.append("waited")
 
-        def submit(self, work, part, threads, parent):
-            given.append(part.part.name)
+    def submit(self, work, part, threads, parent):
+        self.done.append(part.part.name)
+        self.begun.append(Future())
+        return self.begun[-1]
 
-        def shutdown(self, *, wait, kill_workers):
-            given.append("shut down")
+    def shutdown(self, *, wait, kill_workers):
+        assert (wait, kill_workers) == (False, True)
+        self.done.append("killed")
 
-    monkeypatch.setattr(measure_processes, "ProcessPoolExecutor", Pool)
+
+@pytest.fixture
+def pools(monkeypatch):
+    """The pools that are made, with kernels that were never compiled and eight processors."""
+    made = []
+
+    def pool(workers):
+        made.append(Pool(workers))
+        return made[-1]
+
+    monkeypatch.setattr(measure_processes, "ProcessPoolExecutor", pool)
     monkeypatch.setattr(measure_processes, "processors", lambda: 8)
-    monkeypatch.setattr(measure_processes, "is_kept", lambda kernel: kept)
+    monkeypatch.setattr(measure_processes, "is_kept", lambda kernel: False)
+    return made
+
+
+def test_all_compiles_while_it_trains_and_a_failure_ends_that(config, pools):
     with pytest.raises(ValueError), measure_processes.prepared_meanwhile(config, ()):
         raise ValueError("training failed")
-    if kept:
-        assert given == []
-    else:
-        assert given == [2, "mutual_information", "binned_entropy", "shut down"]
+    assert pools[0].done == [2, "mutual_information", "binned_entropy", "killed", "waited"]
+
+
+def test_a_worker_gets_the_next_part_when_it_has_done_one_and_none_after_training(
+    config, pools, monkeypatch
+):
+    monkeypatch.setattr(measure_processes, "MOST_COMPILING", 1)
+    with measure_processes.prepared_meanwhile(config, ()):
+        assert pools[0].done == [1, "mutual_information"]
+        pools[0].begun[0].set_result(None)
+        assert pools[0].done[2:] == ["binned_entropy"]
+    assert pools[0].done[3:] == ["waited"]
+    with measure_processes.prepared_meanwhile(config, ()):
+        pass
+    pools[1].begun[0].set_result(None)  # after training: what is left is another's to compile
+    assert pools[1].done == [1, "mutual_information", "waited"]
+
+
+def test_what_was_compiled_before_is_not_again(config, pools, monkeypatch):
+    monkeypatch.setattr(measure_processes, "is_kept", lambda kernel: True)
+    with measure_processes.prepared_meanwhile(config, ()):
+        pass
+    assert pools == []
 
 
 def test_settings_that_cannot_be_built_are_left_to_measuring(config, monkeypatch):
