@@ -62,6 +62,7 @@ def test_no_argument_prints_the_help(capsys):
     "stage",
     ["train", "measure", "plot", "check", "report", "export", "table", "all", "list", "thin"],
 )
+@pytest.mark.slow
 def test_help_and_configuration_of_every_stage(stage, capsys):
     status, out, _ = run_cli(capsys, stage, "--help=all")
     assert status == 0
@@ -558,6 +559,7 @@ def test_completion(line, expected, capsys, monkeypatch):
         (["train", "-m", "--cfg", "job", "seed=3"], "seed: 3"),
     ],
 )
+@pytest.mark.slow
 def test_what_hydra_shows(words, expected, capsys):
     status, out, err = run_cli(capsys, *words)
     assert status == 0, err

@@ -23,6 +23,7 @@ LINES = [
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252"])
+@pytest.mark.slow
 def test_every_line_has_its_status_and_its_output(encoding, tmp_path):
     program = (
         "import sys; from ib_runner.cli import main\n"

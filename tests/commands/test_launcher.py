@@ -10,7 +10,7 @@ TWO = [["seed=0"], ["seed=1"]]
 
 
 def composed(opened, *words):
-    return {tuple(one): compose(opened, "train", [*words, *one]) for one in TWO}
+    return {tuple(one): compose(opened, "train", [*words, *one], typed=True) for one in TWO}
 
 
 def test_in_this_process_a_job_gets_the_configuration_that_was_composed(opened, tmp_path):

@@ -30,6 +30,7 @@ def counted(monkeypatch):
 
 
 @pytest.mark.parametrize(("name", "overrides"), LINES)
+@pytest.mark.slow
 def test_it_is_what_hydra_composes_the_second_time_too(counted, name, overrides):
     hydra, _ = counted
     expected = open_hydra().compose_config(name, list(overrides), RunMode.RUN)

@@ -87,6 +87,7 @@ def test_parameters_have_a_line_each():
 
 
 @pytest.mark.parametrize("unit", ["nats", "bits"])
+@pytest.mark.slow
 def test_noise_levels_have_a_line_each_and_quadrature_wins(unit):
     exact = rows_of("quadrature", shift=-0.5)
     tables = with_rows(exact, rows_of("coupled", shift=-1.0, beta=0.1))
@@ -99,6 +100,7 @@ def test_noise_levels_have_a_line_each_and_quadrature_wins(unit):
     assert f"[{unit}]" in axes.get_ylabel()
 
 
+@pytest.mark.slow
 def test_quadrature_and_pairwise_bounds_are_drawn_and_named():
     tables = with_rows(
         rows_of("quadrature"), rows_of("pairwise_lower", -0.1), rows_of("pairwise_upper", 0.1)

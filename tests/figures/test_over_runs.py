@@ -57,6 +57,7 @@ def lines(axes):
 
 
 @pytest.mark.parametrize("name", ["seeds", "information", "compression", "widths", "plane"])
+@pytest.mark.slow
 def test_a_page_wide_and_legible(name, drawn):
     figure = drawn[name]
     assert figure.get_figwidth() <= PAGE

@@ -18,6 +18,7 @@ EARLY |= dict.fromkeys(("rise_layer_5", "rise_layer_4", "first_peak_layer_5"), 1
 
 
 @pytest.mark.parametrize("name", sorted({*group_options(HYDRA, "findings")} - PARTS))
+@pytest.mark.slow
 def test_an_experiments_findings(name):
     config = settings(compose(open_hydra(), "base", [f"findings={name}"]))
     findings = Builder(config).findings()
@@ -36,6 +37,7 @@ def test_experiments_have_the_findings_of_their_name():
 
 
 @pytest.mark.parametrize("name", sorted(group_options(HYDRA, "exp")))
+@pytest.mark.slow
 def test_a_run_of_less_than_half_the_epochs_tells_nothing_about_training(name):
     config = settings(compose(open_hydra(), "base", [f"+exp={name}"]))
     for finding, one in Builder(config).findings().items():

@@ -76,6 +76,7 @@ def test_the_network_at_hand_has_the_weights_and_the_users_stays_as_it_is(networ
     assert network.training
 
 
+@pytest.mark.slow
 def test_measure_plot_check_report_in_python(network, tmp_path):
     run, _ = recorded(network, tmp_path)
     names = ["binned_entropy", "activation_histogram"]
@@ -110,6 +111,7 @@ def test_without_a_factory_the_command_line_says_what_it_needs(network, tmp_path
     assert "left as it is" in err
 
 
+@pytest.mark.slow
 def test_a_run_that_is_opened_has_the_stages_too(network, tmp_path):
     run, _ = recorded(network, tmp_path, factory="own_network.small", arguments={"beta": BETA})
     path = run.path

@@ -97,6 +97,7 @@ def go_to(opened, epoch):
     opened.wait(f"document.body.dataset.settled === '{epoch}'")  # what is out of view follows
 
 
+@pytest.mark.slow
 def test_it_is_quiet_and_asks_for_nothing_else(opened, opened_sweep, run, sweep):
     for page, folder in ((opened, run), (opened_sweep, sweep)):
         assert page.errors == []
@@ -196,6 +197,7 @@ def test_the_slider_moves_everything(opened, run):
     assert before[0] != before[28]
 
 
+@pytest.mark.slow
 def test_keys_and_play(opened):
     page = opened.page
     go_to(opened, 0)
@@ -215,6 +217,7 @@ def test_keys_and_play(opened):
     assert page.evaluate("state.at === state.epochs.length - 1"), "it stops at the end"
 
 
+@pytest.mark.slow
 def test_another_layer_unit_and_axis(opened, run):
     page = opened.page
     go_to(opened, 28)
@@ -271,6 +274,7 @@ def test_for_print_controls_go(opened):
     assert opened.page.is_visible("#play")
 
 
+@pytest.mark.slow
 def test_a_sweep_has_bands_over_seeds_and_a_selector(opened_sweep, sweep):
     page = opened_sweep.page
     rows = table(sweep, "mutual_information")
@@ -309,6 +313,7 @@ def test_against_the_swept_value(opened_sweep, sweep):
     np.testing.assert_allclose(trace["y"], medians, rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_a_run_that_is_only_trained(browser, tmp_path):
     folder = run_folder(tmp_path / "run")
     for path in (folder / "measurements").glob("*"):
@@ -319,6 +324,7 @@ def test_a_run_that_is_only_trained(browser, tmp_path):
     opened.close()
 
 
+@pytest.mark.slow
 def test_it_takes_little_time_and_room(browser, run):
     path = write_report(run)
     assert path.stat().st_size < 3e6

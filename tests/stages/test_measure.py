@@ -202,7 +202,7 @@ def test_a_summary_waits_for_the_points_that_failed(run, capsys, monkeypatch):
         patch.setattr(Coupled, "estimates", broken_estimates)
         status, err = measure(run, capsys, *words)
     assert status == 1
-    assert "guarantee left as it is" in err
+    assert "guarantee is not updated" in err
     assert not run.table_path("guarantee").exists()
     assert measure(run, capsys, *words)[0] == 0
     assert run.table_path("guarantee").exists()

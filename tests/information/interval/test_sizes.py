@@ -68,6 +68,7 @@ def test_a_budget_for_nothing_chooses_nothing():
 
 
 @pytest.mark.parametrize("budget", [3e6, 1e7, 1e8])
+@pytest.mark.slow
 def test_the_budget_is_a_limit(budget, monkeypatch):
     spent = []
 

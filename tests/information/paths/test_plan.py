@@ -36,6 +36,7 @@ def test_a_plan_costs_no_more_than_the_budget(budget):
     assert found.plan.choice.share == found.plan.path_points / found.plan.points
 
 
+@pytest.mark.slow
 def test_more_budget_promises_no_wider_interval_and_less_width_costs_more():
     widths = [planned(10**k, target_width=0.02).plan.width for k in (6, 7, 8)]
     assert all(more <= less * 1.05 for less, more in pairwise(widths))
