@@ -5,8 +5,6 @@ import time
 from collections.abc import Mapping, Sequence
 from functools import cache
 
-from omegaconf import OmegaConf
-
 from ib_runner.commands.plan import Job, Plan
 from ib_runner.runs.log import logger
 from ib_runner.stages.cost import Cost, together
@@ -88,7 +86,7 @@ def _costs(plan: Plan) -> dict[str, dict[str, Cost]]:
     known: dict[str, dict[str, Cost]] = {}
     began = time.process_time()
     for job in _spread(todo):
-        alike = _but_for_its_seed(job)
+        alike = job.name if job.run else job.but_for_its_seed
         if alike not in known:
             if known and time.process_time() - began > TIMED_SECONDS:
                 continue
@@ -105,12 +103,6 @@ def _of_job(plan: Plan, job: Job) -> dict[str, Cost]:
         )
         for step in plan.stage.steps
     }
-
-
-def _but_for_its_seed(job: Job) -> str:
-    """A text that is the same for new runs whose configurations differ in the seed only."""
-    tree = OmegaConf.to_container(job.config, resolve=False)
-    return job.name if job.run else repr({**tree, "seed": None})
 
 
 def _spread(jobs: Sequence[Job]) -> list[Job]:

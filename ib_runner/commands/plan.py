@@ -45,6 +45,11 @@ class Job:
     run: "Run | None" = None
     done: bool = False
 
+    @property
+    def but_for_its_seed(self) -> str:
+        """A text that is the same for jobs whose configurations differ in the seed only."""
+        return json.dumps({**OmegaConf.to_container(self.config), "seed": None}, sort_keys=True)
+
     def builder(self) -> "Builder":
         """The builder of the data set, network and other objects that ``config`` describes."""
         from ib_runner.config.builder import Builder  # imported here, because it imports torch
@@ -201,10 +206,8 @@ def _try_out(jobs: Sequence[Job]) -> None:
     """
     tried = set()
     for job in jobs:
-        tree = {**OmegaConf.to_container(job.config), "seed": None}
-        key = json.dumps(tree, sort_keys=True)
-        if key not in tried:
-            tried.add(key)
+        if job.but_for_its_seed not in tried:
+            tried.add(job.but_for_its_seed)
             _ = job.builder().tried
 
 
