@@ -1,8 +1,12 @@
 """Within- and between-class distances of a layer's values, at the last marked epoch (Fig. 6)."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import StepPatch
 
 from ib_runner.figures.epoch_axis import marked_epochs
 from ib_runner.figures.layer_style import layer_name
@@ -42,12 +46,19 @@ def draw_distances(axes: Axes, table: pd.DataFrame, epoch: int, layer: int) -> N
     for kind, hue in KINDS.items():
         bins = rows[rows["pairs"] == kind].sort_values("left")
         edges = [*bins["left"], bins["right"].iloc[-1]]
-        axes.stairs(bins["density"], edges, fill=True, color=hue, alpha=0.25)
-        axes.stairs(bins["density"], edges, color=hue, linewidth=0.8, label=kind)
+        _stairs(axes, bins["density"], edges, fill=True, facecolor=hue, linewidth=0, alpha=0.25)
+        _stairs(axes, bins["density"], edges, edgecolor=hue, linewidth=0.8, label=kind)
     # clusters make peaks that are tens of times as high as the rest
     root_scale(axes)
     axes.set_xlim(0, visible_end(rows))
     axes.locator_params(axis="x", nbins=4)
+
+
+def _stairs(axes: Axes, values: Sequence[float], edges: Sequence[float], **look: Any) -> None:
+    """``axes.stairs``, which looks for the extremes of each straight piece of its outline."""
+    axes.add_artist(StepPatch(values, edges, baseline=0.0, **{"fill": False, **look}))
+    axes.update_datalim([(edges[0], 0.0), (edges[-1], max(values))])
+    axes.autoscale_view()
 
 
 def visible_end(rows: pd.DataFrame) -> float:

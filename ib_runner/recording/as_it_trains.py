@@ -25,8 +25,9 @@ from ib_runner.recording.recorded_history import LOG
 from ib_runner.runs.folder import Run
 from ib_runner.runs.log import logger
 from ib_runner.stages.in_python import configured
-from ib_runner.stages.measure_processes import DEATHS, end_with
+from ib_runner.stages.measure_processes import DEATHS
 from ib_runner.stages.measure_run import MeasuredRun
+from ib_runner.stages.worker import end_with
 
 WORDS = "as it trains"
 #: by default, measured epochs per power of ten, log-spaced: some 84 up to epoch 10,000

@@ -2,12 +2,10 @@
 
 import os
 import threading
-import time
 import warnings
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from itertools import groupby
-from typing import TypeVar
 
 from joblib import Parallel, delayed
 from joblib.externals.loky.process_executor import ProcessPoolExecutor, TerminatedWorkerError
@@ -20,17 +18,13 @@ from ib_runner.information.interval.kernels import add_mixtures
 from ib_runner.runs.log import logger
 from ib_runner.stages.measure_epoch import EpochTask, Measured
 from ib_runner.stages.rehearsal import Rehearsal, rehearsals
-
-Result = TypeVar("Result")
+from ib_runner.stages.worker import in_worker
 
 #: deaths of workers in a row, without a finished epoch between them, after which to give up
 DEATHS = 3
 _GOLDEN = (5**0.5 - 1) / 2
 #: the most processes that compile kernels while a network trains
 MOST_COMPILING = 2
-#: seconds between a worker's checks whether its parent process is alive
-_LOOKS = 2.0
-_watched = threading.Event()
 
 
 def n_workers(n_jobs: int, tasks: int) -> int:
@@ -53,7 +47,7 @@ def prepare(tasks: Sequence[EpochTask], n_jobs: int) -> None:
         return
     with suppress(UsageError, TerminatedWorkerError):  # in_processes meets and reports both again
         parts = rehearsals(tasks[0].settings, tasks[0].allow_targets)
-        Parallel(n_jobs=workers)(delayed(_in_worker)(part, 1, os.getpid()) for part in parts)
+        Parallel(n_jobs=workers)(delayed(in_worker)(part, os.getpid(), 1) for part in parts)
 
 
 @contextmanager
@@ -74,7 +68,7 @@ def prepared_meanwhile(config: DictConfig, allow_targets: tuple[str, ...]) -> It
 
         def submit_next(_: object = None) -> None:
             if not over.is_set() and (part := next(parts, None)) is not None:
-                pool.submit(_in_worker, part, 1, os.getpid()).add_done_callback(submit_next)
+                pool.submit(in_worker, part, os.getpid(), 1).add_done_callback(submit_next)
 
         for _ in range(others):
             submit_next()
@@ -97,7 +91,7 @@ def in_processes(tasks: Sequence[EpochTask], n_jobs: int) -> Iterator[Measured]:
     threads = max(1, processors() // workers)
     missing, deaths = {(one.run, one.epoch): one for one in _mixed(tasks)}, 0
     while missing and deaths < DEATHS:
-        calls = [delayed(_in_worker)(task, threads, os.getpid()) for task in missing.values()]
+        calls = [delayed(in_worker)(task, os.getpid(), threads) for task in missing.values()]
         try:
             pool = Parallel(n_jobs=workers, return_as="generator_unordered")
             with _closed_quietly(pool(calls)) as results:
@@ -144,18 +138,3 @@ def _closed_quietly(
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             results.close()
-
-
-def _in_worker(task: Callable[[int], Result], threads: int, parent: int) -> Result:
-    """Do ``task`` with ``threads`` threads; this process ends when process ``parent`` ends."""
-    if os.getpid() != parent and not _watched.is_set():
-        _watched.set()
-        threading.Thread(target=end_with, args=(parent,), daemon=True).start()
-    return task(threads)
-
-
-def end_with(parent: int) -> None:
-    """End this process as soon as process ``parent`` has ended; to be called in a thread."""
-    while os.getppid() == parent:
-        time.sleep(_LOOKS)
-    os._exit(1)  # at once, to free the memory: the results have no reader

@@ -1,6 +1,9 @@
 """``ib-run plot``: from tables to figures."""
 
+from multiprocessing import parent_process
+
 from ib_runner.config.outline import outline
+from ib_runner.files.provenance import processors
 from ib_runner.stages.cost import Cost
 from ib_runner.stages.stage import Stage
 from ib_runner.wording import duration_text
@@ -10,6 +13,10 @@ from ib_runner.wording import duration_text
 SECONDS_TO_START, SECONDS_A_FIGURE = 1.0, 1.5
 SECONDS = {"fig5": 6.0, "fig6": 3.2, "losses": 0.4, "information_plane": 2.5}
 LAYERS, WITHOUT = 5, 0.25
+#: seconds of drawing from which on another process, which takes two to start, is worth it
+WORTH_A_PROCESS = 6.0
+#: with more processes, the longest figure takes as long as all the others
+MOST_OTHERS = 2
 #: bytes of one figure in one format
 BYTES_A_FILE = 1.5e5
 
@@ -21,15 +28,19 @@ class Plot(Stage):
     may_change = ("plot", "figure")
 
     def work(self, config, run):
-        from ib_runner.stages.plot_run import plot
+        from ib_runner.stages.worker import helpers
 
-        plot(config, run)
+        others = _other_processes(config.plot.figures, config)
+        with helpers(others, "ib_runner.stages.plot_run") as pool:
+            from ib_runner.stages.plot_run import plot  # meanwhile
+
+            plot(config, run, pool)
 
     def work_in_sweep(self, config, run):
-        from ib_runner.stages.plot_run import plot, wants_each_run
+        from ib_runner.stages.plot_run import wants_each_run
 
         if wants_each_run(config, run):
-            plot(config, run)
+            self.work(config, run)
 
     def over_runs(self, sweep):
         from ib_runner.stages.plot_sweep import plot_sweep
@@ -63,11 +74,29 @@ class Plot(Stage):
         return _drawing(figures, config) if figures else None
 
 
+def _other_processes(figures, config):
+    """How many processes help to draw ``figures``: none where they would not start in time."""
+    if parent_process() is not None or _seconds(figures, config) < WORTH_A_PROCESS:
+        return 0
+    n_jobs = config.measure.n_jobs
+    return min(processors(), MOST_OTHERS + 1, *([n_jobs] if n_jobs > 0 else [])) - 1
+
+
+def seconds_of(figure):
+    """Seconds to draw ``figure`` of five layers as png and pdf."""
+    return SECONDS.get(figure, SECONDS_A_FIGURE)
+
+
+def _seconds(figures, config):
+    """Seconds to draw ``figures`` in one process."""
+    layers = len(config.network.get("widths") or range(LAYERS))
+    times = len(config.plot.formats) / 2 * (WITHOUT + (1.0 - WITHOUT) * layers / LAYERS)
+    return times * sum(map(seconds_of, figures))
+
+
 def _drawing(figures, config):
     formats = config.plot.formats
-    layers = len(config.network.get("widths") or range(LAYERS))
-    times = len(formats) / 2 * (WITHOUT + (1.0 - WITHOUT) * layers / LAYERS)
-    seconds = SECONDS_TO_START + times * sum(SECONDS.get(one, SECONDS_A_FIGURE) for one in figures)
+    seconds = SECONDS_TO_START + _seconds(figures, config) / (1 + _other_processes(figures, config))
     return Cost(
         f"{', '.join(figures)} as {', '.join(formats)}; about {duration_text(seconds)}",
         seconds,

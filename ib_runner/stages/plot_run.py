@@ -1,13 +1,14 @@
 """Drawing a run's figures: every figure of ``plot.figures`` in every format."""
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 import pandas as pd
+from joblib.externals.loky.process_executor import ProcessPoolExecutor
 from matplotlib.figure import Figure
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from ib_runner.config.builder import for_runs, for_sweeps
 from ib_runner.errors import UsageError
@@ -17,11 +18,13 @@ from ib_runner.progress import Progress
 from ib_runner.runs.folder import Run
 from ib_runner.runs.log import log_to, logger
 from ib_runner.selections.context import Context, Tables
+from ib_runner.stages.plot import seconds_of
 from ib_runner.stages.run_context import context_of, tables_of
+from ib_runner.stages.worker import shared_out
 
 
-def plot(config: DictConfig, run: Run) -> None:
-    """Write ``figures/NAME.FORMAT`` for every figure whose tables exist.
+def plot(config: DictConfig, run: Run, pool: ProcessPoolExecutor | None = None) -> None:
+    """Write ``figures/NAME.FORMAT`` for every figure whose tables exist; ``pool`` draws some.
 
     The log names figures that wait for ``ib-run measure``, and figures that have nothing to show of
     this run; figures of tables that this run does not measure are skipped silently.
@@ -46,10 +49,31 @@ def plot(config: DictConfig, run: Run) -> None:
     bar = Progress(len(drawable), "plot", "figure", doing=next(iter(drawable)))
     with run.held(), log_to(run.path / "plot.log"), bar:
         make_folder(folder)
-        for name, figure in drawable.items():
-            write_figure(folder, name, config, partial(figure, tables, context))
+
+        def draw(name: str) -> None:
+            write_figure(folder, name, config, partial(drawable[name], tables, context))
+
+        settings = OmegaConf.to_yaml(config)
+        there = partial(_draw, str(run.path), run.allow_targets, settings)
+        longest_first = sorted(drawable, key=seconds_of, reverse=True)
+        for name in shared_out(longest_first, draw, there, pool):
             bar.update(name)
         logger.info("%s: %s", folder, ", ".join(drawable))
+
+
+def _draw(path: str, allow_targets: tuple[str, ...], settings: str, name: str) -> None:
+    """Write the figure ``name`` of the run at ``path``, whose lock another process holds."""
+    config, figures, tables, context = _opened(path, allow_targets, settings)
+    write_figure(Path(path) / "figures", name, config, partial(figures[name], tables, context))
+
+
+@lru_cache(maxsize=1)
+def _opened(
+    path: str, allow_targets: tuple[str, ...], settings: str
+) -> tuple[DictConfig, Mapping[str, Callable[..., Figure]], Tables, Context]:
+    config, run = OmegaConf.create(settings), Run(path, allow_targets)
+    figures = for_runs(run.builder(config).figures())
+    return config, figures, shown(config, tables_of(config, run)), context_of(config, run)
 
 
 def write_figure(folder: Path, name: str, config: DictConfig, draw: Callable[[], Figure]) -> None:

@@ -8,6 +8,7 @@ from ib_runner.config.compose import compose, open_hydra, settings
 from ib_runner.errors import RunInUseError, UsageError
 from ib_runner.runs.folder import Run
 from ib_runner.stages.plot_run import plot
+from ib_runner.stages.worker import helpers
 from ib_runner.tables.files import write_table
 
 SETTINGS = ["+exp=szt_tanh", "plot.formats=[png]", "trainer.epochs=20"]
@@ -77,3 +78,19 @@ def test_a_run_in_use_keeps_its_figures(base, run, caplog):
     with run.held(), pytest.raises(RunInUseError, match="in use by process"):
         drawn(base, run, caplog, "losses")
     assert (run.path / "figures" / "losses.png").stat() == before
+
+
+@pytest.mark.slow
+def test_two_processes_write_the_files_of_one(base, run, monkeypatch):
+    config = OmegaConf.merge(
+        base, {"plot": {"figures": ["losses", "binned_entropy"], "formats": ["png", "pdf"]}}
+    )
+    found = []
+    for workers in (0, 1, 1):
+        with helpers(workers, "ib_runner.stages.plot_run") as pool:
+            if pool is not None:
+                pool.submit(int).result()  # it has started
+            plot(config, run, pool)
+        found.append({path.name: path.read_bytes() for path in run.path.glob("figures/*")})
+    assert len(found[0]) == 4
+    assert found[0] == found[1] == found[2]
