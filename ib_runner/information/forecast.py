@@ -1,5 +1,6 @@
 """Forecasts of a layer's certified interval, its width and cost, from the pilot alone."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -7,7 +8,13 @@ from torch import Tensor, nn
 
 from ib_runner.information.estimate_layers import coupled_task
 from ib_runner.information.interval import coupled
+from ib_runner.information.paths.guess import draws_of_an_input
+from ib_runner.information.paths.sources import exact_source
 from ib_runner.information.sampling.sampler import Layer
+from ib_runner.information.sampling.streams import Stream
+
+#: inputs, and draws of each, by which the draws of a layer are timed
+_TIMED_INPUTS, _TIMED_DRAWS = 16, 4
 
 
 @dataclass(frozen=True)
@@ -41,6 +48,34 @@ def forecasts(
     task = coupled_task(network, x, layers, seed, settings)
     planned = coupled.plan(task)
     return [_of_layer(layer, planned, task.inputs.entropy) for layer in task.layers]
+
+
+def seconds_of_draws(
+    network: nn.Module,
+    x: Tensor,
+    *,
+    layers: Sequence[int] | None = None,
+    seed: int = 0,
+    **settings,
+) -> dict[int, float]:
+    """Processor seconds of the draws that ``forecasts`` makes of each layer too wide for clouds.
+
+    These are passes through the network, hundreds for each input, and most of the time where a
+    pass takes long. A few are timed.
+    """
+    task = coupled_task(network, x, layers, seed, settings)
+    sampler, found = task.sampler, {}
+    few = min(len(sampler), _TIMED_INPUTS)
+    for layer in task.layers:
+        if layer.dim <= coupled.CLOUD_UNITS or exact_source(sampler, layer) is not None:
+            continue
+        timed = (0, few, _TIMED_DRAWS, Stream.GUESS, [layer.number])
+        sampler.draw(*timed)  # the first call may load or compile kernels
+        began = time.process_time()
+        sampler.draw(*timed)
+        each = (time.process_time() - began) / (few * _TIMED_DRAWS)
+        found[layer.number] = each * len(sampler) * draws_of_an_input(len(sampler), layer)
+    return found
 
 
 def _of_layer(layer: Layer, planned: coupled.Prepared, highest: float) -> Forecast:

@@ -10,7 +10,7 @@ import pandas as pd
 from torch import Tensor, nn
 
 from ib_runner.information.estimate_layers import estimate_what_can_be, layers_left_out
-from ib_runner.information.forecast import Forecast, forecasts
+from ib_runner.information.forecast import Forecast, forecasts, seconds_of_draws
 from ib_runner.information.methods.registry import METHODS
 from ib_runner.measurements.epochs import log_spaced
 from ib_runner.measurements.measurement import EveryEpoch, LayersFailedError, cause, rows
@@ -88,8 +88,16 @@ class MutualInformation(EveryEpoch):
 
     def intervals(self, snapshot: Snapshot) -> list[Forecast]:
         """The forecast of the certified intervals of I(X;T), at the last of the noise levels."""
-        network, seed = self._networks(snapshot)[-1], snapshot.stream("mutual_information coupled")
-        return forecasts(network, snapshot.inputs.x, seed=seed, **self.sizes)
+        return forecasts(*self._last(snapshot), seed=_seed(snapshot, "coupled"), **self.sizes)
+
+    def seconds_of_draws(self, snapshot: Snapshot) -> dict[int, float]:
+        """Processor seconds, by layer, of the draws before ``intervals`` can be said."""
+        seed = _seed(snapshot, "coupled")
+        return seconds_of_draws(*self._last(snapshot), seed=seed, **self.sizes)
+
+    def _last(self, snapshot: Snapshot) -> tuple[nn.Module, Tensor]:
+        """The network at the last of the noise levels, and its inputs."""
+        return self._networks(snapshot)[-1], snapshot.inputs.x
 
     def _networks(self, snapshot: Snapshot) -> list[nn.Module]:
         if self.betas is None:
@@ -104,7 +112,7 @@ class MutualInformation(EveryEpoch):
                 snapshot.inputs.x,
                 y=snapshot.inputs.y if "y" in self.targets else None,
                 method=method,
-                seed=snapshot.stream(f"mutual_information {method}"),
+                seed=_seed(snapshot, method),
                 **self.sizes,
             )
             estimates += found
@@ -118,3 +126,7 @@ class MutualInformation(EveryEpoch):
         if causes:
             raise LayersFailedError(table, causes)
         return table
+
+
+def _seed(snapshot: Snapshot, method: str) -> int:
+    return snapshot.stream(f"mutual_information {method}")

@@ -44,6 +44,8 @@ STEP = 4
 FEWER_DRAWS = 16
 #: the certified estimator's evaluations are timed with a budget so many times smaller
 SMALLER_BUDGET = 8
+#: seconds of a plan's draws above which nothing is planned; the time to measure, in such draws
+LONGEST_DRAWS, OF_DRAWS = 20.0, 1.5
 #: bounds of p, where time grows as (number of inputs)^p
 LEAST_POWER, MOST_POWER = 1.0, 2.0
 #: nodes of the configuration on which the time of measuring depends (NODES); nodes on which it
@@ -60,14 +62,14 @@ class Timed:
     """The forecast for one measurement or method: ``seconds`` for all ``epochs`` in one process.
 
     ``layers`` has the seconds of each layer, where known; ``intervals`` the forecast widths of the
-    certified intervals, with the last of the weights.
+    certified intervals, with the last of the weights: None where planning takes too long.
     """
 
     name: str
     epochs: int
     seconds: float
     layers: Mapping[int, float]
-    intervals: Sequence[Forecast] = ()
+    intervals: Sequence[Forecast] | None = ()
 
 
 @dataclass(frozen=True)
@@ -126,7 +128,7 @@ def _forecast(
         entry: Any = measurements[name]
         if method is not None and isinstance(entry, OfSeveralMethods):
             entry = entry.by((method,))
-        intervals: Sequence[Forecast] = ()
+        intervals: Sequence[Forecast] | None = ()
         each: Mapping[int, Spent] = {}
         try:
             if method == "coupled" and isinstance(entry, MutualInformation) and not entry.betas:
@@ -142,7 +144,10 @@ def _forecast(
 
 
 def _over_epochs(
-    name: str, epochs: Sequence[int], each: Mapping[int, Spent], intervals: Sequence[Forecast]
+    name: str,
+    epochs: Sequence[int],
+    each: Mapping[int, Spent],
+    intervals: Sequence[Forecast] | None,
 ) -> Timed:
     """The sum over ``epochs``, interpolated in ln(1 + epoch) between the timed epochs ``each``."""
     if not each:
@@ -184,15 +189,20 @@ def _threads(threads: int) -> Iterator[None]:
 
 def _by_plan(
     one: MutualInformation, snapshots: Mapping[int, Snapshot], alike: object
-) -> tuple[dict[int, Spent], Sequence[Forecast]]:
+) -> tuple[dict[int, Spent], Sequence[Forecast] | None]:
     """The certified estimator's seconds by epoch: its planned evaluations times seconds for each.
 
-    Also returns the plan with the last weights. Earlier weights are planned until
+    Also returns the plan with the last weights; None where its draws would take too long, which
+    then are most of the time. Earlier weights are planned until
     ``TRIED_SECONDS`` have passed; where a configuration ``alike`` was timed before, for two epochs
     only.
     """
     found: dict[int, Spent] = {}
     intervals: Sequence[Forecast] = ()
+    last, snapshot = [*snapshots.items()][-1]
+    draws = one.seconds_of_draws(snapshot)
+    if sum(draws.values()) > LONGEST_DRAWS:
+        return {last: Spent(sum(draws.values()), draws).times(OF_DRAWS)}, None
     spent, before = 0.0, alike in _rates
     for epoch, snapshot in reversed([*snapshots.items()]):
         if spent > TRIED_SECONDS or (before and len(found) == 2):

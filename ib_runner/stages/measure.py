@@ -112,6 +112,9 @@ def _to_measure(config, run, builder):
 
 def _lines(one, workers):
     yield _line(one, workers)
+    if one.intervals is None:
+        yield "  widths of intervals are not forecast: that would take about as long as measuring"
+        return
     made = {each.densities: [] for each in one.intervals}
     for each in one.intervals:
         made[each.densities].append(f"layer {each.layer} {each.width:.2g}")

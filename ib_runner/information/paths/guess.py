@@ -99,14 +99,19 @@ class Guess:
         return [replace(alike, variances=common), replace(alike, variances=one)]
 
 
+def draws_of_an_input(n: int, layer: Layer) -> int:
+    """The number of draws of each of ``n`` inputs for the guess of ``layer``."""
+    if layer.dim > _MOST_UNITS:
+        return _FEWEST
+    return int(np.clip(_DRAWS_IN_ALL // n, _FEWEST_DRAWS, _MOST_DRAWS))
+
+
 def fit(sampler: Sampler, layer: Layer) -> Guess:
     """The guess of ``layer`` for all inputs, from draws that are used for nothing else."""
     n, k = len(sampler), layer.number
     units = _most_varying(sampler, layer)
     dim = len(units)
-    n_draws = int(np.clip(_DRAWS_IN_ALL // n, _FEWEST_DRAWS, _MOST_DRAWS))
-    if layer.dim > _MOST_UNITS:
-        n_draws = _FEWEST
+    n_draws = draws_of_an_input(n, layer)
     full = n * dim**2 <= _COVARIANCE_VALUES
     means, covariances = np.empty((n, dim)), np.empty((n, dim, dim) if full else 0, np.float32)
     mean_covariance = np.zeros((dim, dim))
