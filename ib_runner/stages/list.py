@@ -1,5 +1,8 @@
 """``ib-run list``: the runs and sweeps under the output root."""
 
+import shutil
+import sys
+
 from ib_runner.stages.stage import Stage
 
 
@@ -13,4 +16,6 @@ class List(Stage):
     def answer(self, config):
         from ib_runner.stages.listing import list_runs
 
-        return list_runs(config.output_root, config.experiment, config.state)
+        # other programs get one row each
+        columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+        return list_runs(config.output_root, config.experiment, config.state, columns)

@@ -1,6 +1,8 @@
 """``ib-run list``: the runs and sweeps under the output root, one a row."""
 
+import textwrap
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 from ib_runner.errors import IbRunError, UsageError
@@ -8,20 +10,28 @@ from ib_runner.runs.about import About, about_run, about_sweep, in_words
 from ib_runner.runs.find import DAMAGED, UNREADABLE, Found, find_all
 from ib_runner.runs.folder import STATES, Run
 from ib_runner.runs.sweep_folder import read_sweep
-from ib_runner.wording import near_miss, one_of
+from ib_runner.wording import counted, near_miss, one_of
 
 HEADER = (
     *("path", "experiment", "state", "epochs", "accuracy"),
     *("settings", "trained", "size", "figures", "measured"),
 )
+#: columns from ``settings`` on, which follow in a line of their own where the row is too wide
+N_FIRST = HEADER.index("settings")
 
 
-def list_runs(output_root: str, experiment: str | None = None, state: str | None = None) -> str:
+def list_runs(
+    output_root: str,
+    experiment: str | None = None,
+    state: str | None = None,
+    width: int | None = None,
+) -> str:
     """A table of all runs and sweeps, oldest first; of one ``experiment`` or ``state`` where given.
 
     Folders with damaged files have the state ``damaged``, those that may not be read
     ``unreadable``. A sweep matches ``state`` where one of its runs does; its accuracy is the mean
-    over its runs.
+    over its runs. Where the rows are wider than ``width`` characters, the settings and what is
+    there follow below each row, and the experiment is left to the path; a path is never cut.
     """
     known = (*STATES, DAMAGED, UNREADABLE)
     if state is not None and state not in known:
@@ -35,11 +45,44 @@ def list_runs(output_root: str, experiment: str | None = None, state: str | None
             state is None or state in states
         ):
             rows.append(_row(found, states))
-    widths = [max(len(row[column]) for row in rows) for column in range(len(HEADER))]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+    lines = _columns(rows)
+    if width is None or max(map(len, lines)) <= width:
+        return "\n".join(lines)
+    return "\n".join(_narrow(rows, width))
+
+
+def _columns(rows: Sequence[Sequence[str]]) -> list[str]:
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return [
+        "  ".join(cell.ljust(size) for cell, size in zip(row, widths, strict=True)).rstrip()
         for row in rows
-    )
+    ]
+
+
+def _narrow(rows: Sequence[Sequence[str]], width: int) -> list[str]:
+    first = _columns([row[:N_FIRST] for row in rows])
+    if max(map(len, first)) > width:
+        first = _columns([(row[0], *row[2:N_FIRST]) for row in rows])
+    lines = first[:1]
+    for line, (settings, seconds, size, figures, tables) in zip(
+        first[1:], (row[N_FIRST:] for row in rows[1:]), strict=True
+    ):
+        facts = (
+            settings,
+            seconds and f"trained in {seconds}",
+            size,
+            figures and counted(int(figures), "figure"),
+            tables and f"measured {tables}",
+        )
+        lines.append(line)
+        lines += textwrap.wrap(
+            "; ".join(filter(None, facts)),
+            width,
+            initial_indent="    ",
+            subsequent_indent="    ",
+            break_long_words=False,
+        )
+    return lines
 
 
 def _row(found: Found, states: list[str]) -> tuple[str, ...]:

@@ -85,7 +85,7 @@ def _how(trainer: Trainer, problem: Problem) -> str:
     if isinstance(trainer, FusedTrainer):
         return "by compiled kernels"
     where = problem.train.x.device.type
-    made = "passes by compiled kernels" if trainer.is_compiled else "step by step by PyTorch"
+    made = "with compiled passes" if trainer.is_compiled else "step by step by PyTorch"
     return f"{made}, on {where}"
 
 

@@ -2,7 +2,7 @@
 
 from ib_runner.stages.cost import LONG_SECONDS, Cost
 from ib_runner.stages.stage import Stage
-from ib_runner.wording import duration_text, size_text
+from ib_runner.wording import counted, duration_text, size_text
 
 #: bytes of a new run without its checkpoints: configuration, state, losses and resume state
 BYTES_A_RUN = 40e3
@@ -10,6 +10,8 @@ BYTES_A_RUN = 40e3
 SECONDS_A_RUN = 1.0
 #: upper bounds in seconds: a training step per 1e5 weights, and scoring one input
 MOST_A_STEP, MOST_AN_INPUT = 3e-3, 2e-5
+#: what makes a new run shorter; one that goes on has to end as it began
+_SHORTER = "; fewer with trainer.epochs=…, and a larger trainer.batch_size makes each shorter"
 
 
 class Train(Stage):
@@ -54,7 +56,7 @@ class Train(Stage):
         done = run.epochs[-1] if run is not None and run.epochs else 0
         left = config.trainer.epochs - done
         if left <= 0:
-            return Cost(f"{done} epochs are done, nothing is left to do")
+            return Cost(f"{counted(done, 'epoch')} done, nothing is left to do")
         _, network = builder().tried
         times = time_training(builder())
         seconds = left * times.epoch + SECONDS_A_RUN
@@ -62,12 +64,12 @@ class Train(Stage):
         size = sum(one.numel() * one.element_size() for one in tensors)
         size *= left // config.trainer.checkpoint_every + 1
         size += BYTES_A_RUN if run is None else 0.0
-        behind = f", {done} are done" if done else ""
+        behind = f", {done} of {config.trainer.epochs} are done" if done else ""
         return Cost(
-            f"{left} epochs{behind}; about {duration_text(seconds)}, {times.how} "
+            f"{counted(left, 'epoch')}{behind}; about {duration_text(seconds)}, {times.how} "
             f"({duration_text(times.epoch)} an epoch), {size_text(size)} on disk",
             seconds,
             size,
-            f"{left} epochs {times.how} ({duration_text(times.epoch)} each); fewer with "
-            "trainer.epochs=…, and a larger trainer.batch_size makes each shorter",
+            f"{counted(left, 'epoch')} {times.how} ({duration_text(times.epoch)} each){behind}"
+            f"{'' if done else _SHORTER}",
         )

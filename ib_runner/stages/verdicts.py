@@ -14,14 +14,19 @@ UNDECIDED = "undecided"
 
 
 def in_blocks(rows: Sequence[Row]) -> str:
-    """A run's findings, a block of lines for each, its verdict (yes, no, undecided) first."""
+    """A run's findings, a block of lines for each, its verdict (yes, no) first.
+
+    Undecided findings are one paragraph, with the reasons.
+    """
     blocks = []
     for row in rows:
+        if row["holds"] == UNDECIDED:
+            continue
         blocks.append(_filled(f"{row['holds']:<10}{row['finding']}: {row['measured']}", 0))
         for label, key in (("paper", "expected"), ("why", "why")):
             if row[key]:
                 blocks.append(_filled(f"{label}: {row[key]}", 10))
-    return "\n".join([*blocks, _counts(rows)])
+    return "\n".join([*blocks, *_undecided(rows), _counts(rows)])
 
 
 def of_sweep(rows: Sequence[Row], experiment: str | None = None) -> str:
@@ -41,14 +46,19 @@ def of_sweep(rows: Sequence[Row], experiment: str | None = None) -> str:
                 lines += (
                     [_filled(f"paper: {_clean(row['expected'])}", 10)] if row["expected"] else []
                 )
-        reasons: dict[str, list[str]] = {}
-        for row in some:
-            if row["holds"] == UNDECIDED:
-                reasons.setdefault(_clean(row["why"]), []).append(str(row["finding"]))
-        open_ones = "; ".join(f"{', '.join(names)} ({why})" for why, names in reasons.items())
-        lines += [_filled(f"{UNDECIDED}: {open_ones}", 0)] if open_ones else []
+        lines += _undecided(some)
         parts.append("\n".join(lines))
     return "\n\n".join([*parts, _counts(rows)])
+
+
+def _undecided(rows: Sequence[Row]) -> list[str]:
+    """A paragraph of the undecided ``rows``, by their reasons; none where there are none."""
+    reasons: dict[str, list[str]] = {}
+    for row in rows:
+        if row["holds"] == UNDECIDED:
+            reasons.setdefault(_clean(row["why"]), []).append(str(row["finding"]))
+    said = "; ".join(f"{', '.join(names)} ({why})" for why, names in reasons.items())
+    return [_filled(f"{UNDECIDED}: {said}", 0)] if said else []
 
 
 def _filled(text: str, indent: int) -> str:

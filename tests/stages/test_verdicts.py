@@ -16,6 +16,14 @@ def test_a_run_in_blocks():
     assert lines[-1] == "2 findings: 1 yes, 1 no, 0 undecided"
 
 
+def test_what_is_undecided_of_a_run_is_one_paragraph_with_the_reasons():
+    rows = [row("all", name, "undecided") for name in ("x", "y")] + [row("all", "rise", "yes")]
+    lines = in_blocks(rows).splitlines()
+    assert lines[0] == "yes       rise: 1 | 2"
+    assert lines[-2:] == ["undecided: x, y (it must)", "3 findings: 1 yes, 0 no, 2 undecided"]
+    assert len(lines) == 5
+
+
 def test_a_sweep_fits_a_terminal_and_what_is_undecided_is_one_paragraph():
     long = "a quantity of many words " * 12
     rows = [
