@@ -36,9 +36,9 @@ class Pace:
         self.n = done
         self._begun: tuple[float, int] | None = None
 
-    def update(self, now: float) -> None:
-        """Count one more finished unit, at time ``now`` (seconds of any clock)."""
-        self.n += 1
+    def update(self, now: float, units: int = 1) -> None:
+        """Count ``units`` more as finished, at time ``now`` (seconds of any clock)."""
+        self.n += units
         if self._begun is None:
             self._begun = now, self.n
 
@@ -95,13 +95,13 @@ class Progress:
         if self._bar is not None and what:
             self._bar.set_postfix_str(what)
 
-    def update(self, note: str = "") -> None:
-        """Count one more finished unit and show ``note`` behind the count."""
+    def update(self, note: str = "", units: int = 1) -> None:
+        """Count ``units`` more as finished and show ``note`` behind the count."""
         now = time.monotonic()
-        self._pace.update(now)
+        self._pace.update(now, units)
         if self._bar is not None:
             self._bar.set_postfix_str(note, refresh=False)
-            self._bar.update()
+            self._bar.update(units)
         elif not self._silent and now - self._said > LINE_SECONDS:
             self._said = now
             print(self._line(now, note), file=sys.stderr, flush=True)

@@ -12,7 +12,7 @@ from torch import Tensor
 from ib_runner.config.builder import Builder
 from ib_runner.training.determinism import reproducible
 from ib_runner.training.fused import FusedTrainer
-from ib_runner.training.loop import Trainer, trainer_of
+from ib_runner.training.loop import BLOCK_SECONDS, Trainer, trainer_of
 from ib_runner.training.plain import PlainTrainer, block_size
 from ib_runner.training.problem import Part, Problem, problem_of
 
@@ -113,12 +113,32 @@ def _of_epochs(
         return _seconds(lambda: _epoch(trainer, number))
 
     epoch(1)  # left out, as it may include compiling
+    if isinstance(trainer, FusedTrainer):
+        return _of_blocks(trainer, epochs, tried)
     spent, count, kept = 0.0, 0, {1: dict(trainer.weights())}
     while count == 0 or (spent < tried and count + 1 < epochs):
         spent, count = spent + epoch(count + 2), count + 1
         if count + 1 == EARLY:
             kept = {EARLY: dict(trainer.weights())}
     return spent / count, {**kept, count + 1: dict(trainer.weights())}
+
+
+def _of_blocks(
+    trainer: FusedTrainer, epochs: int, tried: float
+) -> tuple[float, dict[int, dict[str, Tensor]]]:
+    """``_of_epochs`` after epoch 1 by kernels that make many epochs in one call."""
+    spent, done, size, kept = 0.0, 1, 1, {1: dict(trainer.weights())}
+    while done == 1 or (spent < tried and done < epochs):
+        factors = [trainer.problem.schedule(done + k) for k in range(1, 1 + size)]
+        began = time.process_time()
+        made = trainer.run_epochs(done + 1, factors)
+        took = time.process_time() - began
+        spent += took
+        if done < EARLY <= done + len(made.weights):
+            kept = {EARLY: dict(made.weights[EARLY - done - 1])}
+        done += size
+        size = min(max(1, epochs - done), max(1, int(size * BLOCK_SECONDS / max(took, 1e-4))))
+    return spent / (done - 1), {**kept, done: dict(trainer.weights())}
 
 
 def _epoch(trainer: Trainer, number: int) -> None:

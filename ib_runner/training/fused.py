@@ -1,10 +1,10 @@
-"""Training small fully connected networks by compiled kernels, one call for each epoch.
+"""Training small fully connected networks by compiled kernels, one call for many epochs.
 
 A step of such a network is some 50 µs of arithmetic; PyTorch's overhead is twenty times that.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -112,6 +112,29 @@ def is_textbook(optimizer: Optimizer) -> bool:
     )
 
 
+class Passed(NamedTuple):
+    """Several epochs, beginning with ``first``.
+
+    ``scores`` [n, 4] are the losses on both splits and their errors (NaN: regression). Where a loss
+    is no number, they have one row more than there are ``weights`` of whole epochs. ``state`` is
+    the optimizer's after the last whole one.
+    """
+
+    first: int
+    scores: np.ndarray
+    weights: list[Packed]
+    state: Mapping[str, Tensor]
+
+    @property
+    def last_scores(self) -> dict[str, Score]:
+        """The scores of the last epoch, by split."""
+        losses, errors = self.scores[-1, :2].tolist(), self.scores[-1, 2:].tolist()
+        return {
+            split: Score(loss, None if math.isnan(wrong) else int(wrong))
+            for split, loss, wrong in zip(("train", "test"), losses, errors, strict=True)
+        }
+
+
 class FusedTrainer:
     """Trains a copy of the weights of ``problem``; has the same methods as ``PlainTrainer``."""
 
@@ -150,20 +173,46 @@ class FusedTrainer:
 
     def run_epoch(self, epoch: int) -> None:
         """One pass through the training set; order and noise are functions of (seed, ``epoch``)."""
-        kernel.fill_order(self._layers, self._seed, epoch, self._order)
-        kernel.fill_noise(self._layers, self._seed, epoch, self._noise)
-        self._state[-1] = kernel.train_epoch(
+        self.run_epochs(epoch, [self.problem.schedule(epoch)])
+
+    def run_epochs(self, first: int, factors: Sequence[float]) -> Passed:
+        """Epochs from ``first`` on, up to one that makes a loss NaN or infinite.
+
+        ``factors`` are the schedule's, of the learning rate, one for each epoch.
+        """
+        count = len(factors)
+        scores = np.empty((count, 4))
+        kept = np.empty((count, len(self._parameters)), np.float32)
+        state = np.empty_like(self._state)
+        train, test = (self._blocks[id(part)] for part in (self.problem.train, self.problem.test))
+        whole = kernel.train_epochs(
             self._layers,
             self._update,
             self._loss,
-            self._rate * self.problem.schedule(epoch),
-            int(self._state[-1]),
+            self._rate * np.array(factors, float),
+            self._seed,
+            first,
             self._parameters,
             *self._moments,
+            self._state[-1:],
             *self._columns,
             self._order,
             self._noise,
             self.problem.batch_size,
+            train,
+            test,
+            (len(self.problem.train.x), len(self.problem.test.x)),
+            scores,
+            kept,
+            state,
+        )
+        if not self.problem.classes:
+            scores[:, 2:] = np.nan
+        return Passed(
+            first,
+            scores[: min(whole + 1, count)],
+            [Packed(self._weights, row) for row in kept[:whole]],
+            Packed(self._optimizer, state) if self._update.optimizer == kernel.ADAM else {},
         )
 
     def order(self, epoch: int) -> np.ndarray:
@@ -183,10 +232,8 @@ class FusedTrainer:
 
     def score(self, data: Part) -> Score:
         """Mean loss and errors on ``data``, the problem's ``train`` or ``test``, without noise."""
-        loss, errors = kernel.score(
-            self._layers, self._loss, self._parameters, *self._blocks[id(data)], len(data.x)
-        )
-        return Score(loss, errors if self.problem.classes else None)
+        scores = self.run_epochs(0, [1.0]).last_scores
+        return scores["train" if data is self.problem.train else "test"]
 
     def weights(self) -> Mapping[str, Tensor]:
         """A copy of the weights."""

@@ -26,6 +26,11 @@ class History:
             self._scores[epoch, column] = loss
             self._scores[epoch, 2 + column] = np.nan if errors is None else errors
 
+    def note_many(self, first: int, scores: np.ndarray) -> None:
+        """Keep losses and errors [n, 4] of epochs from ``first`` on."""
+        self._make_room(first + len(scores) - 1)
+        self._scores[first : first + len(scores)] = scores
+
     def take(self, rows: pd.DataFrame | None, last: int) -> None:
         """Take over the ``rows`` of a ``training`` table, leaving out those after epoch ``last``.
 

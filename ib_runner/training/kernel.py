@@ -58,8 +58,8 @@ class Update(NamedTuple):
     alpha: float
 
 
-@njit()
-def fill_order(layers, seed, epoch, order):
+@inner()
+def _fill_order(layers, seed, epoch, order):
     """Fill ``order`` [N] with a random permutation of 0 … N − 1 (Fisher and Yates).
 
     A function of (``seed``, ``epoch``).
@@ -75,7 +75,19 @@ def fill_order(layers, seed, epoch, order):
 
 
 @njit()
+def fill_order(layers, seed, epoch, order):
+    """``_fill_order``, to be called from Python."""
+    _fill_order(layers, seed, epoch, order)
+
+
+@njit()
 def fill_noise(layers, seed, epoch, z):
+    """``_fill_noise``, to be called from Python."""
+    _fill_noise(layers, seed, epoch, z)
+
+
+@inner()
+def _fill_noise(layers, seed, epoch, z):
     """Fill ``z`` [units, N] with the channels' addends or factors; rows without noise stay as is.
 
     A function of (``seed``, ``epoch``); every layer has a random stream of its own.
@@ -310,8 +322,8 @@ def _parseval(layers, alpha, parameters, scratch):
                 w[o, i] -= _f(alpha) * change[o, i]
 
 
-@njit(**_SUMS)
-def train_epoch(layers, update, loss, rate, step, parameters, m, v, x, y, order, z, batch_size):
+@inner(**_SUMS)
+def _train_epoch(layers, update, loss, rate, step, parameters, m, v, x, y, order, z, batch_size):
     """One pass through ``x`` [inputs, N] with targets ``y`` [k, N] in ``order`` [N].
 
     ``parameters`` and Adam's moments ``m``, ``v`` are changed in place. ``step`` is the number of
@@ -346,8 +358,8 @@ def train_epoch(layers, update, loss, rate, step, parameters, m, v, x, y, order,
     return step
 
 
-@njit(**_SUMS)
-def score(layers, loss, parameters, x, y, n_inputs):
+@inner(**_SUMS)
+def _score(layers, loss, parameters, x, y, n_inputs):
     """Mean loss and number of misclassified inputs, without noise.
 
     ``x`` [blocks, inputs, n] and ``y`` [blocks, k, n] hold ``n_inputs`` inputs, n in a block, the
@@ -376,6 +388,39 @@ def score(layers, loss, parameters, x, y, n_inputs):
         else:
             total += _cross_entropy(below, y[number], scratch, n)
     return total / n_inputs, errors
+
+
+@njit()
+def train_epochs(
+    layers, update, loss, rates, seed, first, parameters, m, v, step, x, y, order, z, batch_size,
+    train, test, sizes, scores, kept, whole,
+):  # fmt: skip
+    """Train and score ``len(rates)`` epochs, the first of them number ``first``; 0 is only scored.
+
+    Returns the number of whole epochs: it ends early where a loss is NaN or infinite. ``train`` and
+    ``test`` are inputs and targets as for ``_score``, of ``sizes`` inputs. Filled for each epoch:
+    ``scores`` [n, 4] with the losses and the errors on both, ``kept`` [n, parameters]. ``whole``
+    [2 parameters + 1] gets moments and steps after the last whole epoch. ``step`` [1] is changed in
+    place, as are the arrays of ``_train_epoch``.
+    """
+    size = len(parameters)
+    for k in range(len(rates)):
+        if first + k > 0:
+            _fill_order(layers, seed, first + k, order)
+            _fill_noise(layers, seed, first + k, z)
+            step[0] = _train_epoch(
+                layers, update, loss, rates[k], np.int64(step[0]), parameters, m, v, x, y, order,
+                z, batch_size,
+            )  # fmt: skip
+        scores[k, 0], scores[k, 2] = _score(layers, loss, parameters, *train, sizes[0])
+        scores[k, 1], scores[k, 3] = _score(layers, loss, parameters, *test, sizes[1])
+        if not (math.isfinite(scores[k, 0]) and math.isfinite(scores[k, 1])):
+            return k
+        kept[k] = parameters
+        whole[:size] = m
+        whole[size : 2 * size] = v
+        whole[2 * size] = step[0]
+    return len(rates)
 
 
 @inner(**_SUMS)

@@ -5,6 +5,7 @@ random numbers of an epoch are functions of (seed, epoch), so that a training th
 ends with the same bytes as one that was not.
 """
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -31,6 +32,10 @@ from ib_runner.training.together.job import Job, has_kernels, stacked_trainer
 Trainer = PlainTrainer | FusedTrainer | Job
 
 
+#: seconds of epochs that compiled kernels make in one call, between which an interruption is met
+BLOCK_SECONDS = 0.1
+
+
 @dataclass
 class Training:
     """A training that is ready to begin, or to go on after ``done``, the last committed epoch."""
@@ -51,26 +56,65 @@ class Training:
         bar = Progress(epochs, "train", "epoch", max(self.done, 0), doing="loading the kernels")
         with bar, reproducible(problem.network, problem.train.x.device):
             try:
-                for epoch in range(self.done + 1, epochs + 1):
-                    if epoch > 0:
-                        trainer.run_epoch(epoch)
-                    scores = {
-                        "train": trainer.score(problem.train),
-                        "test": trainer.score(problem.test),
-                    }
-                    record.note(epoch, scores, last=epoch == epochs)
-                    if epoch > 0:
-                        bar.update(f"test loss {scores['test'].loss:.4f}")
-                    if epoch == 0:
-                        record.commit_first()
-                    elif record.is_due(epoch):
-                        record.commit()
+                if self.done < 0:
+                    self._epoch(0, bar)
+                first = max(self.done, 0) + 1
+                if isinstance(trainer, FusedTrainer):
+                    self._blocks(trainer, first, bar)
+                else:
+                    for epoch in range(first, epochs + 1):
+                        self._epoch(epoch, bar)
             except (KeyboardInterrupt, Interrupted, TrainingFailedError):
                 record.commit()
                 raise
         record.commit()
         problem.network.cpu().load_state_dict(trainer.weights())
         return record.history.frame(max(self.done, epochs))
+
+    def _epoch(self, epoch: int, bar: Progress) -> None:
+        """Make, score and record ``epoch``."""
+        problem, trainer, record = self.problem, self.trainer, self.record
+        if epoch > 0:
+            trainer.run_epoch(epoch)
+        scores = {"train": trainer.score(problem.train), "test": trainer.score(problem.test)}
+        record.note(epoch, scores, last=epoch == self.epochs)
+        if epoch > 0:
+            bar.update(f"test loss {scores['test'].loss:.4f}")
+        if epoch == 0:
+            record.commit_first()
+        elif record.is_due(epoch):
+            record.commit()
+
+    def _blocks(self, trainer: FusedTrainer, epoch: int, bar: Progress) -> None:
+        """Make and record the epochs from ``epoch`` on, many at a time, up to a full shard."""
+        shard, count = self.record.checkpoints.shard_epochs, 1
+        while epoch <= self.epochs:
+            full = epoch + (-epoch - 1) % shard  # commits come behind full shards
+            last = min(self.epochs, full, epoch + count - 1)
+            factors, error = self._factors(epoch, last)
+            if not factors and error is not None:
+                raise error
+            last, began = epoch + len(factors) - 1, time.monotonic()
+            made = trainer.run_epochs(epoch, factors)
+            self.record.note_many(made, self.epochs)
+            if error is not None:
+                raise error
+            spent, done = time.monotonic() - began, len(factors)
+            bar.update(f"test loss {made.scores[-1, 1]:.4f}", done)
+            if self.record.is_due(last):
+                self.record.commit()
+            epoch = last + 1
+            count = max(1, min(2 * count, int(done * BLOCK_SECONDS / max(spent, 1e-6))))
+
+    def _factors(self, first: int, last: int) -> tuple[list[float], BaseException | None]:
+        """The schedule's factors in epochs ``first`` to ``last``, and what broke them off."""
+        factors: list[float] = []
+        try:
+            for epoch in range(first, last + 1):
+                factors.append(self.problem.schedule(epoch))
+        except BaseException as error:
+            return factors, error
+        return factors, None
 
 
 def prepare(

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ib_runner.errors import CannotGoOnError, DamagedFileError, IbRunError, TrainingFailedError
 from ib_runner.runs.checkpoints import Checkpoints
+from ib_runner.training.fused import Passed
 from ib_runner.training.history import History
 from ib_runner.training.targets import Score
 
@@ -32,6 +33,13 @@ FULL_TIMES = 20
 COMMIT_SECONDS = 60.0
 #: the most bytes of weights that wait for a commit
 MOST_WAITING = 2**28
+
+
+def _no_number(epoch: int) -> TrainingFailedError:
+    return TrainingFailedError(
+        f"Epoch {epoch}: the loss is no longer a number; the epochs before it are kept.\n"
+        "Try a smaller optimizer.lr, or a smaller regularizer.alpha."
+    )
 
 
 class Record:
@@ -93,15 +101,24 @@ class Record:
         Raises ``TrainingFailedError`` where a loss is NaN or infinite.
         """
         if not all(math.isfinite(score.loss) for score in scores.values()):
-            raise TrainingFailedError(
-                f"Epoch {epoch}: the loss is no longer a number; the epochs before it are kept.\n"
-                "Try a smaller optimizer.lr, or a smaller regularizer.alpha."
-            )
+            raise _no_number(epoch)
         weights, optimizer = self.trainer.weights(), self.trainer.optimizer_state()
         if last or epoch % self.every == 0:
             self.checkpoints.append(epoch, weights)
         self.history.note(epoch, scores)
         self._whole = epoch, weights, optimizer
+
+    def note_many(self, made: Passed, last: int) -> None:
+        """``note`` for each epoch of ``made``; ``last`` is the training's last epoch."""
+        whole = len(made.weights)
+        if whole:
+            for epoch, weights in enumerate(made.weights, start=made.first):
+                if epoch == last or epoch % self.every == 0:
+                    self.checkpoints.append(epoch, weights)
+            self.history.note_many(made.first, made.scores[:whole])
+            self._whole = made.first + whole - 1, made.weights[-1], made.state
+        if len(made.scores) > whole:
+            raise _no_number(made.first + whole)
 
     def is_due(self, epoch: int) -> bool:
         """Whether to commit now: a shard is full, or the last commit is long ago."""

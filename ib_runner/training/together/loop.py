@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from ib_runner.errors import IbRunError, Interrupted
 from ib_runner.progress import Progress
 from ib_runner.training.determinism import reproducible
+from ib_runner.training.fused import FusedTrainer, Passed
 from ib_runner.training.loop import Training
 from ib_runner.training.targets import Score
 from ib_runner.training.together.job import Job, stacked_trainer
@@ -77,6 +78,7 @@ class InTurn:
 
     def __init__(self, trainings: Sequence[Training]):
         self.trainings = list(trainings)
+        self._made: dict[int, Passed] = {}
 
     def begin(self, number: int) -> None:
         """Nothing: each training's own trainer is at its last epoch already."""
@@ -84,17 +86,24 @@ class InTurn:
     def run_epoch(self, epoch: int, active: Sequence[int]) -> None:
         """One epoch of each of the ``active`` trainings, given by number."""
         for number in active:
-            self.trainings[number].trainer.run_epoch(epoch)
+            trainer = self.trainings[number].trainer
+            if isinstance(trainer, FusedTrainer):
+                self._made[number] = trainer.run_epochs(epoch, [trainer.problem.schedule(epoch)])
+            else:
+                trainer.run_epoch(epoch)
 
     def scores(self, active: Sequence[int]) -> list[dict[str, Score]]:
         """Mean losses and errors of the ``active`` ones."""
-        return [
-            {
-                "train": one.trainer.score(one.problem.train),
-                "test": one.trainer.score(one.problem.test),
-            }
-            for one in (self.trainings[number] for number in active)
-        ]
+        return [self._scores(number) for number in active]
+
+    def _scores(self, number: int) -> dict[str, Score]:
+        if number in self._made:
+            return self._made[number].last_scores
+        one = self.trainings[number]
+        return {
+            "train": one.trainer.score(one.problem.train),
+            "test": one.trainer.score(one.problem.test),
+        }
 
 
 class AllAtOnce:
