@@ -20,8 +20,8 @@ from ib_runner.selections.information import best
 NOISE_MAP, NOISE_RANGE = "viridis", (0.0, 0.85)
 #: shift between two layers' points, as a share of the axis of β, so that bars do not overlap
 SHIFT = 0.008
-#: the most swept values with a number at their tick
-MOST_NUMBERS = 5
+#: the most swept values with a number at their tick; and with points and bars of full size
+MOST_NUMBERS, MOST_POINTS = 5, 20
 
 
 class InformationByNoise:
@@ -162,7 +162,9 @@ def apart(betas: np.ndarray, most: int) -> list[float]:
 def _draw_falls(axes: Axes, falls: pd.DataFrame, layer: int, factor: float) -> None:
     """One layer's falls by β, its points shifted by ``factor``."""
     below, above = falls["middle"] - falls["low"], falls["high"] - falls["middle"]
-    line = layer_line(layer)
+    line, crowded = layer_line(layer), len(falls) > MOST_POINTS
+    # coinciding points of several layers show as rings
+    size = 1.5 if crowded else 2 + line["linewidth"]
     axes.errorbar(
         falls.index * factor,
         falls["middle"],
@@ -170,8 +172,8 @@ def _draw_falls(axes: Axes, falls: pd.DataFrame, layer: int, factor: float) -> N
         color=line["color"],
         label=layer_name(layer),
         marker="o",
-        markersize=2 + line["linewidth"],  # coinciding points of several layers show as rings
-        linewidth=1.0,
-        elinewidth=1.0,
-        capsize=2,
+        markersize=size,
+        linewidth=0.5 if crowded else 1.0,
+        elinewidth=0.3 if crowded else 1.0,
+        capsize=0 if crowded else 2,
     )

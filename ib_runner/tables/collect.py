@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 
@@ -170,19 +171,32 @@ def _shares(
 
 
 def _spread(ends: pd.DataFrame) -> str:
-    """The median and range over runs of a finding's quantity (the middle of its interval)."""
+    """The median and range over runs of a finding's quantity (the middle of its interval).
+
+    The quantity is infinite in runs that have none, such as the epoch of a peak.
+    """
     middle = (ends["low"] + ends["high"]) / 2
-    if middle.empty:
-        return ""
-    return f"median {middle.median():.3g} ({middle.min():.3g} to {middle.max():.3g})"
+    there = middle[np.isfinite(middle)]
+    n_none = len(middle) - len(there)
+    said = f"median {there.median():.3g} ({there.min():.3g} to {there.max():.3g})"
+    return _joined(
+        said if len(there) else "",
+        f"{n_none} of {len(middle)} runs have none" if n_none else "",
+    )
+
+
+def _between(ends: pd.DataFrame) -> str:
+    """The range that the intervals of a finding's quantity cover, where the runs have one."""
+    low, high = ends["low"].min(), ends["high"].max()
+    if np.isfinite([low, high]).all():
+        return f"over the runs it is between {low:.4g} and {high:.4g}"
+    return f"over the runs it is {low:.4g} or more" if np.isfinite(low) else "no run has one"
 
 
 def _why(group: pd.DataFrame, rule: str, ends: pd.DataFrame, share: float | None) -> str:
     if share is None:
         return group["why"].iloc[0]
-    met = ""
-    if len(ends):
-        met = f"over the runs it is between {ends['low'].min():.4g} and {ends['high'].max():.4g}"
+    met = _between(ends) if len(ends) else ""
     return _joined(rule, met, "" if share in (0.0, 1.0) else "the runs disagree")
 
 

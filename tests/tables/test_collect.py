@@ -1,6 +1,7 @@
 """A sweep's tables: the runs' rows with run and swept values, and the findings over runs."""
 
 import json
+import math
 
 import pandas as pd
 import pyarrow.parquet as pq
@@ -104,6 +105,26 @@ def test_shares_say_what_of_which_rule_and_between_which_ends(runs, tmp_path):
     over = table[table.run == ALL_RUNS]
     assert (over.low["compression"], over.high["compression"]) == (0.5, 3.0)
     assert over.why["accuracy"] == "over the runs it is between 1 and 3"
+
+
+@pytest.mark.parametrize(
+    ("peaks", "measured", "range_"),
+    [
+        (
+            [50, 70, math.inf],
+            "median 60 (50 to 70); 1 of 3 runs have none",
+            "over the runs it is 50 or more",
+        ),
+        ([math.inf, math.inf], "2 of 2 runs have none", "no run has one"),
+    ],
+)
+def test_what_some_runs_lack_is_counted_and_never_infinite(runs, tmp_path, peaks, measured, range_):
+    for run, peak in zip(runs, peaks, strict=False):
+        row = {**finding("peak", "no"), "low": peak, "high": peak}
+        write_table(run.table_path("findings"), pd.DataFrame([row]), "findings")
+    (over,) = collect_findings(tmp_path, swept(runs[: len(peaks)], ["seed"]))
+    assert over["measured"].endswith(f"runs that can tell; {measured}")
+    assert over["why"] == range_
 
 
 def test_where_no_run_can_tell_the_share_says_why(runs, tmp_path):
