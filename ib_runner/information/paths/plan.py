@@ -117,7 +117,12 @@ def _plans(
 ) -> Iterator[Plan]:
     """Every combination of sizes within ``budget``."""
     fewest = max(int(_FEWEST_IN_ALL * min(1.0, 0.05 / wanted.target_width)), 2 * n)
-    many = [n * wanted.n_mc] if wanted.n_mc is not None else [fewest * 2**k for k in range(8)]
+    if wanted.n_mc is not None:
+        many = [n * wanted.n_mc]
+    elif source.exact:  # points are all that costs: as few as will do, as many of each input
+        many = [-(-int(fewest * 2 ** (k / 4)) // n) * n for k in range(29)]
+    else:
+        many = [fewest * 2**k for k in range(8)]
     if wanted.n_mc is None and n > _PART:
         many = [_PART, *many]  # a random sample of the inputs, with one point each
     if wanted.n_mc is None and many[0] * source.cost > budget:

@@ -12,12 +12,12 @@ from typing import Protocol
 
 import numpy as np
 import torch
-from scipy.special import logsumexp
 
 from ib_runner.compiled import parallel_range
 from ib_runner.information.exact.gaussian_layers import MOST_UNITS, gaussians
 from ib_runner.information.exact.linear_network import whitened
 from ib_runner.information.paths.guess import Guess
+from ib_runner.information.paths.log_sums import log_row_sums
 from ib_runner.information.paths.pre_activations import PreActivations, pre_activations
 from ib_runner.information.paths.terms import Classes, base_terms, joined, sharpened
 from ib_runner.information.paths.weights import Points, points
@@ -100,7 +100,7 @@ class ExactSource:
             else:
                 log_g = np.empty((len(owners), n))
                 _far_apart(len(owners), self.means, owners, z, log_g)
-            total = logsumexp(log_g, axis=1)
+            total = log_row_sums(log_g)
             parts["x"].append(log_g[every, owners] - total + np.log(n))
             if classes is not None:
                 label = classes.log_sums(log_g, owners) - total

@@ -22,9 +22,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from scipy.special import logsumexp
 
 from ib_runner.information.paths.guess import Guess
+from ib_runner.information.paths.log_sums import log_row_sums
 from ib_runner.information.paths.pre_activations import PreActivations
 from ib_runner.information.paths.weights import Points, path_means
 
@@ -48,7 +48,7 @@ class Classes:
     def log_sums(self, log_g: np.ndarray, owners: np.ndarray) -> np.ndarray:
         """ln of the sum of g [m, N] over the label of each row's owner, [m]."""
         same = self.numbers == self.numbers[owners][:, None]
-        return logsumexp(np.where(same, log_g, -np.inf), axis=1)
+        return log_row_sums(log_g, same)
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def _posterior_terms(
 ) -> dict[str, np.ndarray]:
     """ln N + ln of the guessed posterior of the owner, and the same of its label."""
     n = log_g.shape[1]
-    total = logsumexp(log_g, axis=1)
+    total = log_row_sums(log_g)
     own = np.exp(log_g[np.arange(len(owners)), owners] - total)
     found = {"x": np.log((1.0 - DELTA) * own + DELTA / n) + np.log(n)}
     if classes is not None:
@@ -175,15 +175,13 @@ def _block(
     every = np.arange(len(inputs))
     seen = counts > 0
     # g is not normalised as p̂ is: make their sums agree where both are known
-    unit = logsumexp(np.where(seen, log_p, -np.inf), axis=1) - logsumexp(
-        np.where(seen, log_g, -np.inf), axis=1
-    )
+    unit = log_row_sums(log_p, seen) - log_row_sums(log_g, seen)
     guessed = np.where(seen, log_p, log_g + np.where(np.isfinite(unit), unit, 0.0)[:, None])
     lower = _posterior_terms(guessed, inputs, classes)
     with np.errstate(divide="ignore", invalid="ignore"):
         weighted = log_p + np.log(np.where(seen, counts / chances, 0.0))
     weighted[every, inputs] = above
-    upper = {"x": above - logsumexp(weighted, axis=1) + np.log(log_g.shape[1])}
+    upper = {"x": above - log_row_sums(weighted) + np.log(log_g.shape[1])}
     if classes is not None:
         sizes = classes.sizes[inputs]
         within = np.exp(guessed[every, inputs] - classes.log_sums(guessed, inputs))
