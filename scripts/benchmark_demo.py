@@ -12,7 +12,9 @@ other, on the same run of ``szt_tanh``, which OLD trains (or ``--run``). PART:
 - train, measure, plot: the stages of ``ib-run``, all 10,000 epochs; ``--epochs`` are those measured
   instead of the experiment's own;
 - points: the certified intervals of all layers and both targets at four epochs, one thread, with
-  their mean width.
+  their mean width;
+- wheel: installing the committed revision's wheel, and ``ib-run all +exp=neuron_tanh`` with it,
+  nothing compiled before. The packages that it needs are those of the checkout's ``.venv``.
 """
 
 import argparse
@@ -32,7 +34,7 @@ from ib_runner.files.atomic import write_text
 from ib_runner.files.provenance import of_result
 
 NEW = Path(__file__).resolve().parents[1]
-PARTS = ("first_use", "train", "measure", "plot", "points")
+PARTS = ("first_use", "train", "measure", "plot", "points", "wheel")
 PROCESSOR, CLOCK = "seconds of the processor", "seconds by the clock"
 _EPOCHS = 10_000
 #: of the intervals that are timed alone
@@ -139,6 +141,30 @@ def points(one: Checkout, run: Path, epochs: Sequence[int]) -> dict[str, float]:
     """The certified intervals alone, and how wide they are."""
     out, _ = one.run("-c", _ESTIMATE, str(run), json.dumps(_POINTS))
     return dict(zip((PROCESSOR, CLOCK, "mean width, nats"), json.loads(out), strict=True))
+
+
+def wheel(one: Checkout, run: Path, epochs: Sequence[int]) -> dict[str, float]:
+    """From the wheel to the figures of the tanh neuron."""
+    place = one.work / "wheel"
+    source = place / "source"
+    source.mkdir(parents=True)
+    archive = ["git", "-C", str(one.root), "archive", f"--output={place / 'source.tar'}", "HEAD"]
+    subprocess.run(archive, check=True)
+    shutil.unpack_archive(place / "source.tar", source)
+    words = ["--quiet", "--no-deps", "--no-build-isolation", "--wheel-dir", str(place)]
+    one.run("-m", "pip", "wheel", *words, str(source))
+    shutil.rmtree(source)
+    one.run("-m", "venv", str(place / "venv"))
+    (packages,) = (place / "venv").glob("lib/*/site-packages")
+    theirs, _ = one.run("-c", "import sys; print(*(p for p in sys.path if 'packages' in p))")
+    (packages / "packages.pth").write_text("\n".join(theirs.split()) + "\n")
+    alone = Checkout(one.root, place)
+    alone.python = place / "venv" / "bin" / "python"
+    (built,) = place.glob("*.whl")
+    words = ["--quiet", "--no-deps", "--ignore-installed"]  # also where the checkout itself is
+    _, installing = alone.run("-m", "pip", "install", *words, str(built))
+    _, running = alone.stage("all", "+exp=neuron_tanh")
+    return {name: installing[name] + running[name] for name in running}
 
 
 def compare(
