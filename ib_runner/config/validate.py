@@ -53,7 +53,6 @@ def validate(config: DictConfig) -> None:
         raise UsageError(f"plot.titles: there is no figure {name}.{hint}")
     _check_schedule(tree["trainer"])
     _check_epochs(tree)
-    _check_device(tree["device"])
     _check_finite(tree, "")
 
 
@@ -272,8 +271,12 @@ def _check_scheduler(scheduler: str | None) -> None:
         )
 
 
-def _check_device(device: str) -> None:
-    if device == "cuda":
+def check_device(config: DictConfig) -> None:
+    """Raise ``UsageError`` where the device that is asked for is not in this machine.
+
+    For stages that compute: figures of a run trained elsewhere need no such device.
+    """
+    if config.device == "cuda":
         import torch
 
         if not torch.cuda.is_available():

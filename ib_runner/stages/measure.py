@@ -26,8 +26,9 @@ class Measure(Stage):
     may_change = ("measure", "measurement", "noise.beta")
 
     def validate(self, config, new):
-        from ib_runner.config.validate import check_measurements, check_measuring
+        from ib_runner.config.validate import check_device, check_measurements, check_measuring
 
+        check_device(config)
         check_measurements(config)
         check_measuring(config)
 

@@ -22,8 +22,9 @@ class Train(Stage):
     may_change = ("trainer.epochs", "trainer.together")
 
     def validate(self, config, new):
-        from ib_runner.config.validate import check_measurements, check_new_run
+        from ib_runner.config.validate import check_device, check_measurements, check_new_run
 
+        check_device(config)
         check_measurements(config)  # a mistake for `measure` is better known before training
         if new:
             check_new_run(config)
