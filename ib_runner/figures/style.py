@@ -49,6 +49,7 @@ STYLE = {
     "ytick.major.width": 0.6,
     "xtick.minor.width": 0.4,
     "ytick.minor.width": 0.4,
+    "text.hinting": "none",  # text as wide at any resolution as where the figure was laid out
     "mathtext.fontset": "dejavusans",
     "pdf.fonttype": 42,  # TrueType, which journals accept and editors can edit
     "savefig.dpi": 300,

@@ -3,15 +3,18 @@
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
-from ib_runner.figures.style import GREY, PAGE, colour, new_figure, styled
+from ib_runner.figures.style import COLUMN, GREY, PAGE, colour, new_figure, small, styled
 from ib_runner.selections.context import Runs, Tables
 from ib_runner.selections.misclassified import errors_by_condition
-from ib_runner.selections.table1 import TABLE_1
+from ib_runner.selections.table1 import TABLE_1, Errors
 
 OURS = {"color": colour(0), "marker": "o", "markersize": 4}
 PAPERS = {"color": GREY, "marker": "D", "markersize": 3.5}
+#: ours above a row's middle and the paper's below it, in rows
+HALF = 0.21
 
 
 class Table1:
@@ -22,34 +25,62 @@ class Table1:
     @styled
     def over_runs(self, tables: Tables, runs: Runs) -> Figure:
         epoch, errors = errors_by_condition(tables, runs.contexts)
-        figure = new_figure(PAGE, 0.75 + 0.3 * len(errors))
-        axes, words = figure.subplots(1, 2, width_ratios=(3, 2), sharey=True)
+        height = 0.85 + 0.34 * len(errors)
+        figure = new_figure(PAGE, height)
+        figure.set_figheight(height)  # a row takes two lines of text at any width
+        axes = figure.subplots()
         for row, (condition, one) in enumerate(errors.items()):
             _draw(axes, row, one)
-            words.text(0.0, row, _in_words(one), va="center")
             if condition in TABLE_1:
-                paper = TABLE_1[condition]
-                axes.errorbar(paper.mean, row + 0.18, xerr=paper.sd, capsize=2, **PAPERS)
-                reported = f"{paper.mean:g} ± {_two_digits(paper.sd)}"
-                words.text(0.6, row, reported, va="center", color=GREY)
-        words.text(0.0, -0.9, f"here, epoch {epoch}", va="center", color=OURS["color"])
-        words.text(0.6, -0.9, "paper, epoch 128", va="center", color=GREY)
-        words.set_xlim(0, 1)
-        words.axis("off")
+                _draw_papers(axes, row, TABLE_1[condition])
         axes.set_yticks(range(len(errors)), map(str, errors))
-        axes.set_ylim(len(errors) - 0.5, -1.3)
+        axes.set_ylim(len(errors) - 0.5, -0.5)
         axes.set_xscale("log")
-        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.xaxis.set_major_locator(LogLocator(subs=_steps(figure, axes)))
         axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
         axes.xaxis.set_minor_formatter(NullFormatter())
-        axes.set_xlabel("errors on the test inputs: seeds, mean ± standard deviation")
+        figure.supxlabel("test errors: seeds, mean ± standard deviation", fontsize="medium")
+        key = [
+            Line2D([], [], label=f"here, epoch {epoch}", linestyle="", **OURS),
+            Line2D([], [], label="paper, epoch 128", linestyle="", **PAPERS),
+        ]
+        figure.legend(handles=key, loc="outside upper center", ncols=2, handletextpad=0.2)
         return figure
 
 
 def _draw(axes: Axes, row: int, errors: pd.Series) -> None:
-    axes.plot(errors, [row - 0.18] * len(errors), ".", color=OURS["color"], markersize=3, alpha=0.5)
+    height = row - HALF
+    axes.plot(errors, [height] * len(errors), ".", color=OURS["color"], markersize=3, alpha=0.5)
     spread = errors.std() if len(errors) > 1 else None
-    axes.errorbar(errors.mean(), row - 0.18, xerr=spread, capsize=2, **OURS)
+    axes.errorbar(errors.mean(), height, xerr=spread, capsize=2, **OURS)
+    _say(axes, height, _in_words(errors), OURS["color"])
+
+
+def _draw_papers(axes: Axes, row: int, paper: Errors) -> None:
+    height = row + HALF
+    axes.errorbar(paper.mean, height, xerr=paper.sd, capsize=2, **PAPERS)
+    _say(axes, height, f"{paper.mean:g} ± {_two_digits(paper.sd)}", PAPERS["color"])
+
+
+def _say(axes: Axes, height: float, words: str, colour: str) -> None:
+    """Write ``words`` to the right of ``axes``, a fixed distance off: the layout leaves room."""
+    axes.annotate(
+        words,
+        (1, height),
+        xycoords=("axes fraction", "data"),
+        xytext=(6, 0),
+        textcoords="offset points",
+        va="center",
+        color=colour,
+        fontsize=small(),
+    )
+
+
+def _steps(figure: Figure, axes: Axes) -> tuple[int, ...]:
+    """Where ticks stand in a decade, so that their numbers do not overlap on a narrow figure."""
+    lowest, highest = axes.get_xlim()
+    narrow = figure.get_figwidth() < PAGE - COLUMN / 2
+    return (1,) if narrow and highest > 10 * lowest else (1, 2, 5)
 
 
 def _in_words(errors: pd.Series) -> str:

@@ -116,9 +116,11 @@ def wants_each_run(config: DictConfig, run: Run) -> bool:
     """Whether to draw figures of each single run of a sweep.
 
     True with ``plot.each_run``, with ``plot.figures`` other than the run's own, and where no figure
-    is over runs.
+    is over runs; False where all of them are.
     """
     figures = run.builder(config).figures()
+    if figures and not for_runs(figures):
+        return False
     if config.plot.each_run or not for_sweeps(figures):
         return True
     return list(config.plot.figures) != list(run.config.plot.figures)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+from io import BytesIO
 
 import matplotlib
 import numpy as np
@@ -9,12 +10,13 @@ import pytest
 from fake_sweep import LAYERS, N_INPUTS, fake_sweep, slopes
 from fake_tables import FakeTables, fake_tables
 from matplotlib.figure import Figure
+from PIL import Image
 
 from ib_runner.figures.binned_entropy import BinnedEntropy
 from ib_runner.figures.entropy_slope import EntropySlope
 from ib_runner.figures.fig3 import Fig3
 from ib_runner.figures.fig6 import Fig6
-from ib_runner.figures.style import PAGE
+from ib_runner.figures.style import COLUMN, PAGE, STYLE, Look, encode, looking
 from ib_runner.figures.table1 import Table1
 from ib_runner.selections.context import Context
 from ib_runner.selections.table1 import Condition
@@ -91,7 +93,7 @@ def test_table_1_says_means_and_spreads_beside_the_papers(drawn):
     assert "50 ± 4.6 (n = 3)" in found
     assert "2200 ± 520 (n = 3)" in found
     assert {"50 ± 4.6", "50 ± 5.0", "51 ± 6.9", "86 ± 9.8", "2200 ± 520", "39 ± 3.9"} <= set(found)
-    assert "here, epoch 128" in found
+    assert labels(drawn["Table1"]) == ["here, epoch 128", "paper, epoch 128"]
     names = [tick.get_text() for tick in drawn["Table1"].axes[0].get_yticklabels()]
     assert names == [
         "deterministic", "β = 0.05", "β = 0.1", "β = 0.2", "β = 0.5", "dropout, p = 0.2",
@@ -102,7 +104,43 @@ def test_table_1_says_means_and_spreads_beside_the_papers(drawn):
 def test_table_1_of_what_is_there():
     figure = Table1().over_runs(*fake_sweep(SOME[1:], seeds=[1], last=2))
     assert words(figure)[:2] == ["51 (n = 1)", "51 ± 6.9"]
-    assert "here, epoch 2" in words(figure)
+    assert labels(figure)[0] == "here, epoch 2"
+
+
+@pytest.mark.parametrize("dots", [72, 110, 150, 300])
+def test_a_figure_is_whole_at_any_resolution(dots, drawn):
+    with looking(Look()), pytest.MonkeyPatch.context() as patch:
+        patch.setitem(STYLE, "savefig.dpi", dots)
+        picture = np.asarray(Image.open(BytesIO(encode(drawn["Table1"], "png"))).convert("L"))
+    inked = np.flatnonzero((picture < 200).any(axis=0))
+    margins = np.array([inked[0], picture.shape[1] - 1 - inked[-1]]) / dots
+    assert (margins > 0.03).all()  # inches
+
+
+@pytest.mark.parametrize("size", [None, COLUMN])
+@pytest.mark.parametrize("seeds", [[0], range(8)])
+def test_words_of_table_1_are_whole_and_apart(seeds, size):
+    long = [Condition(beta=0.0123457), Condition(p=0.123457, feature_maps=True)]
+    with looking(Look(size=size)):
+        figure = Table1().over_runs(*fake_sweep([Condition(), Condition(p=0.2), *long], seeds))
+    figure.canvas.draw()
+    texts = [text for text in figure.findobj(matplotlib.text.Text) if text.get_text()]
+    found = {text.get_text(): text.get_window_extent() for text in texts}
+    assert "dropout of maps, p = 0.123457" in found
+    edges = figure.bbox
+    for box in found.values():
+        assert edges.x0 <= box.x0
+        assert box.x1 <= edges.x1
+    (axes,) = figure.axes
+    said = [text.get_window_extent() for text in axes.texts]
+    assert len(said) == 6
+    assert all(box.x0 > axes.bbox.x1 for box in said)
+    assert not any(one.overlaps(other) for one, other in itertools.combinations(said, 2))
+    assert axes.bbox.width > 0.1 * edges.width
+    ticks = [one.get_window_extent() for one in axes.get_xticklabels() if one.get_text()]
+    inside = [box for box in ticks if axes.bbox.x0 <= (box.x0 + box.x1) / 2 <= axes.bbox.x1]
+    assert len(inside) >= 2
+    assert not any(one.overlaps(other) for one, other in itertools.combinations(inside, 2))
 
 
 def test_table_1_of_a_regression_is_refused():

@@ -56,6 +56,12 @@ def test_figures_of_the_sweep_and_of_its_runs(sweep):
         assert [path.name for path in run.glob("figures/*")] == ["binned_entropy.png"]
 
 
+def test_a_figure_of_the_sweep_is_drawn_without_a_word_about_each_run(sweep, caplog):
+    words = ["plot.figures=[losses_of_all]", "allow_targets=[runs_together]"]
+    assert cli.main(["plot", f"run={sweep}", *words]) == 0
+    assert [record.getMessage() for record in caplog.records] == [f"{sweep}/figures: losses_of_all"]
+
+
 def test_a_finding_over_runs(sweep):
     (row,) = table(sweep, "findings").query("finding == 'two_runs'").to_dict("records")
     assert (row["run"], row["finding"]) == ("all", "two_runs")
