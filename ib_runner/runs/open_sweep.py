@@ -95,7 +95,8 @@ class OpenSweep:
         ``q75`` in the unit of ``value`` and the number ``n`` of runs that have a value. Only rows
         about the inputs that were measured last count.
 
-        Raises ``UsageError`` for a key that is not swept, or a column that the table lacks.
+        Raises ``UsageError`` for a key that is not swept, or a column that the table lacks or has
+        empty.
         """
         from ib_runner.tables.files import read_columns
         from ib_runner.tables.settings import latest_inputs
@@ -111,7 +112,10 @@ class OpenSweep:
         path = next(one.table_path(name) for one in self.runs if one.table_path(name).is_file())
         own = [one for one in read_columns(path).key if one in rows]
         value = value_column(rows, name, value, [*own, *self.keys])
-        groups = rows.dropna(subset=[value]).groupby([*keys, *own], dropna=False, sort=True)[value]
+        rows = rows.dropna(subset=[value])
+        if rows.empty:
+            raise UsageError(f"value={value}: no run has one in its table {name}.")
+        groups = rows.groupby([*keys, *own], dropna=False, sort=True)[value]
         found = groups.quantile([0.25, 0.5, 0.75]).unstack()
         found.columns = [LOW, MEDIAN, HIGH]
         return found.assign(**{N: groups.size()})[[MEDIAN, LOW, HIGH, N]].reset_index()

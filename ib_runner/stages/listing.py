@@ -1,5 +1,6 @@
 """``ib-run list``: the runs and sweeps under the output root, one a row."""
 
+import os
 import textwrap
 from collections import Counter
 from collections.abc import Sequence
@@ -31,7 +32,8 @@ def list_runs(
     Folders with damaged files have the state ``damaged``, those that may not be read
     ``unreadable``. A sweep matches ``state`` where one of its runs does; its accuracy is the mean
     over its runs. Where the rows are wider than ``width`` characters, the settings and what is
-    there follow below each row, and the experiment is left to the path; a path is never cut.
+    there follow below each row, and the experiment is left to the path; where that is too wide
+    still, the folder that the paths begin with is said once, above them.
     """
     known = (*STATES, DAMAGED, UNREADABLE)
     if state is not None and state not in known:
@@ -63,7 +65,13 @@ def _narrow(rows: Sequence[Sequence[str]], width: int) -> list[str]:
     first = _columns([row[:N_FIRST] for row in rows])
     if max(map(len, first)) > width:
         first = _columns([(row[0], *row[2:N_FIRST]) for row in rows])
-    lines = first[:1]
+    lines = []
+    if max(map(len, first)) > width and len(rows) > 1:
+        folder = os.path.commonpath([Path(path).parent.parent for path, *_ in rows[1:]])
+        cut = [(os.path.relpath(row[0], folder), *row[2:N_FIRST]) for row in rows[1:]]
+        first = _columns([(rows[0][0], *rows[0][2:N_FIRST]), *cut])
+        lines = textwrap.wrap(f"in {folder}:", width, break_on_hyphens=False)
+    lines.append(first[0])
     for line, (settings, seconds, size, figures, tables) in zip(
         first[1:], (row[N_FIRST:] for row in rows[1:]), strict=True
     ):

@@ -8,6 +8,7 @@ value a row, with all its digits.
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
+from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,8 @@ QUANTITIES = {
     "entropy": ("H(Bin(T))", r"$H(\mathrm{{Bin}}(T_\ell))$"),
 }
 ENDS = ("lower", "upper")
+#: powers of ten of the smallest and largest numbers that are written without one
+WRITTEN_OUT = (-4, 5)
 
 
 def print_table(config: DictConfig, path: Path) -> None:
@@ -124,7 +127,7 @@ def _summarised(
     for values, group in (
         rows.groupby(several, sort=True, dropna=False) if several else [((), rows)]
     ):
-        cells = [_number(one, 12, latex) for one in values]
+        cells = [_number(one, None, latex) for one in values]
         for layer in layers:
             found = group if layer is None else group[group["layer"] == layer]
             cells.append(_median(found, asked["digits"], latex))
@@ -164,10 +167,13 @@ def _with_interval(
     certified = [one for one in ENDS if one in rows and value == "mi"]
     lines = []
     for row in rows.to_dict("records"):
-        cells = [_number(row[one], 12, latex) for one in keys]
+        cells = [_number(row[one], None, latex) for one in keys]
         cells.append(_number(row[value], asked["digits"], latex))
         if certified:
-            low, high = (_number(row[one], asked["digits"], latex) for one in ENDS)
+            low, high = (
+                _number(row[one], asked["digits"], latex, outwards)
+                for one, outwards in zip(ENDS, (ROUND_FLOOR, ROUND_CEILING), strict=True)
+            )
             cells.append("–" if "–" in (low, high) else f"[{low}, {high}]")
         lines.append(cells)
     heads = [_heading(one, latex) for one in keys]
@@ -175,18 +181,30 @@ def _with_interval(
     return [*heads, _quantity(value, asked, latex, None), *interval], lines
 
 
-def _number(value: Any, digits: int, latex: bool) -> str:
+def _number(value: Any, digits: int | None, latex: bool, rounding: str = ROUND_HALF_EVEN) -> str:
     if value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value)):
         return "–"
     if isinstance(value, bool | str) or not hasattr(value, "__float__"):
         return _escaped(str(value)) if latex else str(value).replace("|", r"\|")
-    text = f"{float(value):#.{digits}g}" if digits < 12 else f"{float(value):g}"
-    text = text.rstrip(".")
+    number = float(value)
+    text = _significant(number, digits, rounding) if digits else f"{number:.12g}"
     exponent = re.fullmatch(r"(.*)e([+-])0*(\d+)", text)
     if exponent and latex:
         sign = "-" if exponent[2] == "-" else ""
         return rf"${exponent[1]}\cdot 10^{{{sign}{exponent[3]}}}$"
     return f"${text}$" if latex and text.startswith("-") else text
+
+
+def _significant(value: float, digits: int, rounding: str) -> str:
+    """``value`` with ``digits`` significant digits; ends of an interval are rounded outwards."""
+    rounded = Decimal(value)
+    if value == 0 or not rounded.is_finite():
+        return f"{value:#.{digits}g}".rstrip(".")
+    for _ in range(2):  # again where rounding up adds a digit: 9.996, 10.00, 10.0
+        rounded = rounded.quantize(Decimal(1).scaleb(rounded.adjusted() - digits + 1), rounding)
+    if WRITTEN_OUT[0] <= rounded.adjusted() <= WRITTEN_OUT[1]:
+        return f"{rounded:f}"
+    return f"{rounded:.{digits - 1}e}"
 
 
 def _heading(column: str, latex: bool) -> str:

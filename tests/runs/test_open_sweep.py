@@ -1,5 +1,7 @@
 """``open_run`` on a sweep: its runs, tables with the swept keys, summaries over the seeds."""
 
+import re
+
 import pandas as pd
 import pytest
 from tiny_run import TINY
@@ -74,6 +76,8 @@ def test_what_a_sweep_has_not(folder):
         sweep.summary("mutual_information", by="noise.bet")
     with pytest.raises(UsageError, match=r"value=lowr: .*Did you mean lower"):
         sweep.summary("mutual_information", value="lowr")
+    with pytest.raises(UsageError, match="value=errors: no run has one in its table training"):
+        sweep.summary("training", value="errors")
     with pytest.raises(FileNotFoundError, match="ib-run check"):
         sweep.table("findings")
     with pytest.raises(AttributeError, match="is a sweep"):
@@ -113,8 +117,33 @@ def test_a_table_of_a_run_has_its_interval_and_bits(folder, capsys):
     rows = ib_runner.open_run(run).table("mutual_information")
     (row,) = rows.query("layer == 1 and epoch == 4 and target == 'x'").to_dict("records")
     assert f"{row['mi'] / 0.6931471805599453:#.4g}" in out
-    assert f"[{row['lower'] / 0.6931471805599453:#.4g}, " in out
     assert "in bits" in out
+
+
+@pytest.mark.parametrize("digits", [1, 2, 3, 4, 5, 12])
+def test_the_interval_in_a_table_encloses_the_certified_one(digits, folder, capsys):
+    run = folder / "noise.beta-0.1_seed-0"
+    assert cli.main(["table", f"run={run}", f"digits={digits}", "epoch=[0,4]"]) == 0
+    printed = re.findall(r"\[([\d.e+-]+), ([\d.e+-]+)\]", capsys.readouterr().out)
+    rows = ib_runner.open_run(run).table("mutual_information").query("target == 'x'")
+    certified = list(rows[["lower", "upper"]].itertuples(index=False))
+    assert len(printed) == len(certified) == 4
+    for (low, high), (lower, upper) in zip(printed, certified, strict=True):
+        assert float(low) <= lower <= float(low) * (1 + 10 ** (1 - digits))
+        assert upper <= float(high) <= upper * (1 + 10 ** (1 - digits)) * (1 + 1e-12)
+
+
+def test_numbers_below_a_million_are_written_out(folder, capsys):
+    counts = ib_runner.open_run(folder).summary("mutual_information", value="n_x")
+    row = counts.loc[counts["median"].idxmax()]
+    choice = [f"{one}={row[one]}" for one in ("layer", "epoch", "target", "method")]
+    words = ["value=n_x", "by=noise.beta", "digits=1", "format=latex", *choice]
+    assert cli.main(["table", f"run={folder}", *words]) == 0
+    out = capsys.readouterr().out
+    assert row["median"] >= 10
+    power = 10 ** (len(str(int(row["median"]))) - 1)
+    assert f"& {round(row['median'] / power) * power} " in out
+    assert "cdot" not in out
 
 
 @pytest.mark.parametrize(

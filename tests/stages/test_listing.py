@@ -30,3 +30,17 @@ def test_on_a_narrow_terminal_the_settings_follow_below_the_row(tmp_path, monkey
         assert "seed 3" in below
         assert "1 figure;" in below
         assert below.endswith(f"measured {', '.join(TABLES)}")
+
+
+def test_a_folder_wider_than_the_terminal_is_said_once_above_the_paths(tmp_path):
+    root = tmp_path / ("a_long_name_" * 9) / "outputs"
+    for name in ("a", "b"):
+        Run.create(CONFIG, root / "spiral" / name)
+    lines = list_runs(str(root), width=60).splitlines()
+    assert max(map(len, lines)) <= 60
+    head = next(i for i, line in enumerate(lines) if line.startswith("path "))
+    assert "".join(lines[:head]).replace("in /", "/", 1) == f"{root}:"
+    assert [line.split()[0] for line in lines[head + 1 :] if line[0] != " "] == [
+        "spiral/a",
+        "spiral/b",
+    ]
