@@ -9,6 +9,8 @@ import re
 from pathlib import Path
 from statistics import mean, stdev
 
+import pandas as pd
+
 ROOT = Path(__file__).resolve().parents[1]
 MADE = re.compile(r"^<!-- made: (\w+) ?(.*?) -->$", re.MULTILINE)
 
@@ -207,15 +209,13 @@ def mnist_errors():
     """Table 1 of our runs, beside the paper's, from ``results/mnist``."""
     with (ROOT / "results/mnist/noise_at_test.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
-    made = json.loads((ROOT / "results/mnist/made_by.json").read_text(encoding="utf-8"))["gpu"]
     table = []
     for condition, paper in _TABLE1.items():
         runs = [row for row in rows if row["condition"] == condition]
         cells = [_mean_sd([int(row[name]) for row in runs]) for name in _WAYS]
         table.append([f"`{condition}`", paper, len(runs), *cells])
     head = ["condition", "paper", "seeds", "noise off", "noise on", "statistics without noise"]
-    facts = "; ".join(f"{key}: {value}" for key, value in made.items() if key != "files")
-    return f"{_table(head, table)}\n\n*{facts}* (`results/mnist/noise_at_test.csv`)"
+    return f"{_table(head, table)}\n\n*{_made_by('gpu')}* (`results/mnist/noise_at_test.csv`)"
 
 
 #: errors of 10,000, mean ± standard deviation of eight seeds
@@ -252,15 +252,13 @@ def mnist_deterministic():
     entropies = [float(row["entropy"]) for row in read("binned_entropy")]
     slopes = [float(row["mean"]) for row in read("entropy_slope")]
     spreads = [float(row["std"]) for row in read("entropy_slope")]
-    made = json.loads((folder / "made_by.json").read_text(encoding="utf-8"))["cpu"]
-    facts = "; ".join(f"{key}: {value}" for key, value in made.items() if key != "files")
     return (
         f"After {last['epoch']} epochs {float(last['errors']):.0f} errors. With two bins "
         f"H(Bin(T_ℓ)) of layers 1 to 3 is between {min(entropies):.4f} and {max(entropies):.4f} "
         f"nats (ln 10000 = 9.2103) at all measured epochs. The mean slope of layer 3's single "
         f"units is {min(slopes):.5f} to {max(slopes):.5f} nats an epoch over the four widths, "
         f"their standard deviation up to {max(spreads):.4f}.\n\n"
-        f"*{facts}* (`results/mnist/deterministic_*.csv`)"
+        f"*{_made_by('cpu')}* (`results/mnist/deterministic_*.csv`)"
     )
 
 
@@ -361,5 +359,41 @@ def _cell(text):
 
 
 _MADE = (stages, group, keys, yaml, experiments, tables, statuses, result, fuzz, notebook)
-_MADE += (coverage, dry_run, first_day, gpu, mnist_deterministic, mnist_errors, wide_layers, widths)
+
+
+def mnist_128():
+    """Errors at epoch 128 of the networks that went on from 101, from ``results/mnist``."""
+    with (ROOT / "results/mnist/epoch_128.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    head = ["condition", "seed", "noise off", "noise on", "statistics without noise"]
+    table = [
+        [f"`{row['condition']}`", row["seed"], *(row[name] for name in _WAYS)] for row in rows
+    ]
+    return f"{_table(head, table)}\n\n*{_made_by('continued')}* (`results/mnist/epoch_128.csv`)"
+
+
+def mnist_certified():
+    """Certified intervals of the network with β = 0.5, from ``results/mnist/run_beta_0.5``."""
+    path = ROOT / "results/mnist/run_beta_0.5/measurements/mutual_information.parquet"
+    rows = pd.read_parquet(path)
+    table = [
+        [
+            epoch,
+            *(f"[{row.lower:.2f}, {row.upper:.2f}]" for row in of_x.itertuples()),
+            *(f"[{row.lower:.3f}, {row.upper:.3f}]" for row in of_y.itertuples()),
+        ]
+        for epoch, of in rows.sort_values("layer").groupby("epoch")
+        for of_x, of_y in [(of[of["target"] == "x"], of[of["target"] == "y"])]
+    ]
+    head = ["epoch", *(f"I({of};T_{layer})" for of in "XY" for layer in (1, 2, 3))]
+    return f"{_table(head, table)}\n\n*{_made_by('certified')}* (`results/mnist/run_beta_0.5`)"
+
+
+def _made_by(part):
+    """The provenance of one part of ``results/mnist``, in a line."""
+    made = json.loads((ROOT / "results/mnist/made_by.json").read_text(encoding="utf-8"))[part]
+    return "; ".join(f"{key}: {value}" for key, value in made.items() if key != "files")
+
+
+_MADE += (coverage, dry_run, first_day, gpu, mnist_128, mnist_certified, mnist_deterministic, mnist_errors, wide_layers, widths)
 PARTS = {one.__name__: one for one in _MADE}
