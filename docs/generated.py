@@ -366,9 +366,7 @@ def mnist_128():
     with (ROOT / "results/mnist/epoch_128.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     head = ["condition", "seed", "noise off", "noise on", "statistics without noise"]
-    table = [
-        [f"`{row['condition']}`", row["seed"], *(row[name] for name in _WAYS)] for row in rows
-    ]
+    table = [[f"`{row['condition']}`", row["seed"], *(row[name] for name in _WAYS)] for row in rows]
     return f"{_table(head, table)}\n\n*{_made_by('continued')}* (`results/mnist/epoch_128.csv`)"
 
 
@@ -389,11 +387,35 @@ def mnist_certified():
     return f"{_table(head, table)}\n\n*{_made_by('certified')}* (`results/mnist/run_beta_0.5`)"
 
 
+def mnist_slopes():
+    """Slopes of single units' binned entropies, from ``results/mnist``."""
+    table = []
+    for condition in ("deterministic", "dropout"):
+        path = ROOT / f"results/mnist/{condition}_entropy_slope.csv"
+        for row in pd.read_csv(path).itertuples():
+            spread = f"{row.mean:.5f} ± {row.std:.5f}"
+            table.append([f"`{condition}`", f"{row.bin_width:g}", spread, row.count])
+    head = ["condition", "bin width", "slope, nats an epoch", "units"]
+    return f"{_table(head, table)}\n\n*dropout: {_made_by('slopes')}* (`results/mnist`)"
+
+
 def _made_by(part):
     """The provenance of one part of ``results/mnist``, in a line."""
     made = json.loads((ROOT / "results/mnist/made_by.json").read_text(encoding="utf-8"))[part]
     return "; ".join(f"{key}: {value}" for key, value in made.items() if key != "files")
 
 
-_MADE += (coverage, dry_run, first_day, gpu, mnist_128, mnist_certified, mnist_deterministic, mnist_errors, wide_layers, widths)
+_MADE += (
+    coverage,
+    dry_run,
+    first_day,
+    gpu,
+    mnist_128,
+    mnist_certified,
+    mnist_deterministic,
+    mnist_errors,
+    mnist_slopes,
+    wide_layers,
+    widths,
+)
 PARTS = {one.__name__: one for one in _MADE}
