@@ -24,7 +24,7 @@ def asked(tmp_path, monkeypatch):
     notes = []
 
     def note(verb):
-        def stage(config, run):
+        def stage(config, run, pool=None):
             notes.append((verb, config, run.path))
             if verb == "train":
                 run.update(state="complete")

@@ -65,4 +65,4 @@ def test_mistakes(keys, message, own, tmp_path):
 def test_what_the_rules_accept(own):
     status, out, err = own("depth: 2, shape: cone, cut: null, rate: 1, skip: null")
     assert status == 0, err
-    assert "train: 1 epochs" in out[1]
+    assert "train: 1 epoch;" in out[1]
