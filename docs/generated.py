@@ -11,6 +11,8 @@ from statistics import mean, stdev
 
 import pandas as pd
 
+from ib_runner.wording import interval_text
+
 ROOT = Path(__file__).resolve().parents[1]
 MADE = re.compile(r"^<!-- made: (\w+) ?(.*?) -->$", re.MULTILINE)
 
@@ -180,7 +182,7 @@ def _by_layer(rows):
 def _interval(one):
     if one is None:
         return ""
-    return f"[{one['lower']:.3f}, {one['upper']:.3f}] ({one['upper'] - one['lower']:.3f})"
+    return f"{interval_text(one['lower'], one['upper'], 3)} ({one['upper'] - one['lower']:.3f})"
 
 
 def gpu():
@@ -377,8 +379,8 @@ def mnist_certified():
     table = [
         [
             epoch,
-            *(f"[{row.lower:.2f}, {row.upper:.2f}]" for row in of_x.itertuples()),
-            *(f"[{row.lower:.3f}, {row.upper:.3f}]" for row in of_y.itertuples()),
+            *(interval_text(row.lower, row.upper, 3) for row in of_x.itertuples()),
+            *(interval_text(row.lower, row.upper, 3) for row in of_y.itertuples()),
         ]
         for epoch, of in rows.sort_values("layer").groupby("epoch")
         for of_x, of_y in [(of[of["target"] == "x"], of[of["target"] == "y"])]

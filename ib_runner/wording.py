@@ -1,6 +1,8 @@
-"""Parts of messages: values, choices, durations, sizes, and guesses at a mistyped word."""
+"""Parts of messages: values, intervals, choices, durations, sizes, guesses at mistyped words."""
 
+import math
 from collections.abc import Iterable
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from difflib import get_close_matches
 from typing import Any
 
@@ -24,6 +26,21 @@ def near_miss(word: str, known: Iterable[str]) -> str:
 def counted(count: int, what: str) -> str:
     """``1 epoch``, ``2 epochs``."""
     return f"{count} {what}" if count == 1 else f"{count} {what}s"
+
+
+def interval_text(lower: float, upper: float, digits: int) -> str:
+    """``[1.23, 1.46]``: both ends with ``digits`` decimals, rounded away from each other.
+
+    Digits after the tenth are taken for rounding errors. So what is said holds wherever the
+    interval holds.
+    """
+    step = Decimal(1).scaleb(-digits)
+    ends = ((lower, ROUND_FLOOR), (upper, ROUND_CEILING))
+    low, high = (
+        str(Decimal(f"{end:.10g}").quantize(step, rounding) + 0) if math.isfinite(end) else str(end)
+        for end, rounding in ends
+    )
+    return f"[{low}, {high}]"
 
 
 def one_of(values: Iterable[object]) -> str:

@@ -20,6 +20,7 @@ import numpy as np
 
 from ib_runner.report.reduce import spread
 from ib_runner.report.source import read_source
+from ib_runner.wording import interval_text
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "results"
@@ -39,7 +40,10 @@ def main(run: str, name: str, epochs: str = "", figure: str = "") -> None:
         at = about_x[about_x["epoch"] == epoch].set_index("layer")
         table.append(
             [epoch]
-            + [f"{at.mi[one]:.3f} [{at.lower[one]:.3f}, {at.upper[one]:.3f}]" for one in layers]
+            + [
+                f"{at.mi[one]:.3f} {interval_text(at.lower[one], at.upper[one], 3)}"
+                for one in layers
+            ]
         )
     width = rows["upper"] - rows["lower"]
     facts, git = source.facts, source.facts.get("git", {})

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ib_runner.wording import duration_text
+from ib_runner.wording import duration_text, interval_text
 
 
 @pytest.mark.parametrize(
@@ -22,3 +22,17 @@ from ib_runner.wording import duration_text
 )
 def test_a_duration_has_two_digits(seconds, text):
     assert duration_text(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("ends", "digits", "text"),
+    [
+        ((3.1249, 3.1251), 2, "[3.12, 3.13]"),
+        ((-6.6549, -6.651), 2, "[-6.66, -6.65]"),
+        ((-0.0004, -0.0001), 2, "[-0.01, 0.00]"),
+        ((0.5, 0.5), 3, "[0.500, 0.500]"),
+        ((1.0, float("inf")), 1, "[1.0, inf]"),
+    ],
+)
+def test_an_interval_in_words_encloses_the_interval(ends, digits, text):
+    assert interval_text(*ends, digits) == text

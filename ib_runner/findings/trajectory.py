@@ -10,6 +10,7 @@ from ib_runner.selections.changes import Change, fall, rise
 from ib_runner.selections.context import Context, Tables
 from ib_runner.selections.information import best, of_layer
 from ib_runner.selections.turning import turning_points
+from ib_runner.wording import interval_text
 
 
 class Trajectory(Finding):
@@ -123,11 +124,11 @@ def _told(change: Change, verb: str) -> Quantity:
     before, after, low, high = change
     if before["epoch"] == after["epoch"]:
         return Quantity(f"never {verb}: {value(before)} is the extreme", low, high)
-    size = f"{verb} by {abs(after['mi'] - before['mi']):.2f} [{low:.2f}, {high:.2f}] nats"
+    size = f"{verb} by {abs(after['mi'] - before['mi']):.2f} {interval_text(low, high, 2)} nats"
     return Quantity(f"{size}: {value(before)}, {value(after)}", low, high)
 
 
 def value(row: pd.Series) -> str:
     """I of ``row`` in words: value, interval and epoch."""
-    interval = f"[{row['lower']:.2f}, {row['upper']:.2f}]"
+    interval = interval_text(row["lower"], row["upper"], 2)
     return f"{row['mi']:.2f} {interval} nats at epoch {row['epoch']}"
