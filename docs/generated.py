@@ -217,7 +217,7 @@ def mnist_errors():
         cells = [_mean_sd([int(row[name]) for row in runs]) for name in _WAYS]
         table.append([f"`{condition}`", paper, len(runs), *cells])
     head = ["condition", "paper", "seeds", "noise off", "noise on", "statistics without noise"]
-    return f"{_table(head, table)}\n\n*{_made_by('gpu')}* (`results/mnist/noise_at_test.csv`)"
+    return f"{_table(head, table)}\n\n*{_mnist_made_by('gpu')}* (`results/mnist/noise_at_test.csv`)"
 
 
 #: errors of 10,000, mean ± standard deviation of eight seeds
@@ -260,7 +260,7 @@ def mnist_deterministic():
         f"nats (ln 10000 = 9.2103) at all measured epochs. The mean slope of layer 3's single "
         f"units is {min(slopes):.5f} to {max(slopes):.5f} nats an epoch over the four widths, "
         f"their standard deviation up to {max(spreads):.4f}.\n\n"
-        f"*{_made_by('cpu')}* (`results/mnist/deterministic_*.csv`)"
+        f"*{_mnist_made_by('cpu')}* (`results/mnist/deterministic_*.csv`)"
     )
 
 
@@ -369,7 +369,9 @@ def mnist_128():
         rows = list(csv.DictReader(file))
     head = ["condition", "seed", "noise off", "noise on", "statistics without noise"]
     table = [[f"`{row['condition']}`", row["seed"], *(row[name] for name in _WAYS)] for row in rows]
-    return f"{_table(head, table)}\n\n*{_made_by('continued')}* (`results/mnist/epoch_128.csv`)"
+    return (
+        f"{_table(head, table)}\n\n*{_mnist_made_by('continued')}* (`results/mnist/epoch_128.csv`)"
+    )
 
 
 def mnist_certified():
@@ -386,7 +388,9 @@ def mnist_certified():
         for of_x, of_y in [(of[of["target"] == "x"], of[of["target"] == "y"])]
     ]
     head = ["epoch", *(f"I({of};T_{layer})" for of in "XY" for layer in (1, 2, 3))]
-    return f"{_table(head, table)}\n\n*{_made_by('certified')}* (`results/mnist/run_beta_0.5`)"
+    return (
+        f"{_table(head, table)}\n\n*{_mnist_made_by('certified')}* (`results/mnist/run_beta_0.5`)"
+    )
 
 
 def mnist_slopes():
@@ -398,10 +402,10 @@ def mnist_slopes():
             spread = f"{row.mean:.5f} ± {row.std:.5f}"
             table.append([f"`{condition}`", f"{row.bin_width:g}", spread, row.count])
     head = ["condition", "bin width", "slope, nats an epoch", "units"]
-    return f"{_table(head, table)}\n\n*dropout: {_made_by('slopes')}* (`results/mnist`)"
+    return f"{_table(head, table)}\n\n*dropout: {_mnist_made_by('slopes')}* (`results/mnist`)"
 
 
-def _made_by(part):
+def _mnist_made_by(part):
     """The provenance of one part of ``results/mnist``, in a line."""
     made = json.loads((ROOT / "results/mnist/made_by.json").read_text(encoding="utf-8"))[part]
     return "; ".join(f"{key}: {value}" for key, value in made.items() if key != "files")
