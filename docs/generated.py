@@ -87,8 +87,12 @@ def result(name):
     with (ROOT / "results" / f"{name}.csv").open(encoding="utf-8", newline="") as file:
         head, *rows = csv.reader(file)
     made = json.loads((ROOT / "results" / f"{name}.json").read_text(encoding="utf-8"))
-    facts = "; ".join(f"{key}: {value}" for key, value in made.items())
-    return f"{_table(head, rows)}\n\n*{facts}* (`results/{name}.csv`)"
+    return f"{_table(head, rows)}\n\n*{_facts(made)}* (`results/{name}.csv`)"
+
+
+def _facts(made):
+    """What a provenance says but for its files, in a line."""
+    return "; ".join(f"{key}: {value}" for key, value in made.items() if key != "files")
 
 
 def fuzz():
@@ -407,8 +411,8 @@ def mnist_slopes():
 
 def _mnist_made_by(part):
     """The provenance of one part of ``results/mnist``, in a line."""
-    made = json.loads((ROOT / "results/mnist/made_by.json").read_text(encoding="utf-8"))[part]
-    return "; ".join(f"{key}: {value}" for key, value in made.items() if key != "files")
+    made = json.loads((ROOT / "results/mnist/made_by.json").read_text(encoding="utf-8"))
+    return _facts(made[part])
 
 
 _MADE += (
