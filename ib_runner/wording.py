@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable
-from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 from difflib import get_close_matches
 from typing import Any
 
@@ -41,6 +41,18 @@ def interval_text(lower: float, upper: float, digits: int) -> str:
         for end, rounding in ends
     )
     return f"[{low}, {high}]"
+
+
+def ends_text(lower: float, upper: float, digits: int) -> tuple[str, str]:
+    """Both ends with ``digits`` significant digits, rounded away from each other.
+
+    As in :func:`interval_text`, digits after the tenth are taken for rounding errors.
+    """
+    low, high = (
+        f"{float(Context(digits, rounding).create_decimal(f'{end:.10g}')):.{digits}g}"
+        for end, rounding in ((lower, ROUND_FLOOR), (upper, ROUND_CEILING))
+    )
+    return low, high
 
 
 def one_of(values: Iterable[object]) -> str:

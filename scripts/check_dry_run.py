@@ -5,8 +5,10 @@
 Short versions of the experiments, and digits (scikit-learn's, where it is installed; as many
 made-up inputs of the same kind where it isn't) by a network of 64 units a layer. Each stage is
 announced, then done, in this process; where other programs share the processors its processor time
-counts, as it does for the announcement. The exit status is 1 where a stage that takes longer than
-``MOMENT`` seconds is off by more than a factor of 2.
+counts, as it does for the announcement. Cases that the file has are not done again, unless they are
+named; each has the revision and machine that it was done with. The exit status is 1 where the file,
+or what was done without one, has a time longer than ``MOMENT`` seconds that is off by more than a
+factor of 2.
 """
 
 import contextlib
@@ -168,38 +170,50 @@ def one_case(words):
 
 def main(words):
     target = Path(words[0]).resolve() if words and words[0].endswith(".json") else None
-    names = words[1 if target else 0 :] or list(CASES)
+    names = words[1 if target else 0 :]
     # one thread: others, where programs share the processors, would wait for it busily
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, [max(os.sched_getaffinity(0))])
     from ib_runner.files import provenance
 
-    off = []
-    for name in names:
+    done = json.loads(target.read_text())["cases"] if target and target.exists() else {}
+    for name in names or [name for name in CASES if name not in done]:
         case = one_case(CASES[name])
-        off += [f"{name}: {one}" for one in told(name, case)]
+        tell(name, case)
+        command = f'scripts/check_dry_run.py results/dry_run.json "{name}"'
+        done[name] = {**case, **provenance.of_result(command)}
         if target:
-            known = json.loads(target.read_text()) if target.exists() else {}
+            off = {name: off_by_more(done[name]) for name in CASES if name in done}
             content = {
-                **provenance.of_result("scripts/check_dry_run.py results/dry_run.json"),
-                "cases": {**known.get("cases", {}), name: case},
+                f"off by more than {FACTOR:g}": {name: one for name, one in off.items() if one},
+                "cases": {name: done[name] for name in CASES if name in done},
             }
             target.write_text(json.dumps(content, indent=1) + "\n")
+    off = [f"{name}: {what}" for name in done for what in off_by_more(done[name])]
     print(f"off by more than {FACTOR:g}: {', '.join(off) or 'none'}")
     return int(bool(off))
 
 
-def told(name, case):
-    """Prints ``case``; what of it is off."""
-    off = []
+def times_of(case):
+    """The announced and measured time of each stage, and of each method and layer."""
+    return {**case["stages"], **case["methods and layers"]}
+
+
+def off_by_more(case):
+    """The times that are off by more than ``FACTOR``, where they are longer than ``MOMENT``."""
+    return {
+        what: row["ratio"]
+        for what, row in times_of(case).items()
+        if max(row["announced"], row["measured"]) >= MOMENT
+        and not 1 / FACTOR <= (row["ratio"] or 0.0) <= FACTOR
+    }
+
+
+def tell(name, case):
     print(f"{name}: announced in {case['announcing (s)']} s")
-    for what, row in {**case["stages"], **case["methods and layers"]}.items():
+    for what, row in times_of(case).items():
         times = f"{row['announced']:>8} {row['measured']:>8} {row['ratio']}"
         print(f"{name:<20} {what:<32} {times}", flush=True)
-        short = max(row["announced"], row["measured"]) < MOMENT
-        if not short and not 1 / FACTOR <= row["ratio"] <= FACTOR:
-            off.append(what)
-    return off
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ib_runner.wording import duration_text, interval_text
+from ib_runner.wording import duration_text, ends_text, interval_text
 
 
 @pytest.mark.parametrize(
@@ -36,3 +36,17 @@ def test_a_duration_has_two_digits(seconds, text):
 )
 def test_an_interval_in_words_encloses_the_interval(ends, digits, text):
     assert interval_text(*ends, digits) == text
+
+
+@pytest.mark.parametrize(
+    ("ends", "text"),
+    [
+        ((3.1249, 3.1251), ("3.12", "3.13")),
+        ((-6.6549, -6.651), ("-6.66", "-6.65")),
+        ((0.0012344, 9.996), ("0.00123", "10")),
+        ((0.1 + 0.2, 0.3), ("0.3", "0.3")),
+        ((-float("inf"), 123.4), ("-inf", "124")),
+    ],
+)
+def test_ends_with_significant_digits_enclose_the_interval(ends, text):
+    assert ends_text(*ends, 3) == text

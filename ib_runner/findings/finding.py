@@ -9,6 +9,7 @@ import pandas as pd
 from ib_runner.rules import FINITE, optional, whole
 from ib_runner.selections.context import Context, Runs, Tables, read
 from ib_runner.tables.layers import Layers
+from ib_runner.wording import ends_text
 
 #: the word for the measured value in a verdict where the tables do not determine it
 NOTHING = "nothing"
@@ -139,4 +140,5 @@ def _met(quantity: Quantity) -> str:
         return "there is none"
     if quantity.low == quantity.high:
         return f"it is {quantity.low:.4g}"
-    return f"it is between {quantity.low:.4g} and {quantity.high:.4g}"
+    low, high = ends_text(quantity.low, quantity.high, 4)
+    return f"it is between {low} and {high}"

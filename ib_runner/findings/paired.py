@@ -10,6 +10,7 @@ from scipy.special import stdtrit
 
 from ib_runner.findings.finding import Finding, FindingOverRuns, Quantity, Undecidable
 from ib_runner.selections.context import Runs, Tables, of_run
+from ib_runner.wording import ends_text
 
 #: confidence of the interval of the mean difference
 CONFIDENCE = 0.95
@@ -51,7 +52,8 @@ class PairedDifference(FindingOverRuns):
             raise Undecidable(f"{len(differences)} pairs of runs, an interval needs two{why}")
         mean, reach = np.mean(differences), _reach(differences)
         listed = ", ".join(f"{one:.3g}" for one in differences)
-        text = f"mean {mean:.3g} [{mean - reach:.3g}, {mean + reach:.3g}] of the pairs {listed}"
+        low, high = ends_text(mean - reach, mean + reach, 3)
+        text = f"mean {mean:.3g} [{low}, {high}] of the pairs {listed}"
         text += f"; {len(untold)} pairs cannot tell" if untold else ""
         return Quantity(text, float(mean - reach), float(mean + reach))
 

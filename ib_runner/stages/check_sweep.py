@@ -24,7 +24,8 @@ def check_sweep(sweep: SweepOfRuns) -> None:
     over_runs = collect_findings(sweep.path, sweep.swept, rows, _rules(sweep))
     if over_runs:
         experiments = {context.experiment for context in sweep.about.contexts.values()}
-        print(of_sweep(over_runs, experiments.pop() if len(experiments) == 1 else None))
+        same = experiments.pop() if len(experiments) == 1 else None
+        print(of_sweep(over_runs, sweep.keys, same))
 
 
 def _rules(sweep: SweepOfRuns) -> dict[str, dict[str, str]]:

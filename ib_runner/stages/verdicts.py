@@ -2,15 +2,17 @@
 
 import textwrap
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from itertools import groupby
+from collections.abc import Callable, Mapping, Sequence
 
+from ib_runner.findings.paired import EXPERIMENT
 from ib_runner.tables.collect import ALL_RUNS
 
 Row = Mapping[str, object]
 
 WIDTH = 100  # columns of a terminal
 UNDECIDED = "undecided"
+#: groups of runs of one experiment whose findings are printed in full; groups named in a line
+MOST_IN_FULL, MOST_NAMED = 3, 3
 
 
 def in_blocks(rows: Sequence[Row]) -> str:
@@ -29,26 +31,80 @@ def in_blocks(rows: Sequence[Row]) -> str:
     return "\n".join([*blocks, *_undecided(rows), _counts(rows)])
 
 
-def of_sweep(rows: Sequence[Row], experiment: str | None = None) -> str:
+def of_sweep(rows: Sequence[Row], keys: Sequence[str] = (), experiment: str | None = None) -> str:
     """A sweep's findings, a block for each, under headings for groups of runs (``run`` of a row).
 
-    Undecided findings are one paragraph, with the reasons. ``experiment`` is the experiment of all
-    runs, if they have the same; headings name it in place of "all".
+    ``keys`` are the swept keys. Where an experiment has more than ``MOST_IN_FULL`` groups, a line
+    for each finding counts them. ``experiment`` is the experiment of all runs, if they have the
+    same; headings name it in place of "all".
     """
-    parts = []
-    for runs, group in groupby(rows, key=lambda row: row["run"]):
-        some = list(group)
-        lines = [_heading(str(runs), experiment)]
-        for row in some:
-            if row["holds"] != UNDECIDED:
-                said = f"{row['finding']}: {_clean(row['measured'])}"
-                lines += [_filled(f"{row['holds']:<10}{said}", 0)]
-                lines += (
-                    [_filled(f"paper: {_clean(row['expected'])}", 10)] if row["expected"] else []
-                )
-        lines += _undecided(some)
-        parts.append("\n".join(lines))
-    return "\n\n".join([*parts, _counts(rows)])
+    parts, folded = [], False
+    of_experiment = [key for key in keys if key in EXPERIMENT]
+    for values, some in _by(rows, lambda row: _assigned(row, of_experiment)).items():
+        groups = _by(some, lambda row: str(row["run"]))
+        if len(groups) > MOST_IN_FULL:
+            together = groups.pop(ALL_RUNS, [])
+            apart = [key for key in keys if key not in (*EXPERIMENT, "seed")]
+            head = " ".join(filter(None, [ALL_RUNS, values]))
+            parts.append(_folded(_heading(head, experiment), groups, apart))
+            folded, groups = True, {ALL_RUNS: together} if together else {}
+        parts += [_in_full(_heading(runs, experiment), one) for runs, one in groups.items()]
+    note = [_filled("run=FOLDER/RUN prints the findings of one run in full.", 0)] if folded else []
+    return "\n\n".join([*parts, "\n".join([*note, _counts(rows)])])
+
+
+def _by(rows: Sequence[Row], value_of: Callable[[Row], str]) -> dict[str, list[Row]]:
+    """The ``rows`` by their value, in the order in which the values appear."""
+    found: dict[str, list[Row]] = {}
+    for row in rows:
+        found.setdefault(value_of(row), []).append(row)
+    return found
+
+
+def _assigned(row: Row, keys: Sequence[str]) -> str:
+    return " ".join(f"{key}={row[key]}" for key in keys if row.get(key) is not None)
+
+
+def _in_full(heading: str, rows: Sequence[Row]) -> str:
+    lines = [heading]
+    for row in rows:
+        if row["holds"] != UNDECIDED:
+            said = f"{row['finding']}: {_clean(row['measured'])}"
+            lines += [_filled(f"{row['holds']:<10}{said}", 0)]
+            lines += [_filled(f"paper: {_clean(row['expected'])}", 10)] if row["expected"] else []
+    return "\n".join([*lines, *_undecided(rows)])
+
+
+def _folded(heading: str, groups: Mapping[str, Sequence[Row]], apart: Sequence[str]) -> str:
+    """A line for each finding: for how many of ``groups`` it holds, and for which it does not.
+
+    The groups differ in their values of the keys ``apart``.
+    """
+    lines = [
+        f"{heading}: {len(groups)} values of {', '.join(apart)}",
+        "  yes   no  undecided",
+    ]
+    untold = []
+    rows = [row for group in groups.values() for row in group]
+    for finding, some in _by(rows, lambda row: str(row["finding"])).items():
+        of = _by(some, lambda row: str(row["holds"]))
+        yes, no, undecided = (len(of.get(word, ())) for word in ("yes", "no", UNDECIDED))
+        if not yes + no:
+            untold.append(some[0])
+            continue
+        lines.append(f"{yes:>5}{no:>5}{undecided:>11}  {finding}")
+        for word in ("no", UNDECIDED):
+            if word in of:
+                values = _first([_assigned(row, apart) for row in of[word]])
+                lines.append(_filled(f"{word}: {values}", len("  yes   no  undecided  ")))
+    return "\n".join([*lines, *_undecided(untold)])
+
+
+def _first(values: Sequence[str]) -> str:
+    """The first few ``values``, and how many more there are."""
+    more = len(values) - MOST_NAMED
+    named = ", ".join(values[:MOST_NAMED])
+    return f"{named} and {more} more" if more > 0 else named
 
 
 def _undecided(rows: Sequence[Row]) -> list[str]:

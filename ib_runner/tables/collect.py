@@ -14,6 +14,7 @@ from ib_runner.files.provenance import software
 from ib_runner.tables.files import read_columns, read_table, write_table
 from ib_runner.tables.schema import Column
 from ib_runner.tables.settings import settings_metadata, settings_of
+from ib_runner.wording import ends_text
 
 _ARROW = {bool: pa.bool_(), int: pa.int64(), float: pa.float64(), str: pa.string()}
 
@@ -188,9 +189,12 @@ def _spread(ends: pd.DataFrame) -> str:
 def _between(ends: pd.DataFrame) -> str:
     """The range that the intervals of a finding's quantity cover, where the runs have one."""
     low, high = ends["low"].min(), ends["high"].max()
-    if np.isfinite([low, high]).all():
-        return f"over the runs it is between {low:.4g} and {high:.4g}"
-    return f"over the runs it is {low:.4g} or more" if np.isfinite(low) else "no run has one"
+    if not np.isfinite(low):
+        return "no run has one"
+    least, most = ends_text(low, high, 4)
+    if not np.isfinite(high):
+        return f"over the runs it is {least} or more"
+    return f"over the runs it is between {least} and {most}"
 
 
 def _why(group: pd.DataFrame, rule: str, ends: pd.DataFrame, share: float | None) -> str:

@@ -40,6 +40,9 @@ def test_the_mean_difference_of_pairs_with_students_interval(differing):
     assert outcome.holds == "yes"
     assert (outcome.low, outcome.high) == pytest.approx((3.2 - half, 3.2 + half), abs=1e-6)
     assert outcome.measured.endswith("of the pairs 3, 3.2, 3.4")
+    # 3.2 ± 0.49683, rounded away from each other
+    assert outcome.measured.startswith("mean 3.2 [2.7, 3.7] of")
+    assert outcome.why.endswith("it is between 2.703 and 3.697")
     assert judge(differing, more="parseval", less="plain").holds == "no"
     assert judge(differing, at_least=3.2).holds == "undecided"
 
