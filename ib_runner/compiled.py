@@ -21,6 +21,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import llvmlite.binding as llvm
 import numba
 from numba.core.caching import (
     CompileResultCacheImpl,
@@ -30,6 +31,11 @@ from numba.core.caching import (
     UserProvidedCacheLocator,
     UserWideCacheLocator,
 )
+from numba.core.codegen import JITCodeLibrary
+from numba.core.compiler import CompilerBase, DefaultPassBuilder
+from numba.core.compiler_machinery import AnalysisPass, register_pass
+from numba.core.registry import cpu_target
+from numba.core.typed_passes import AnnotateTypes
 
 _logger = logging.getLogger("ib_runner")
 #: parts of a range of tasks for each thread: a thread that is done takes the next part
@@ -61,11 +67,12 @@ def njit(**options: Any) -> Callable[[Callable], Any]:
 def inner(**options: Any) -> Callable[[Callable], Any]:
     """``numba.njit`` with these options, for a function that only other kernels call.
 
-    The function is compiled into each kernel that calls it, without a cached file and without the
-    wrapper for Python, which would double the time to compile: a call from Python crashes.
+    The function is compiled into each kernel that calls it, without a cached file, machine code of
+    its own and the wrapper for Python, which would double the time to compile: a call from Python
+    crashes.
     """
     options |= {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}  # not in numba's type stubs
-    return numba.njit(**options)
+    return numba.njit(pipeline_class=_InnerCompiler, **options)
 
 
 def parallel_range(**options: Any) -> Callable[[Callable], "ParallelRange"]:
@@ -210,6 +217,56 @@ class _Cache(FunctionCache):
         except Exception as error:  # the kernel is compiled, and runs without a cache
             self.disable()
             _hint(f"{self.cache_path}: {getattr(error, 'strerror', None) or error}")
+
+
+class _InnerLibrary(JITCodeLibrary):
+    """The code of an inner function as it was written down, for the kernels that call it.
+
+    numba optimises a function and makes machine code of it, then does both again in each caller,
+    and in theirs. The kernels alone suffice, and come out the same.
+    """
+
+    def finalize(self) -> None:
+        for library in dict.fromkeys(self._linking_libraries):
+            self._reload_init.update(library._reload_init)
+            self._final_module.link_in(library._get_module_for_linking(), preserve=True)
+        self._finalize_dynamic_globals()
+        self._add_environments()
+        self._finalized = True
+
+    def _add_environments(self) -> None:
+        """Give the variables for functions' environments, which numba sets now, their addresses."""
+        module = self._codegen._create_empty_module(f"{self.name}.environments")
+        for one in self._final_module.global_variables:
+            if one.linkage == llvm.Linkage.common:
+                cpu_target.target_context.declare_env_global(module, one.name)
+        self._environments = llvm.parse_assembly(str(module))
+        self._codegen._add_module(self._environments)
+
+
+@register_pass(mutates_CFG=False, analysis_only=True)
+class _WriteDownOnly(AnalysisPass):
+    """Have the function that is compiled kept in an ``_InnerLibrary``."""
+
+    _name = "ib_runner_write_down_only"
+
+    def __init__(self) -> None:
+        super().__init__()
+
+    def run_pass(self, state: Any) -> bool:
+        state.library = _InnerLibrary(state.targetctx.codegen(), state.func_id.func_qualname)
+        state.library.enable_object_caching()  # as numba does for each library
+        return False
+
+
+class _InnerCompiler(CompilerBase):
+    """numba's compiler, for functions that only kernels call."""
+
+    def define_pipelines(self) -> list[Any]:
+        passes = DefaultPassBuilder.define_nopython_pipeline(self.state)
+        passes.add_pass_after(_WriteDownOnly, AnnotateTypes)
+        passes.finalize()
+        return [passes]
 
 
 @cache

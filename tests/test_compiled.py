@@ -197,6 +197,42 @@ def test_wrong_arguments_of_a_range_are_an_error_on_any_number_of_threads():
         _count(1000, "counts", np.zeros(1000, np.int64))
 
 
+@compiled.inner()
+def _checked(x):
+    if x < 0:
+        raise ValueError(f"{x} is below 0")
+    return x
+
+
+@compiled.inner()
+def _twice(x):
+    return 2 * _checked(x)
+
+
+def _twice_and_once(x):
+    return _twice(x) + _checked(x)
+
+
+def test_functions_of_kernels_work_and_raise_from_any_depth_compiled_or_kept():
+    first = compiled.njit()(_twice_and_once)
+    again = compiled.njit()(_twice_and_once)
+    for one in (first, again):
+        assert one(7) == 21
+        with pytest.raises(ValueError, match="-3 is below 0"):
+            one(-3)
+    assert (hits(first), hits(again)) == (0, 1)
+
+
+def test_functions_of_kernels_are_no_machine_code_of_their_own():
+    compiled.njit()(_twice_and_once)(np.float32(1.5))
+    for function in (_twice, _checked):
+        (made,) = (
+            one for one in function.overloads.values() if one.signature.args[0].bitwidth == 32
+        )
+        with pytest.raises(RuntimeError, match="no compiled object"):
+            made.library._get_compiled_object()
+
+
 def test_it_is_known_which_kernels_are_kept(monkeypatch):
     def anew():
         return compiled.parallel_range()(_count.kernel.py_func)

@@ -416,9 +416,10 @@ def train_epochs(
         scores[k, 1], scores[k, 3] = _score(layers, loss, parameters, *test, sizes[1])
         if not (math.isfinite(scores[k, 0]) and math.isfinite(scores[k, 1])):
             return k
-        kept[k] = parameters
-        whole[:size] = m
-        whole[size : 2 * size] = v
+        for j in range(size):  # not slices: numba's check of their shapes takes seconds to compile
+            kept[k, j] = parameters[j]
+            whole[j] = m[j]
+            whole[size + j] = v[j]
         whole[2 * size] = step[0]
     return len(rates)
 

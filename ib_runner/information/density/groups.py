@@ -41,7 +41,7 @@ def _mark_groups(begin, end, rows, d, starts, stops, diagonal, first):
         while len(todo) > 0:
             start, stop = todo.pop()
             first[start] = True
-            widest, longest, middle, square = 0, -1.0, rows[start, 0], 0.0
+            widest, longest, middle, square = np.int64(0), -1.0, rows[start, 0], 0.0
             for k in range(d):
                 low = high = rows[start, k]
                 for j in range(start + 1, stop):

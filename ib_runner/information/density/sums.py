@@ -86,18 +86,20 @@ def _group_sums(points, blocks, tree, scale, tolerance, scratch, out):
     box_low = np.empty(d)
     box_high = np.empty(d)
     for k in range(d):
-        box_low[k] = points[:, k].min()
-        box_high[k] = points[:, k].max()
+        box_low[k] = box_high[k] = points[0, k]
+        for p in range(1, m):
+            box_low[k] = min(box_low[k], points[p, k])
+            box_high[k] = max(box_high[k], points[p, k])
     origin = points[m // 2]
     doubled = np.empty((m, d), np.float32)
-    squares = np.empty(m)
+    weights = np.empty(m)
     for p in range(m):
-        squares[p] = 0.0
+        square = 0.0
         for k in range(d):
             u = (points[p, k] - origin[k]) * scale
             doubled[p, k] = _f(2.0 * u)
-            squares[p] += u * u
-    weights = 2.0**-squares
+            square += u * u
+        weights[p] = 2.0**-square
     sums = np.zeros(m)
     shells = np.zeros(SHELLS)
 

@@ -180,7 +180,7 @@ def _boxes(centres: np.ndarray, mixtures: Mixtures) -> Boxes:
     """The components' boxes, sorted along the axis in which the centres differ most."""
     low, high, width = mixtures.boxes.transpose(1, 0, 2).astype(np.float64)
     low, high = low + centres, high + centres
-    axis = np.linalg.eigh(centres.T @ centres)[1][:, -1]
+    axis = np.linalg.eigh(centres.T @ centres)[1][:, -1].copy()  # one layout for the kernel
     begins = np.minimum(axis * low, axis * high).sum(1)
     ends = np.maximum(axis * low, axis * high).sum(1)
     order = np.argsort(begins, kind="stable")
