@@ -1,6 +1,7 @@
 """The information plane: I(X;T_ℓ) against I(Y;T_ℓ) as training goes on, a path for each layer."""
 
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -29,12 +30,10 @@ EPOCH_MAP = LinearSegmentedColormap.from_list(
 )
 FIRST = {"marker": "o", "markerfacecolor": "white", "markersize": 4.5}
 LAST = {"marker": "s", "markersize": 4}
-#: markers at the informative end of one-sided intervals of I(X;T), pointing to where I(X;T) is
-BOUNDS = {
-    "lower": {"marker": ">", "markersize": 3},
-    "upper": {"marker": "<", "markersize": 3},
-}
-DOTS = {"": {"s": 6}, "lower": {"marker": ">", "s": 9}, "upper": {"marker": "<", "s": 9}}
+#: signs by the informative end of a one-sided interval: where the value is from there
+SIGNS = {"": 0, "lower": 1, "upper": -1}
+#: length, in points, of the arrow at the first and the last epoch's one-sided interval
+_ARROW = 14
 #: layers whose points stay within this share of an axis share a panel
 STILL = 0.03
 
@@ -52,9 +51,9 @@ class InformationPlane:
     shows = "I(Y;T) beside I(X;T), as of measurement.mutual_information.targets=[x,y]"
 
     def applies(self, tables: Tables, context: Context) -> bool:
-        """Whether I(Y;T) was measured, and I(X;T) has at least one informative end."""
+        """Whether I(Y;T) was measured, and both have at least one informative end."""
         layers = facts(tables)
-        return len(_at_bounds(about_both(tables("mutual_information"), layers), layers)) > 0
+        return len(_placed(about_both(tables("mutual_information"), layers), layers)) > 0
 
     @styled
     def __call__(self, tables: Tables, context: Context) -> Figure:
@@ -62,7 +61,7 @@ class InformationPlane:
         measured = facts(tables)
         rows = about_both(table, measured)
         columns = [c for c in rows.columns if c not in ("layer", "epoch")]
-        rows = _at_bounds(rows, measured)
+        rows = _placed(rows, measured)
         rows = rows.assign(**{c: convert(rows[c], context.unit) for c in columns})
         groups = _panels(rows)
         n_rows, n_columns = layout(len(groups), 3)
@@ -101,16 +100,8 @@ class InformationPlane:
             for name, look in (("first", FIRST), ("last", LAST))
         ]
         ends += [
-            Line2D(
-                [],
-                [],
-                color=GREY,
-                linestyle="none",
-                label=f"{side} bound of $I(X;T)$ alone",
-                **look,
-            )
-            for side, look in BOUNDS.items()
-            if (rows["side"] == side).any()
+            Line2D([], [], color=GREY, linestyle="none", label=label, **look)
+            for label, look in _bounds_alone(rows).items()
         ]
         make = partial(figure.legend, loc="outside upper center", handletextpad=0.2)
         in_rows(make, ends, figure)
@@ -118,14 +109,45 @@ class InformationPlane:
         return figure
 
 
-def _at_bounds(rows: pd.DataFrame, layers: Layers) -> pd.DataFrame:
-    """``rows`` with ``side``, the informative end of a one-sided interval of I(X;T), and ``mi_x``
-    at that end; rows whose interval is [0, H] are left out.
+def _placed(rows: pd.DataFrame, layers: Layers) -> pd.DataFrame:
+    """``rows`` with the place of each point, ``mi_x`` and ``mi_y``, and signs ``to_x``, ``to_y``.
+
+    A point lies at the estimate, without one in the middle of its interval; and at the informative
+    end of a one-sided interval, of which the sign tells on which side the value is. Rows where an
+    interval is [0, H] are left out.
     """
-    ends = rows.rename(columns={"lower_x": "lower", "upper_x": "upper"})
-    side = one_sided(ends, layers)
-    mi = rows["mi_x"].where(side == "", ends["lower"].where(side == "lower", ends["upper"]))
-    return rows.assign(mi_x=mi, side=side)[side != "none"]
+    known = pd.Series(True, index=rows.index)
+    for target in ("x", "y"):
+        mi, lower, upper = (rows[f"{name}_{target}"] for name in ("mi", "lower", "upper"))
+        side = one_sided(pd.DataFrame({"lower": lower, "upper": upper}), layers, target)
+        mi = mi.fillna((lower + upper) / 2).mask(side == "lower", lower)
+        rows = rows.assign(
+            **{f"mi_{target}": mi.mask(side == "upper", upper), f"to_{target}": side.map(SIGNS)}
+        )
+        known &= side != "none"
+    return rows[known]
+
+
+def _pointing(to_x: int, to_y: int, size: float) -> dict[str, Any]:
+    """A triangle that points to where the value is, for signs as of ``_placed``; else a dot."""
+    if not (to_x or to_y):
+        return {"marker": "o", "markersize": 0.6 * size}
+    degrees = np.degrees(np.arctan2(to_y, to_x)) - 90.0  # a triangle points up
+    return {"marker": (3, 0, degrees), "markersize": size}
+
+
+def _bounds_alone(rows: pd.DataFrame) -> dict[str, dict[str, Any]]:
+    """The key's entries for one-sided intervals in ``rows``, with their marker."""
+    entries = {}
+    for to_x, to_y in rows[["to_x", "to_y"]].drop_duplicates().itertuples(index=False):
+        ends = [
+            f"{'lower' if sign > 0 else 'upper'} bound of $I({name};T)$"
+            for name, sign in (("X", to_x), ("Y", to_y))
+            if sign
+        ]
+        if ends:
+            entries[f"{' and '.join(ends)} alone"] = _pointing(to_x, to_y, 4)
+    return entries
 
 
 def _panels(rows: pd.DataFrame) -> list[list[int]]:
@@ -144,22 +166,49 @@ def _panels(rows: pd.DataFrame) -> list[list[int]]:
 
 
 def _draw_path(axes: Axes, rows: pd.DataFrame, norm: SymLogNorm) -> None:
-    whole = rows[rows["side"] == ""]
-    boxes = [
-        Rectangle((one.lower_x, one.lower_y), one.upper_x - one.lower_x, one.upper_y - one.lower_y)
-        for one in whole.dropna(subset=["lower_x", "lower_y"]).itertuples()
-    ]
-    axes.add_collection(PatchCollection(boxes, facecolor=GREY, alpha=0.3, linewidth=0))
+    _draw_intervals(axes, rows.dropna(subset=["lower_x", "lower_y"]))
     points = rows[["mi_x", "mi_y"]].to_numpy()
     lines = np.stack([points[:-1], points[1:]], axis=1)
     path = LineCollection(lines, cmap=EPOCH_MAP, norm=norm, linewidth=0.8)
     path.set_array(rows["epoch"].to_numpy()[1:])
     axes.add_collection(path)
-    for side, of_side in rows.groupby("side"):
-        dots = of_side[["mi_x", "mi_y"]].to_numpy().T
-        look = {"cmap": EPOCH_MAP, "norm": norm, "linewidths": 0, "zorder": 3, **DOTS[side]}
-        axes.scatter(*dots, c=of_side["epoch"], **look)
-    for (x, y), epoch, look in zip(
-        points[[0, -1]], rows["epoch"].iloc[[0, -1]], (FIRST, LAST), strict=True
-    ):
-        axes.plot(x, y, color=EPOCH_MAP(norm(epoch)), zorder=4, **look)
+    for (to_x, to_y), of_side in rows.groupby(["to_x", "to_y"]):
+        look = _pointing(to_x, to_y, 4)
+        axes.scatter(
+            of_side["mi_x"],
+            of_side["mi_y"],
+            s=look["markersize"] ** 2,
+            c=of_side["epoch"],
+            marker=look["marker"],
+            cmap=EPOCH_MAP,
+            norm=norm,
+            linewidths=0,
+            zorder=3,
+        )
+    for one, look in zip(rows.iloc[[0, -1]].itertuples(), (FIRST, LAST), strict=True):
+        color = EPOCH_MAP(norm(one.epoch))
+        axes.plot(one.mi_x, one.mi_y, color=color, zorder=4, **look)
+        if one.to_x or one.to_y:  # the mark of the first or last epoch covers a triangle
+            axes.annotate(
+                "",
+                xy=(one.mi_x, one.mi_y),
+                xytext=(_ARROW * one.to_x, _ARROW * one.to_y),
+                textcoords="offset points",
+                arrowprops={"arrowstyle": "<|-", "color": color, "mutation_scale": 6, "shrinkB": 2},
+            )
+
+
+def _draw_intervals(axes: Axes, rows: pd.DataFrame) -> None:
+    """Boxes; a line where the interval of one information is one-sided, and nothing of both."""
+    boxes, lines = [], []
+    for one in rows.itertuples():
+        if not (one.to_x or one.to_y):
+            size = one.upper_x - one.lower_x, one.upper_y - one.lower_y
+            boxes.append(Rectangle((one.lower_x, one.lower_y), *size))
+        elif not one.to_y:
+            lines.append([(one.mi_x, one.lower_y), (one.mi_x, one.upper_y)])
+        elif not one.to_x:
+            lines.append([(one.lower_x, one.mi_y), (one.upper_x, one.mi_y)])
+    axes.add_collection(PatchCollection(boxes, facecolor=GREY, alpha=0.3, linewidth=0))
+    if lines:
+        axes.add_collection(LineCollection(lines, colors=GREY, alpha=0.6, linewidth=1.2))

@@ -75,8 +75,13 @@ class MutualInformation(EveryEpoch):
         ]
 
     def methods_by_epoch(self, epochs: Sequence[int]) -> dict[int, tuple[str, ...]]:
-        """All methods at a few log-spaced ``epochs``; at the others, the methods not sparse."""
-        few = set(log_spaced([epoch for epoch in epochs if epoch > 0], self.sparse_epochs))
+        """All methods at a few log-spaced ``epochs``; at the others, the methods not sparse.
+
+        No more than ``sparse_epochs`` epochs are few: all of them then, epoch 0 included.
+        """
+        positive = [epoch for epoch in epochs if epoch > 0]
+        enough = len(epochs) <= self.sparse_epochs
+        few = set(epochs if enough else log_spaced(positive, self.sparse_epochs))
         dense = tuple(one for one in self.methods if one not in self.sparse_methods)
         return {epoch: tuple(self.methods) if epoch in few else dense for epoch in epochs}
 

@@ -23,15 +23,17 @@ def certified(table: pd.DataFrame, layers: Layers) -> pd.DataFrame:
     return _intervals(layers.at_own_noise(table))
 
 
-def one_sided(rows: pd.DataFrame, layers: Layers) -> pd.Series:
+def one_sided(rows: pd.DataFrame, layers: Layers, target: str = "x") -> pd.Series:
     """Which end of each certified row's interval is informative, where not both are.
 
-    "lower" where the upper end is H(X), "upper" where the lower end is 0, "none" where both hold,
-    and "" for two-sided intervals, which include those narrower than ``NARROW``·H(X).
+    "lower" where the upper end is H(X) (H(Y) for ``target`` y), "upper" where the lower end is 0,
+    "none" where both hold, and "" for two-sided intervals, which include those narrower than
+    ``NARROW`` times that entropy.
     """
-    wide = (rows["upper"] - rows["lower"]) > NARROW * layers.h_x
+    highest = {"x": layers.h_x, "y": layers.h_y}[target]
+    wide = (rows["upper"] - rows["lower"]) > NARROW * highest
     no_lower = wide & (rows["lower"] <= 0)
-    no_upper = wide & (rows["upper"] >= layers.h_x * (1 - ROUNDING))
+    no_upper = wide & (rows["upper"] >= highest * (1 - ROUNDING))
     side = pd.Series("", index=rows.index)
     side[no_upper], side[no_lower], side[no_lower & no_upper] = "lower", "upper", "none"
     return side
@@ -76,15 +78,14 @@ def layer_number(rows: pd.DataFrame, layer: int) -> int:
 def about_both(table: pd.DataFrame, layers: Layers) -> pd.DataFrame:
     """epoch, layer, and mi, lower, upper of I(X;T_ℓ) (``mi_x``, …) and I(Y;T_ℓ) (``mi_y``, …).
 
-    Certified values in nats; for networks without noise binned values, which have no interval.
+    In nats. Certified intervals, some of which have no value within; for networks without noise
+    binned values, which have no interval.
     """
-    method = CERTIFIED if layers.gaussian else BINNED
+    method, known = (CERTIFIED, "lower") if layers.gaussian else (BINNED, "mi")
     own = layers.at_own_noise(table)
+    columns = ["layer", "epoch", "mi", "lower", "upper"]
     sides = [
-        _of_method(own, method, target).dropna(subset=["mi"])[
-            ["layer", "epoch", "mi", "lower", "upper"]
-        ]
-        for target in ("x", "y")
+        _of_method(own, method, target).dropna(subset=[known])[columns] for target in ("x", "y")
     ]
     return pd.merge(*sides, on=["layer", "epoch"], suffixes=("_x", "_y"))
 

@@ -190,6 +190,39 @@ def test_the_information_plane_joins_both_targets(drawn):
     assert SECOND_PEAK in epochs
 
 
+def test_the_plane_puts_intervals_without_an_estimate_where_they_are_known():
+    tables = both_targets()
+    table = tables["mutual_information"].query("layer == 5 and epoch <= 4").assign(mi=np.nan)
+    h_x, h_y = (float(fake_layers()[name].iloc[0]) for name in ("h_x", "h_y"))
+    ends = {
+        0: (h_x - 0.02, h_x, 0.6, 0.62),  # narrow: the middle
+        1: (5.0, h_x, 0.6, 0.62),  # a lower bound of I(X;T) alone
+        2: (5.0, h_x, 0.3, h_y),  # a lower bound of either
+        4: (5.0, h_x, 0.0, h_y),  # nothing is known of I(Y;T)
+    }
+    table = table[table["epoch"].isin(ends)].reset_index(drop=True)
+    of_y = table["target"] == "y"
+    for epoch, (low_x, high_x, low_y, high_y) in ends.items():
+        rows = table["epoch"] == epoch
+        table.loc[rows & ~of_y, ["lower", "upper"]] = low_x, high_x
+        table.loc[rows & of_y, ["lower", "upper"]] = low_y, high_y
+    figure = InformationPlane()(FakeTables(tables, mutual_information=table), CONTEXT)
+    boxes, lines, path, *dots = figure.axes[0].collections
+    points = [tuple(one.get_offsets()[0].tolist()) for one in dots]
+    assert sorted(points) == [(5.0, 0.3), (5.0, 0.61), (pytest.approx(h_x - 0.01), 0.61)]
+    assert len(boxes.get_paths()) == 1
+    (interval,) = lines.get_segments()
+    np.testing.assert_allclose(interval, [(5.0, 0.6), (5.0, 0.62)])
+    assert len(path.get_segments()) == 2
+    key = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert key[2:] == [
+        "lower bound of $I(X;T)$ alone",
+        "lower bound of $I(X;T)$ and lower bound of $I(Y;T)$ alone",
+    ]
+    (arrow,) = figure.axes[0].texts  # at the last epoch: up and to the right
+    assert arrow.get_position() == (14, 14)
+
+
 def test_the_plane_names_epochs_of_short_runs():
     tables = both_targets()
     few = tables["mutual_information"].query("epoch <= 6")

@@ -167,6 +167,13 @@ def test_slow_methods_run_at_a_few_epochs_only():
     assert set(measurement(snapshot(epoch=3)).method) == {"coupled", "paper"}  # left as it was
 
 
+def test_slow_methods_run_at_every_epoch_that_was_asked_for_where_these_are_few():
+    measurement = MutualInformation(["paper"], sparse_epochs=2)
+    few = (Chosen("information", ("paper",)),)
+    assert chosen({"information": measurement}, [0]) == {0: few}
+    assert chosen({"information": measurement}, [0, 9]) == {0: few, 9: few}
+
+
 def test_a_measurement_that_fails_to_select_its_epochs_is_named():
     class Broken(DistanceHistogram):
         def select(self, epochs):
