@@ -217,7 +217,7 @@ def mnist_errors():
         rows = list(csv.DictReader(file))
     table = []
     for condition, paper in _TABLE1.items():
-        runs = [row for row in rows if row["condition"] == condition]
+        runs = [row for row in rows if row["run"].startswith(f"condition-{condition}_seed-")]
         cells = [_mean_sd([int(row[name]) for row in runs]) for name in _WAYS]
         table.append([f"`{condition}`", paper, len(runs), *cells])
     head = ["condition", "paper", "seeds", "noise off", "noise on", "statistics without noise"]
@@ -367,17 +367,6 @@ def _cell(text):
 _MADE = (stages, group, keys, yaml, experiments, tables, statuses, result, fuzz, notebook)
 
 
-def mnist_128():
-    """Errors at epoch 128 of the networks that went on from 101, from ``results/mnist``."""
-    with (ROOT / "results/mnist/epoch_128.csv").open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
-    head = ["condition", "seed", "noise off", "noise on", "statistics without noise"]
-    table = [[f"`{row['condition']}`", row["seed"], *(row[name] for name in _WAYS)] for row in rows]
-    return (
-        f"{_table(head, table)}\n\n*{_mnist_made_by('continued')}* (`results/mnist/epoch_128.csv`)"
-    )
-
-
 def mnist_certified():
     """Certified intervals of the network with β = 0.5, from ``results/mnist/run_beta_0.5``."""
     path = ROOT / "results/mnist/run_beta_0.5/measurements/mutual_information.parquet"
@@ -400,13 +389,13 @@ def mnist_certified():
 def mnist_slopes():
     """Slopes of single units' binned entropies, from ``results/mnist``."""
     table = []
-    for condition in ("deterministic", "dropout"):
+    for condition in ("deterministic", "beta_0.5", "dropout"):
         path = ROOT / f"results/mnist/{condition}_entropy_slope.csv"
         for row in pd.read_csv(path).itertuples():
             spread = f"{row.mean:.5f} ± {row.std:.5f}"
             table.append([f"`{condition}`", f"{row.bin_width:g}", spread, row.count])
     head = ["condition", "bin width", "slope, nats an epoch", "units"]
-    return f"{_table(head, table)}\n\n*dropout: {_mnist_made_by('slopes')}* (`results/mnist`)"
+    return f"{_table(head, table)}\n\n*β = 0.5 and dropout: {_mnist_made_by('slopes')}* (`results/mnist`)"
 
 
 def _mnist_made_by(part):
@@ -420,7 +409,6 @@ _MADE += (
     dry_run,
     first_day,
     gpu,
-    mnist_128,
     mnist_certified,
     mnist_deterministic,
     mnist_errors,
