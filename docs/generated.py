@@ -217,7 +217,8 @@ def mnist_errors():
         rows = list(csv.DictReader(file))
     table = []
     for condition, paper in _TABLE1.items():
-        runs = [row for row in rows if row["run"].startswith(f"condition-{condition}_seed-")]
+        job = f"condition-{condition}_seed-"
+        runs = [row for row in rows if row["run"].startswith(job)]
         cells = [_mean_sd([int(row[name]) for row in runs]) for name in _WAYS]
         table.append([f"`{condition}`", paper, len(runs), *cells])
     head = ["condition", "paper", "seeds", "noise off", "noise on", "statistics without noise"]
@@ -395,7 +396,8 @@ def mnist_slopes():
             spread = f"{row.mean:.5f} ± {row.std:.5f}"
             table.append([f"`{condition}`", f"{row.bin_width:g}", spread, row.count])
     head = ["condition", "bin width", "slope, nats an epoch", "units"]
-    return f"{_table(head, table)}\n\n*β = 0.5 and dropout: {_mnist_made_by('slopes')}* (`results/mnist`)"
+    made = _mnist_made_by("slopes")
+    return f"{_table(head, table)}\n\n*β = 0.5 and dropout: {made}* (`results/mnist`)"
 
 
 def _mnist_made_by(part):
