@@ -64,6 +64,7 @@ BAD = [
     (["train", "+network.depth=3"], "network.depth", "no such key"),
     (["train", "~trainer.epochs"], "trainer.epochs", "missing"),
     (["train", "~network.widths"], "network.widths", "missing"),
+    (["train", "~network.widths", "~network.activation"], "network.widths", "network.activation"),
     (["train", "seed=${seeed}"], "seed", "seeed"),
     (["train", "hydra/launcher=jobli"], "hydra/launcher=jobli", "Did you mean joblib"),
     (["train", "+exp=szt_relu", "noise=none"], "noise.beta=0.01", "~noise.beta"),

@@ -31,6 +31,10 @@ class Net(nn.Module):
         h = eval(self.how)
         return self.last(self.noise(torch.tanh(h)))
 
+class Needy(Net):
+    def __init__(self, n_inputs, n_outputs, how, kind, depth, *, noise, slope, bias=True):
+        super().__init__(n_inputs, n_outputs, noise, how)
+
 def net(how, n_inputs, n_outputs, noise, kind="float32"):
     return Net(n_inputs, n_outputs, noise, how).to(getattr(torch, kind))
 """
@@ -102,6 +106,12 @@ def test_what_is_refused_before_a_folder_is_made(train, tmp_path, changes, sente
     assert out == []
     assert len(err.splitlines()) <= 3
     assert not (tmp_path / "outputs").exists()
+
+
+def test_all_arguments_that_have_no_value_are_named_at_once(train):
+    status, _, err = train(more=["network._target_=mine.Needy"])
+    assert status == 2
+    assert "network: mine.Needy needs network.depth, network.slope; give each a value" in err
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ Every collaborator is a ``_target_`` entry; ``config.trust`` says which of them 
 needs torch is imported where it is built: figures and findings are of tables alone.
 """
 
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -132,7 +133,8 @@ class Builder:
             return target(**arguments)
         except (TypeError, ValueError) as error:
             name = OmegaConf.select(self.config, key)["_target_"]
-            raise UsageError(f"{key}: {name} does not take its keys: {error}") from error
+            why = _not_given(key, target, arguments) or f"does not take its keys: {error}"
+            raise UsageError(f"{key}: {name} {why}") from error
 
     def _target(self, key: str) -> Callable[..., Any]:
         """The target of entry ``key`` with the entry's keys as arguments, not yet called."""
@@ -151,6 +153,22 @@ class Builder:
             return instantiate({**node, "_partial_": True}, _convert_="all")
         except HydraException as error:
             raise UsageError(f"{key}: {_reason(error)}") from error
+
+
+def _not_given(key: str, target: Callable[..., Any], arguments: Mapping[str, Any]) -> str:
+    """All arguments that ``target`` needs and entry ``key`` lacks, in words; or nothing."""
+    try:
+        parameters = inspect.signature(target).parameters.values()
+    except (TypeError, ValueError):  # some compiled functions have no signature
+        return ""
+    needed = [
+        f"{key}.{one.name}"
+        for one in parameters
+        if one.default is one.empty
+        and one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY)
+        and one.name not in arguments
+    ]
+    return f"needs {', '.join(needed)}; give each a value in the entry." if needed else ""
 
 
 def for_runs(entries: Mapping[str, Any]) -> dict[str, Any]:

@@ -129,11 +129,14 @@ def _check_entry(
     _check_target(name, node)
     keys, complete = _declared(node)
     keys = {key: one for key, one in keys.items() if key not in handed}
-    for key, (rule, required) in keys.items():
-        if key not in node and required and whole:
-            raise UsageError(
-                f"{name}.{key}: missing; it needs {rule.needs if rule else 'a value'}."
-            )
+    missing = [
+        f"{name}.{key} (it needs {rule.needs if rule else 'a value'})"
+        for key, (rule, required) in keys.items()
+        if key not in node and required and whole
+    ]
+    if missing:
+        raise UsageError(f"missing: {', '.join(missing)}.")
+    for key, (rule, _) in keys.items():
         if key in node and rule and key not in known:
             check_value(f"{name}.{key}", node[key], rule)
             if isinstance(node[key], dict):
