@@ -10,11 +10,12 @@ from ib_runner.information.estimate_layers import coupled_task
 from ib_runner.information.interval import coupled
 from ib_runner.information.paths.guess import draws_of_an_input
 from ib_runner.information.paths.sources import exact_source
-from ib_runner.information.sampling.sampler import Layer
+from ib_runner.information.sampling.sampler import Layer, Sampler
 from ib_runner.information.sampling.streams import Stream
 
-#: inputs, and draws of each, by which the draws of a layer are timed
-_TIMED_INPUTS, _TIMED_DRAWS = 16, 4
+#: inputs, and draws of each, by which the draws of a layer are timed at first; four times as many
+#: where that takes fewer seconds, since a call has its own
+_TIMED_INPUTS, _TIMED_DRAWS, _TIMED_SECONDS = 16, 4, 0.1
 
 
 @dataclass(frozen=True)
@@ -65,17 +66,26 @@ def seconds_of_draws(
     """
     task = coupled_task(network, x, layers, seed, settings)
     sampler, found = task.sampler, {}
-    few = min(len(sampler), _TIMED_INPUTS)
     for layer in task.layers:
         if layer.dim <= coupled.CLOUD_UNITS or exact_source(sampler, layer) is not None:
             continue
-        timed = (0, few, _TIMED_DRAWS, Stream.GUESS, [layer.number])
-        sampler.draw(*timed)  # the first call may load or compile kernels
-        began = time.process_time()
-        sampler.draw(*timed)
-        each = (time.process_time() - began) / (few * _TIMED_DRAWS)
-        found[layer.number] = each * len(sampler) * draws_of_an_input(len(sampler), layer)
+        every = draws_of_an_input(len(sampler), layer)
+        found[layer.number] = len(sampler) * every * _seconds_of_a_draw(sampler, layer, every)
     return found
+
+
+def _seconds_of_a_draw(sampler: Sampler, layer: Layer, most: int) -> float:
+    """Processor seconds of a draw, timed by up to ``most`` draws of some inputs."""
+    few, n_draws = min(len(sampler), _TIMED_INPUTS), min(_TIMED_DRAWS, most)
+    # the first call may load or compile kernels
+    sampler.draw(0, few, n_draws, Stream.GUESS, [layer.number])
+    while True:
+        began = time.process_time()
+        sampler.draw(0, few, n_draws, Stream.GUESS, [layer.number])
+        seconds = time.process_time() - began
+        if seconds >= _TIMED_SECONDS or n_draws == most:
+            return seconds / (few * n_draws)
+        n_draws = min(4 * n_draws, most)
 
 
 def _of_layer(layer: Layer, planned: coupled.Prepared, highest: float) -> Forecast:

@@ -4,7 +4,8 @@ The certified estimator plans its kernel evaluations beforehand: the forecast is
 inputs, times the seconds of an evaluation, timed on a share of them. Every other measurement is
 timed on more and more inputs, up to a quarter, which shows how its time grows with their number;
 or on all inputs, where that takes seconds. The paper's estimator, which has a fixed number of
-draws, is timed with fewer. The weights of a few epochs stand for those of the epochs between.
+draws, is timed with fewer of them, two numbers or more. The weights of a few epochs stand for those
+of the epochs between.
 """
 
 import math
@@ -53,7 +54,7 @@ LEAST_POWER, MOST_POWER = 1.0, 2.0
 NODES = ("dataset", "network", "measure", "measurement")
 LITTLE = ("noise", "regularizer", "optimizer", "trainer")
 _known: dict[object, list["Timed"]] = {}
-_growths: dict[object, tuple[int, float]] = {}
+_growths: dict[object, tuple[int, float, Mapping[int, float]]] = {}
 _rates: dict[object, dict[int, tuple[float, float]]] = {}
 
 
@@ -79,9 +80,12 @@ class Spent:
     seconds: float = 0.0
     layers: Mapping[int, float] | None = None
 
-    def times(self, factor: float) -> "Spent":
-        """All seconds multiplied by ``factor``."""
+    def times(self, factor: float, of_layers: Mapping[int, float] | None = None) -> "Spent":
+        """All seconds multiplied by ``factor``, and those of layers by that ``of_layers`` too."""
         layers = {layer: one * factor for layer, one in (self.layers or {}).items()}
+        if layers and of_layers:
+            layers = {layer: one * of_layers[layer] for layer, one in layers.items()}
+            return Spent(sum(layers.values()), layers)
         return Spent(self.seconds * factor, layers)
 
 
@@ -123,6 +127,8 @@ def _forecast(
                 made[one.name, method].append(epoch)
     snapshots = {epoch: _snapshot(builder, one, inputs) for epoch, one in sorted(weights.items())}
     alike = (*without_seed(builder, NODES), len(inputs))
+    # the seconds of an evaluation depend on how many of the points are within a draw's noise
+    of_noise = without_seed(builder, ("noise",))
     found = []
     for (name, method), when in made.items():
         entry: Any = measurements[name]
@@ -132,7 +138,7 @@ def _forecast(
         each: Mapping[int, Spent] = {}
         try:
             if method == "coupled" and isinstance(entry, MutualInformation) and not entry.betas:
-                each, intervals = _by_plan(entry, snapshots, (*alike, name, method))
+                each, intervals = _by_plan(entry, snapshots, (*alike, *of_noise, name, method))
             else:
                 each = _by_shares(entry, snapshots, method, (*alike, name, method))
         except UsageError:
@@ -261,13 +267,14 @@ def _rates_from(
     """Seconds beside the evaluations, and of one evaluation, from the time ``whole`` without
     planning and the planned evaluations.
 
-    The draws, which all layers share, count evenly: they are what the cheapest layer takes.
+    The draws, which all layers share, count evenly: they take no longer than the cheapest layer,
+    nor than planning, which is made of draws.
     """
     rest = {
         each.layer: max((whole.layers or {}).get(each.layer, 0.0) - planning[each.layer], 0.0)
         for each in planned
     }
-    fixed = min(rest.values()) if len(rest) > 1 else 0.0
+    fixed = min(*rest.values(), *planning.values()) if len(rest) > 1 else 0.0
     return {
         each.layer: (fixed, (rest[each.layer] - fixed) / max(each.evaluations, 1.0))
         for each in planned
@@ -282,21 +289,24 @@ def _by_shares(
     The last weights are timed first, then earlier ones until ``TRIED_SECONDS`` have passed; where a
     configuration ``alike`` was timed before, the last weights only.
     """
-    times = 1.0
+    n_x = 0
     most = max((len(one.inputs) for one in snapshots.values()), default=0)
     if method == "paper" and isinstance(one, MutualInformation) and most > FEW:
-        one, times = _with_fewer_draws(one)
+        n_x = int(one.sizes.get("n_x", N_X))
+        one = _with_draws(one, max(2, n_x // FEWER_DRAWS))
     found: dict[int, Spent] = {}
     spent, before = 0.0, alike in _growths
     for epoch, snapshot in reversed([*snapshots.items()]):
         if found and (before or spent > TRIED_SECONDS):
             break
         if alike not in _growths:
-            _growths[alike] = _growth_to_all(one, snapshot)
-        count, growth = _growths[alike]
+            count, growth = _growth_to_all(one, snapshot)
+            of_draws = _growth_of_draws(one, _some(snapshot, count), n_x) if n_x else {}
+            _growths[alike] = count, growth, of_draws
+        count, growth, of_draws = _growths[alike]
         part = _time(one, _some(snapshot, count))
         spent += part.seconds
-        found[epoch] = part.times(times * growth)
+        found[epoch] = part.times(growth, of_draws)
     return dict(sorted(found.items()))
 
 
@@ -334,24 +344,58 @@ def _growth(n: int, counts: Sequence[int], seconds: Sequence[float]) -> float:
     last, before = counts[-1], counts[-2]
     grown = max(seconds[-1] - seconds[-2], 1e-3 * seconds[-1])
     if len(counts) > 2:
-        earlier = max(seconds[-2] - seconds[-3], 1e-3 * grown)
-        power = math.log(grown / earlier) / math.log(last / before)
+        power = _power(counts[-3:], grown / max(seconds[-2] - seconds[-3], 1e-3 * grown))
     else:
         power = math.log(seconds[-1] / seconds[-2]) / math.log(last / before)
-    power = min(max(power, LEAST_POWER), MOST_POWER)
+        power = min(max(power, LEAST_POWER), MOST_POWER)
     fixed = 0.0
     if len(counts) > 2:
         fixed = max(seconds[-1] - grown / (1.0 - (before / last) ** power), 0.0)
     return (fixed + (seconds[-1] - fixed) * (n / last) ** power) / seconds[-1]
 
 
-def _with_fewer_draws(one: MutualInformation) -> tuple[MutualInformation, float]:
-    """The paper's estimator with fewer draws, and the factor from its time to that of all draws."""
-    n_x = int(one.sizes.get("n_x", N_X))
-    few = max(2, n_x // FEWER_DRAWS)
-    fewer = one.by(one.methods)
-    fewer.sizes = {**one.sizes, "n_x": few}
-    return fewer, n_x / few
+def _power(counts: Sequence[int], ratio: float) -> float:
+    """p with (c₃ᵖ − c₂ᵖ)/(c₂ᵖ − c₁ᵖ) = ``ratio`` for the three ``counts``, between 1 and 2."""
+
+    def too_small(power: float) -> bool:
+        first, second, third = (float(one) ** power for one in counts)
+        return (third - second) / (second - first) < ratio
+
+    low, high = LEAST_POWER, MOST_POWER
+    for _ in range(20):
+        middle = (low + high) / 2
+        low, high = (middle, high) if too_small(middle) else (low, middle)
+    return (low + high) / 2
+
+
+def _growth_of_draws(one: MutualInformation, snapshot: Snapshot, n_x: int) -> dict[int, float]:
+    """By layer, the factor from the seconds of ``one``, with fewer draws, to those of ``n_x``.
+
+    Timed with yet fewer draws, and with more where that is short: seconds are a constant and a
+    multiple of the number of draws; layers without noise below have the constant alone.
+    """
+    few = int(one.sizes["n_x"])
+    counts = [max(1, few // STEP), few]
+    timed = [_time(_with_draws(one, count), snapshot) for count in counts]
+    while (
+        STEP * counts[-1] < n_x
+        and sum(each.seconds for each in timed) + STEP * timed[-1].seconds <= 3 * TRIED_SECONDS
+    ):
+        counts.append(STEP * counts[-1])
+        timed.append(_time(_with_draws(one, counts[-1]), snapshot))
+    found = {}
+    for layer, seconds in (timed[1].layers or {}).items():
+        before, last = ((each.layers or {})[layer] for each in timed[-2:])
+        slope = max(last - before, 0.0) / (counts[-1] - counts[-2])
+        found[layer] = (last + slope * (n_x - counts[-1])) / seconds
+    return found
+
+
+def _with_draws(one: MutualInformation, n_x: int) -> MutualInformation:
+    """The paper's estimator with ``n_x`` draws of each input."""
+    other = one.by(one.methods)
+    other.sizes = {**one.sizes, "n_x": n_x}
+    return other
 
 
 def _time(one: Any, snapshot: Snapshot) -> Spent:

@@ -6,7 +6,14 @@ import pytest
 from ib_runner.config.builder import Builder
 from ib_runner.config.compose import compose, open_hydra, settings
 from ib_runner.stages import forecast as module
-from ib_runner.stages.forecast import Spent, _over_epochs, _seconds, forecast
+from ib_runner.stages.forecast import (
+    Spent,
+    _growth,
+    _growth_of_draws,
+    _over_epochs,
+    _seconds,
+    forecast,
+)
 
 EPOCHS = (0, 1, 2, 3)
 
@@ -70,6 +77,41 @@ def test_what_takes_minutes_is_extrapolated(timed, power, fixed):
     assert max(asked) <= 1024
     assert found.seconds == pytest.approx(len(EPOCHS) * seconds(4096), rel=0.1)
     assert sum(found.layers.values()) == pytest.approx(found.seconds)
+
+
+@pytest.mark.parametrize("power", [1.0, 1.5, 2.0])
+def test_the_numbers_of_inputs_need_not_grow_by_the_same_factor(power):
+    counts = [16, 64, 256, 359]
+    found = _growth(1437, counts, [0.1 + 3e-5 * n**power for n in counts])
+    wanted = (0.1 + 3e-5 * 1437**power) / (0.1 + 3e-5 * 359**power)
+    assert found == pytest.approx(wanted, rel=1e-3)
+
+
+class OfDraws:
+    """Layer 1 has no noise below it; layer 2 takes 2 ms a draw, and a second besides."""
+
+    methods = ("paper",)
+
+    def __init__(self, clock, n_x, asked):
+        self.clock, self.sizes, self.asked = clock, {"n_x": n_x}, asked
+
+    def by(self, methods):
+        return OfDraws(self.clock, self.sizes["n_x"], self.asked)
+
+    def __call__(self, snapshot):
+        self.asked.append(self.sizes["n_x"])
+        took = [0.3, 1.0 + 0.002 * self.sizes["n_x"]]
+        self.clock["now"] += sum(took)
+        return pd.DataFrame({"layer": [1, 2], "seconds": took})
+
+
+def test_the_papers_estimator_is_extrapolated_by_layer(monkeypatch):
+    clock, asked = {"now": 0.0}, []
+    for name in ("perf_counter", "process_time"):
+        monkeypatch.setattr(module.time, name, lambda: clock["now"])
+    found = _growth_of_draws(OfDraws(clock, 62, asked), None, 1000)
+    assert found == pytest.approx({1: 1.0, 2: 3.0 / 1.124})
+    assert max(asked) < 1000
 
 
 def test_what_takes_as_long_whatever_the_number(timed):
