@@ -195,7 +195,13 @@ def _sweeps_job(stage: Stage, sweep: Path | None, name: str, config: DictConfig)
     if sweep is None or not (sweep / name / STATE_NAME).is_file():
         return Job(name, config)
     run = Run(sweep / name, config.allow_targets)
-    check_resumable(stage, config, run)
+    try:
+        check_resumable(stage, config, run)
+    except UsageError as error:
+        raise UsageError(
+            f"{error}\nDefaults of another version of ib-run may be different: a sweep goes on if "
+            "the values that its runs have are given."
+        ) from error
     return Job(name, config, run, stage.is_done(config, run))
 
 
@@ -238,13 +244,25 @@ def _check_goes_on(stage: Stage, sweep: "Sweep", given: Sequence[Override], path
                 f"{one.input_line}: the sweep run={path} varies {', '.join(sweep.keys)}; these may "
                 "get new values.\nTo vary another key start a new sweep."
             )
-        same = one.input_line in sweep.fixed
+        same = one.input_line in sweep.fixed or _as_begun(sweep, one, path)
         if not same and not one.key_or_group.startswith((*stage.may_change, *ALWAYS)):
             raise UsageError(
                 f"{one.input_line}: the sweep run={path} goes on as it began; on it "
                 f"`{stage.name}` may change\n{', '.join(stage.may_change)} and device only. Start "
                 "a new sweep to change it."
             )
+
+
+def _as_begun(sweep: "Sweep", override: Override, path: Path) -> bool:
+    """Whether all begun jobs of the sweep at ``path`` have the value of ``override`` already.
+
+    It was a default when the sweep began, and is another one in this version.
+    """
+    from ib_runner.runs.folder import STATE_NAME, Run
+
+    begun = [path / name for name in sweep.jobs if (path / name / STATE_NAME).is_file()]
+    values = [OmegaConf.select(Run(one).config, override.key_or_group) for one in begun]
+    return bool(values) and all(value == override.value() for value in values)
 
 
 def _given(hydra: Hydra, overrides: Sequence[str], key: str, default: object) -> object:

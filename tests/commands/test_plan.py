@@ -1,5 +1,7 @@
 """Planning command lines: jobs and mistakes, before any folder is made."""
 
+from pathlib import Path
+
 import pytest
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 
@@ -88,6 +90,25 @@ def test_a_job_is_composed_once(ib_run, monkeypatch):
     assert composed == [["seed=0"], ["seed=1"]]
     assert len(by_hydra) <= 1  # the entries of both
     assert [run.config.seed for run in open_found(out[-1]).runs] == [0, 1]
+
+
+def test_a_sweep_whose_defaults_have_changed_goes_on_with_those_it_began_with(ib_run):
+    four = ["dataset=points4", "trainer.loss=mse"]
+    status, out, err = ib_run("train", "-m", "seed=0,1", *four, "trainer.shard_epochs=8", *TINY)
+    assert status == 0, err
+    saved = Path(out[-1]) / "sweep.json"  # as if 8 had been the default then
+    saved.write_text(saved.read_text().replace('"trainer.shard_epochs=8",', ""))
+    more = ("train", "-m", f"run={out[-1]}", "trainer.epochs=7")
+    status, _, err = ib_run(*more)
+    assert status == 2
+    assert "trainer.shard_epochs=100, it has 8" in err
+    assert "if the values that its runs have are given" in err
+    status, _, err = ib_run(*more, "trainer.shard_epochs=9")
+    assert status == 2
+    assert "trainer.shard_epochs=9: the sweep" in err
+    status, out, err = ib_run(*more, "trainer.shard_epochs=8")
+    assert status == 0, err
+    assert [run.epochs[-1] for run in open_found(out[-1]).runs] == [7, 7]
 
 
 @pytest.mark.parametrize(
