@@ -17,6 +17,7 @@ from ib_runner.errors import UsageError
 from ib_runner.measurements.histogram import histogram_rows
 from ib_runner.measurements.measurement import rows
 from ib_runner.measurements.snapshot import Snapshot
+from ib_runner.progress import Progress
 from ib_runner.rules import whole
 
 #: inputs at a time, whose representations by all networks are in memory together
@@ -83,11 +84,15 @@ def _in_blocks(
     n_blocks = {run: len(blocks) for run, blocks in inputs.items()}
     if len(set(n_blocks.values())) > 1:
         raise UsageError(_unlike([*n_blocks]))
-    for block in range(max(n_blocks.values(), default=0)):
-        yield {
-            run: snapshot.represent(inputs[run][block], torch.float32)[1:]
-            for run, snapshot in chosen.items()
-        }
+    total = max(n_blocks.values(), default=0)
+    what = f"measure: cosines between {len(chosen)} runs"
+    with Progress(total, what, "block") as progress:
+        for block in range(total):
+            yield {
+                run: snapshot.represent(inputs[run][block], torch.float32)[1:]
+                for run, snapshot in chosen.items()
+            }
+            progress.update()
 
 
 def _alike(a: str, b: str, layers: Mapping[str, list[Tensor]]) -> Iterator[tuple[Tensor, Tensor]]:

@@ -46,6 +46,16 @@ BACK = [[-1.0, 0.0], [0.0, -1.0]]
 SIXTY = [[0.5, 0.75**0.5], [-(0.75**0.5), 0.5]]
 
 
+def test_a_comparison_of_many_inputs_says_how_far_it_is(monkeypatch, capfd):
+    monkeypatch.setattr("ib_runner.progress.LINE_SECONDS", -1.0)
+    CosineSimilarity().over_runs(
+        snapshots(random_inputs(1203, 2), {(run, 0): Fixed(SAME) for run in "abc"})
+    )
+    lines = capfd.readouterr().err.splitlines()
+    assert lines[0] == "measure: cosines between 3 runs: 1 of 3 blocks"
+    assert len(lines) == 3
+
+
 def test_angles_are_found():
     members = snapshots(
         random_inputs(1203, 2), {("a", 0): Fixed(SAME, SAME), ("b", 0): Fixed(SIXTY, BACK)}
