@@ -2,6 +2,7 @@
 
 import ast
 import errno
+import gc
 import importlib
 import os
 import re
@@ -231,6 +232,20 @@ def test_functions_of_kernels_are_no_machine_code_of_their_own():
         )
         with pytest.raises(RuntimeError, match="no compiled object"):
             made.library._get_compiled_object()
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_the_garbage_collector_is_as_it_was_after_compiling(enabled):
+    (gc.enable if enabled else gc.disable)()
+
+    try:
+        assert compiled.njit()(_twice_and_once)(7) == 21
+        assert gc.isenabled() == enabled
+        with pytest.raises(numba.TypingError):
+            compiled.njit()(_twice_and_once)("seven")
+        assert gc.isenabled() == enabled
+    finally:
+        gc.enable()
 
 
 def test_it_is_known_which_kernels_are_kept(monkeypatch):
