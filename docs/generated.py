@@ -287,12 +287,27 @@ def widths():
 def dry_run():
     """What ``--dry-run`` announced and what stages took, from ``results/dry_run.json``."""
     made = json.loads((ROOT / "results" / "dry_run.json").read_text(encoding="utf-8"))
+    cases, off = made["cases"], made["off by more than 2"]
     rows = [
         [name, *(_announced(case["stages"][stage]) for stage in STEPS), _announced_layers(case)]
-        for name, case in made["cases"].items()
+        for name, case in cases.items()
     ]
+    listed = "; ".join(
+        f"{name}: {', '.join(f'{what} {ratio}' for what, ratio in one.items())}"
+        for name, one in off.items()
+    )
+    loads = [case["load average"] for case in cases.values()]
+    last = {
+        **next(reversed(cases.values())),
+        "command": "scripts/check_dry_run.py results/dry_run.json",
+        "load average": f"{min(loads)} to {max(loads)}",
+        "revision": " ".join(sorted({str(case["revision"])[:7] for case in cases.values()})),
+    }
     head = ["case", *(f"{stage}: said → took, s" for stage in STEPS), "methods and layers: ratios"]
-    return f"{_table(head, rows)}\n\n*{_made_by(made)}* (`results/dry_run.json`)"
+    return (
+        f"{_table(head, rows)}\n\nOff by more than a factor of 2: {listed or 'none'}.\n\n"
+        f"*{_made_by(last)}* (`results/dry_run.json`)"
+    )
 
 
 STEPS = ("train", "measure", "plot")
@@ -319,7 +334,8 @@ def first_day():
 
 def _made_by(made):
     load = f"load {made['load average']}" if "load average" in made else ""
-    revision = str(made["revision"])[:7]
+    revision = str(made["revision"])
+    revision = revision[:7] if len(revision) == 40 else revision
     return ", ".join(
         x for x in (made["command"], revision, made["machine"], load, made["date"]) if x
     )

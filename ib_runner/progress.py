@@ -1,5 +1,6 @@
 """Progress of long work: a bar on a terminal, a line every 30 seconds anywhere else."""
 
+import os
 import sys
 import time
 from collections.abc import Iterator
@@ -15,6 +16,8 @@ from ib_runner.wording import duration_text
 LINE_SECONDS = 30.0
 #: seconds of work after the first unit before the remaining time is estimated
 KNOWN_SECONDS = 2.0
+#: columns and rows of a terminal that does not say how large it is
+COLUMNS, ROWS = 80, 24
 _shown: ContextVar[bool] = ContextVar("progress", default=True)
 
 
@@ -64,6 +67,13 @@ class _Bar(tqdm):
         return {**super().format_dict, "left": text}
 
 
+def _columns() -> int:
+    try:
+        return os.get_terminal_size(sys.stderr.fileno()).columns
+    except (OSError, ValueError):  # no terminal after all
+        return 0
+
+
 class Progress:
     """Shows how many of ``total`` units of work are finished; a context manager.
 
@@ -84,7 +94,8 @@ class Progress:
                 desc=what,
                 unit=unit,
                 file=sys.stderr,
-                dynamic_ncols=True,
+                # a terminal may say that it has 0 columns and rows, where no bar would show
+                **({"dynamic_ncols": True} if _columns() else {"ncols": COLUMNS, "nrows": ROWS}),
                 bar_format="{desc} |{bar}| {n_fmt} of {total_fmt} {unit}s{left}{postfix}",
             )
             self._bar.pace = self._pace

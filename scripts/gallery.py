@@ -9,12 +9,12 @@ none has stay. Short runs suffice, one for each experiment in conf/exp, such as
 """
 
 import sys
+import tempfile
 from importlib import import_module
 from pathlib import Path
 
 import ib_runner
 from ib_runner import cli
-from ib_runner.figures import style
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "docs" / "gallery"
@@ -29,20 +29,24 @@ change how they look.
 
 
 def main(paths):
-    style.STYLE["savefig.dpi"] = DOTS
     FOLDER.mkdir(exist_ok=True)
     drawn: set[str] = set()
-    for path in paths:
-        drawn |= draw(Path(path), drawn)
+    with tempfile.NamedTemporaryFile("w", suffix=".mplstyle") as style:
+        style.write(f"savefig.dpi: {DOTS}\n")  # a file, as several processes draw
+        style.flush()
+        for path in paths:
+            drawn |= draw(Path(path), style.name, drawn)
     pictures = sorted(FOLDER.glob("*.png"))
     parts = [f"## `{one.stem}`\n\n{said(one.stem)}![{one.stem}]({one.name})" for one in pictures]
     (FOLDER / "index.md").write_text("\n\n".join([HEAD.rstrip(), *parts]) + "\n", encoding="utf-8")
 
 
-def draw(path, known):
-    """Draw the figures of one run or sweep that are not ``known``, and copy them; their names."""
+def draw(path, style, known):
+    """Draw the figures of one run or sweep that are not ``known``, with matplotlib's ``style``, and
+    copy them; returns their names.
+    """
     before = {one: one.read_bytes() for one in path.glob("figures/*.png")}
-    words = ["plot", f"run={path}", "plot.formats=[png]"]
+    words = ["plot", f"run={path}", "plot.formats=[png]", f"plot.style={style}"]
     if (path / "run.json").is_file():
         wanted = [one for one in ib_runner.open_run(path).config.plot.figures if one not in known]
         words.append(f"plot.figures=[{','.join(wanted)}]")

@@ -1,6 +1,8 @@
 """Progress: nothing unknown is shown; whole lines, now and then, where there is no terminal."""
 
 import io
+import os
+from select import select
 
 import pytest
 
@@ -51,6 +53,17 @@ def test_a_terminal_shows_what_goes_on_and_no_unknown_estimate(monkeypatch):
     assert "loading the kernels" in shown
     assert "left" not in shown
     assert "?" not in shown
+
+
+def test_a_terminal_without_a_width_shows_it_too(monkeypatch):
+    reader, writer = os.openpty()  # 0 columns and 0 rows, as in some containers
+    with os.fdopen(writer, "w") as out, monkeypatch.context() as patched:
+        patched.setattr(progress.sys, "stderr", out)
+        with Progress(100, "train", "epoch", doing="loading the kernels"):
+            shown = os.read(reader, 1000).decode() if select([reader], [], [], 5.0)[0] else ""
+    os.close(reader)
+    assert "loading the kernels" in shown
+    assert "0 of 100 epochs" in shown
 
 
 def test_none_at_all(monkeypatch):

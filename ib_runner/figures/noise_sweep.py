@@ -73,12 +73,12 @@ class CompressionByNoise:
         layers, betas = np.unique(table["layer"]), np.unique(table["trained"])
         shift = SHIFT * (np.log(betas[-1] / betas[0]) or 1.0)
         bars = set()
-        for layer in layers:
+        for above, layer in zip(np.linspace(1.0, 0.0, len(layers))[::-1], layers, strict=True):
             falls = _falls(table[table["layer"] == layer])
             if len(falls):
                 bars |= set(falls.pop("bar"))
                 factor = float(np.exp(shift * (layer - layers.mean())))
-                _draw_falls(axes, convert(falls, context.unit), int(layer), factor)
+                _draw_falls(axes, convert(falls, context.unit), int(layer), factor, above)
         if not axes.containers:
             axes.text(0.5, 0.5, "a fall needs two measured epochs", ha="center", va="center")
             axes.set_axis_off()
@@ -159,21 +159,24 @@ def apart(betas: np.ndarray, most: int) -> list[float]:
     return chosen if len(betas) == 1 else [*chosen, float(betas[-1])]
 
 
-def _draw_falls(axes: Axes, falls: pd.DataFrame, layer: int, factor: float) -> None:
-    """One layer's falls by β, its points shifted by ``factor``."""
-    below, above = falls["middle"] - falls["low"], falls["high"] - falls["middle"]
+def _draw_falls(axes: Axes, falls: pd.DataFrame, layer: int, factor: float, above: float) -> None:
+    """One layer's falls by β, its points shifted by ``factor``.
+
+    ``above`` is 0 for the layer that is drawn first, below the others, and 1 for the last.
+    """
+    lower, upper = falls["middle"] - falls["low"], falls["high"] - falls["middle"]
     line, crowded = layer_line(layer), len(falls) > MOST_POINTS
-    # coinciding points of several layers show as rings
-    size = 1.5 if crowded else 2 + line["linewidth"]
+    # coinciding points of several layers show as rings, and so do lines where points are many
+    size = 3.6 - 2.4 * above if crowded else 2 + line["linewidth"]
     axes.errorbar(
         falls.index * factor,
         falls["middle"],
-        yerr=[below.clip(lower=0), above.clip(lower=0)],
+        yerr=[lower.clip(lower=0), upper.clip(lower=0)],
         color=line["color"],
         label=layer_name(layer),
         marker="o",
         markersize=size,
-        linewidth=0.5 if crowded else 1.0,
+        linewidth=2.0 - 1.6 * above if crowded else 1.0,
         elinewidth=0.3 if crowded else 1.0,
         capsize=0 if crowded else 2,
     )

@@ -1,11 +1,12 @@
 """``ib-run plot``: from tables to figures."""
 
+from functools import partial
 from multiprocessing import parent_process
 
 from ib_runner.config.outline import outline
 from ib_runner.files.provenance import processors
 from ib_runner.stages.cost import Cost
-from ib_runner.stages.stage import Stage
+from ib_runner.stages.stage import Stage, on_each
 from ib_runner.wording import duration_text
 
 #: seconds to start; seconds of one figure of five layers as png and pdf; those of the figures that
@@ -42,6 +43,17 @@ class Plot(Stage):
         if wants_each_run(config, run):
             self.work(config, run)
 
+    def work_on_all(self, configs):
+        from ib_runner.stages.plot_run import plot, wants_each_run
+        from ib_runner.stages.worker import helpers
+
+        each = {run: config for run, config in configs.items() if wants_each_run(config, run)}
+        others = max(
+            (_other_processes(one.plot.figures, one, len(each)) for one in each.values()), default=0
+        )
+        with helpers(others, "ib_runner.stages.plot_run") as pool:
+            return on_each(each, partial(plot, pool=pool))
+
     def over_runs(self, sweep):
         from ib_runner.stages.plot_sweep import plot_sweep
 
@@ -74,9 +86,11 @@ class Plot(Stage):
         return _drawing(figures, config) if figures else None
 
 
-def _other_processes(figures, config):
-    """How many processes help to draw ``figures``: none where they would not start in time."""
-    if parent_process() is not None or _seconds(figures, config) < WORTH_A_PROCESS:
+def _other_processes(figures, config, n_runs=1):
+    """How many processes help to draw ``figures`` of as many runs: none where they would not start
+    in time.
+    """
+    if parent_process() is not None or n_runs * _seconds(figures, config) < WORTH_A_PROCESS:
         return 0
     n_jobs = config.measure.n_jobs
     return min(processors(), MOST_OTHERS + 1, *([n_jobs] if n_jobs > 0 else [])) - 1

@@ -98,13 +98,7 @@ class Stage:
 
     def work_on_all(self, configs: Mapping["Run", "DictConfig"]) -> dict["Run", IbRunError]:
         """Do the work on all runs of a sweep; returns the errors by run. A failure stops no run."""
-        failed = {}
-        for run, config in configs.items():
-            try:
-                self.work_in_sweep(config, run)
-            except IbRunError as error:
-                failed[run] = error
-        return failed
+        return on_each(configs, self.work_in_sweep)
 
     def over_runs(self, sweep: "SweepOfRuns") -> None:
         """Do the work about all runs of a sweep together, after that on each run."""
@@ -136,6 +130,19 @@ class Stage:
     ) -> bool:
         """Whether ``work`` may take over a minute, so that ``cost`` should be asked for first."""
         return False
+
+
+def on_each(
+    configs: Mapping["Run", "DictConfig"], work: "Callable[[DictConfig, Run], None]"
+) -> dict["Run", IbRunError]:
+    """Do ``work`` on each run; returns the errors by run. A failure stops no run."""
+    failed = {}
+    for run, config in configs.items():
+        try:
+            work(config, run)
+        except IbRunError as error:
+            failed[run] = error
+    return failed
 
 
 _REGISTERED: dict[str, type[Stage]] = {}

@@ -1,5 +1,8 @@
 """The figures that are drawn of a run; the log names only figures that the run could have."""
 
+import shutil
+from contextlib import contextmanager
+
 import pytest
 from fake_tables import BETA, fake_tables
 from omegaconf import OmegaConf
@@ -7,6 +10,8 @@ from omegaconf import OmegaConf
 from ib_runner.config.compose import compose, open_hydra, settings
 from ib_runner.errors import RunInUseError, UsageError
 from ib_runner.runs.folder import Run
+from ib_runner.stages import plot as plot_stage
+from ib_runner.stages import worker
 from ib_runner.stages.plot_run import plot
 from ib_runner.stages.worker import helpers
 from ib_runner.tables.files import write_table
@@ -78,6 +83,32 @@ def test_a_run_in_use_keeps_its_figures(base, run, caplog):
     with run.held(), pytest.raises(RunInUseError, match="in use by process"):
         drawn(base, run, caplog, "losses")
     assert (run.path / "figures" / "losses.png").stat() == before
+
+
+def test_other_processes_start_once_for_all_runs_of_a_sweep(base, run, monkeypatch):
+    started = []
+
+    @contextmanager
+    def counted(workers, module):
+        started.append(workers)
+        yield None
+
+    monkeypatch.setattr(worker, "helpers", counted)
+    monkeypatch.setattr(plot_stage, "processors", lambda: 2)
+    monkeypatch.setattr(plot_stage, "WORTH_A_PROCESS", 1.5)  # three runs, not one
+    names = ["losses", "binned_entropy"]
+    config = OmegaConf.merge(base, {"plot": {"figures": names, "each_run": True}})
+    other = Run(shutil.copytree(run.path, run.path.with_name("other")))
+    absent = Run(shutil.copytree(run.path, run.path.with_name("absent")))
+    for one in (absent.path / "measurements").glob("*"):
+        one.unlink()
+    less = OmegaConf.merge(config, {"plot": {"figures": ["binned_entropy"]}})
+    many = {run: config, absent: less, other: config}
+    failed = plot_stage.Plot().work_on_all(many)
+    assert started == [1]
+    assert list(failed) == [absent]
+    for one in (run, other):
+        assert {path.stem for path in one.path.glob("figures/*")} == set(names)
 
 
 @pytest.mark.slow
