@@ -384,6 +384,15 @@ def _cell(text):
 _MADE = (stages, group, keys, yaml, experiments, tables, statuses, result, fuzz, notebook)
 
 
+def mnist_findings():
+    """What the paper finds between networks, held against ours, from ``results/mnist``."""
+    with (ROOT / "results/mnist/findings.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    head = ["expected", "measured", "holds"]
+    table = _table(head, [[row[name] for name in head] for row in rows])
+    return f"{table}\n\n*{_mnist_made_by('findings')}* (`results/mnist/findings.csv`)"
+
+
 def mnist_certified():
     """Certified intervals of the network with β = 0.5, from ``results/mnist/run_beta_0.5``."""
     path = ROOT / "results/mnist/run_beta_0.5/measurements/mutual_information.parquet"
@@ -427,6 +436,7 @@ _MADE += (
     dry_run,
     first_day,
     gpu,
+    mnist_findings,
     mnist_certified,
     mnist_deterministic,
     mnist_errors,
