@@ -6,7 +6,7 @@ import os
 import numpy as np
 import pandas as pd
 import pytest
-from report_folders import LAST, NASTY, run_folder, sweep_folder
+from report_folders import LAST, NASTY, run_folder, run_tables, sweep_folder
 
 from ib_runner.errors import DamagedFileError, UsageError
 from ib_runner.report import write_report
@@ -155,6 +155,34 @@ def test_the_band_is_the_certified_interval(opened, run):
     bands = [one for one in opened.traces("information-x") if one["fill"] == "toself"]
     ends = {y for y in bands[-1]["y"] if y is not None}
     assert ends == set(rows["lower"]) | set(rows["upper"])
+
+
+def test_bounds_alone_lie_in_the_plane_and_bins_of_units_are_no_choice(browser, tmp_path):
+    tables = run_tables()
+    rows = tables["mutual_information"]
+    alone = (rows["layer"] == 4) & (rows["target"] == "x") & (rows["method"] == "coupled")
+    rows.loc[alone, ["mi", "status"]] = float("nan"), "not_certified"
+    entropies = tables["binned_entropy"]
+    finest = entropies[entropies["unit"].isna()].assign(unit=1)
+    finest = finest[finest["bin_width"] == finest["bin_width"].min()].assign(bin_width=1e-4)
+    tables["binned_entropy"] = pd.concat([finest, entropies], ignore_index=True)
+    opened = Opened(browser, write_report(run_folder(tmp_path / "run", tables)))
+    try:
+        go_to(opened, 28)
+        at = rows[(rows["epoch"] == 28) & (rows["method"] == "coupled")].set_index("layer")
+        of_x, of_y = at[at["target"] == "x"], at[at["target"] == "y"]
+        marks = opened.traces("plane")[-1]
+        assert marks["x"] == of_x["mi"].fillna(of_x["lower"]).tolist()
+        assert marks["y"] == of_y["mi"].tolist()
+        assert "lower bounds alone" in opened.page.inner_text("#plane figcaption")
+        widths = opened.page.eval_on_selector_all(
+            "#choose-width option", "all => all.map(one => Number(one.textContent))"
+        )
+        assert widths == sorted(entropies["bin_width"].unique())
+        assert any(one["name"] == "layer 5" for one in opened.traces("binned"))
+        assert opened.errors == []
+    finally:
+        opened.close()
 
 
 def test_the_slider_moves_everything(opened, run):

@@ -18,9 +18,12 @@ function binnedPanel() {
   return { chart, draw, move };
 }
 
+/** The bin widths of whole layers; single units may have others. */
+const widthsOf = (rows) => tables.binned_entropy.distinct("bin_width", rows);
+
 /** The bin width that is shown. In a sweep over noise levels each run has its own. */
 function widthNow() {
-  const there = tables.binned_entropy.distinct("bin_width", chosen(tables.binned_entropy));
+  const there = widthsOf(chosen(tables.binned_entropy, { unit: null }));
   return there.includes(state.width) ? state.width : there[0];
 }
 

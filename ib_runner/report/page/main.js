@@ -7,7 +7,7 @@ function makePanels() {
   const made = [];
   if (tables.mutual_information) made.push(informationPanel("x"), planePanel(), informationPanel("y"));
   if (tables.representation?.rows) made.push(scatterPanel());
-  if (tables.binned_entropy) made.push(binnedPanel());
+  if (tables.binned_entropy && widthsOf(tables.binned_entropy.where({ unit: null })).length) made.push(binnedPanel());
   if (tables.training) {
     made.push(trainingPanel("loss", "Loss", ""));
     if (tables.training.distinct("accuracy").length) made.push(trainingPanel("accuracy", "Accuracy", "fraction"));
@@ -152,7 +152,7 @@ function makeChoices() {
   state.layer = tables.representation?.rows ? layerOf(tables.representation) : layers.at(-1) ?? null;
   choice("choose-layer", "layer", layers, state.layer, (value) => { state.layer = value; }, layerName);
   if (tables.binned_entropy && !page.sweep) {
-    const widths = tables.binned_entropy.distinct("bin_width");
+    const widths = widthsOf(tables.binned_entropy.where({ unit: null }));
     state.width = widths[0];
     choice("choose-width", "bins", widths, state.width, (value) => { state.width = value; }, shown);
   }

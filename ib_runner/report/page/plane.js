@@ -10,7 +10,7 @@ function planePanel() {
     paths = pathsOfLayers();
     const traces = [...paths].map(([layer, points]) => ({
       x: points.map((one) => one.x), y: points.map((one) => one.y), name: layerName(layer), mode: "lines+markers",
-      line: { color: pale(layerColour(layer), 0.6), width: 1.3, dash: layerDash(layer) }, marker: { size: 4, color: layerColour(layer) },
+      line: { color: pale(layerColour(layer), 0.6), width: 1.3, dash: layerDash(layer) }, marker: { size: points.map((one) => (one.symbol ? 7 : 4)), symbol: points.map((one) => one.symbol ?? "circle"), color: layerColour(layer) },
       customdata: points.map((one) => one.epoch), hovertemplate: "%{text}<extra></extra>",
       text: points.map((one) => one.text),
     }));
@@ -19,6 +19,7 @@ function planePanel() {
     Plotly.react(chart, traces, layout({ title: { text: `I(X;T) [${state.unit}]` }, ...lowest }, { title: { text: `I(Y;T) [${state.unit}]` }, ...lowest }, { uirevision: state.unit }), CONFIG);
     caption.textContent = paths.size
       ? (together() ? `Medians over ${chosenRuns().length} runs.` : "The mark is the chosen epoch; its bars are the certified intervals.")
+        + ([...paths.values()].flat().some((one) => one.symbol) ? " Triangles: lower bounds alone, the value is where they point." : "")
       : "I(X;T) and I(Y;T) were not measured together.";
   };
   const marksNow = () => {
@@ -49,10 +50,20 @@ function planePanel() {
     return x.filter((row) => byEpoch.has(table.value("epoch", row))).map((row) => {
       const other = byEpoch.get(table.value("epoch", row));
       return {
-        epoch: table.value("epoch", row), x: at("mi", row), y: at("mi", other), acrossX: ends(row), acrossY: ends(other),
-        text: `epoch ${table.value("epoch", row)}<br>I(X;T) = ${shown(at("mi", row))}, ${interval(row)}<br>I(Y;T) = ${shown(at("mi", other))}, ${interval(other)} ${state.unit}`,
+        epoch: table.value("epoch", row), x: known(row), y: known(other), acrossX: ends(row), acrossY: ends(other),
+        symbol: symbol(oneSided(row), oneSided(other)),
+        text: `epoch ${table.value("epoch", row)}<br>I(X;T) ${inWords(row)}<br>I(Y;T) ${inWords(other)} ${state.unit}`,
       };
     }).filter((one) => one.x !== null && one.y !== null);
+  }
+
+  /** The value of a row, of a bound alone the lower end. */
+  const known = (row) => at(oneSided(row) ? "lower" : "mi", row);
+  const inWords = (row) => (oneSided(row) ? interval(row) : `= ${shown(at("mi", row))}, ${interval(row)}`);
+  /** A triangle that points to where the value is, of lower bounds alone of X, Y or both. */
+  function symbol(ofX, ofY) {
+    if (ofX && ofY) return "triangle-ne";
+    return ofX ? "triangle-right" : ofY ? "triangle-up" : null;
   }
 
   function medians(x, y) {
@@ -63,7 +74,7 @@ function planePanel() {
     }));
   }
 
-  const ends = (row) => (table.value("lower", row) === null ? null
+  const ends = (row) => (table.value("lower", row) === null || oneSided(row) ? null
     : { low: at("mi", row) - at("lower", row), high: at("upper", row) - at("mi", row) });
   return { chart, draw, move };
 }
