@@ -54,7 +54,9 @@ def _guarded(argv: list[str]) -> int:
 def _interrupted(interruption: BaseException) -> int:
     terminated = isinstance(interruption, Interrupted)
     word = "terminated" if terminated else "interrupted"
-    print(f"ib-run: {word}; run=PATH goes on with the run.", file=sys.stderr)
+    # the outermost note is about the whole sweep; before there is a run there is none
+    how = "".join(f"; {note}" for note in getattr(interruption, "__notes__", [])[-1:])
+    print(f"ib-run: {word}{how}.", file=sys.stderr)
     return 143 if terminated else 130
 
 

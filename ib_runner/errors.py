@@ -1,5 +1,8 @@
 """The exceptions of ib-run, each with the exit status of a command that it ends."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class IbRunError(Exception):
     """A command failed while running: exit status 1. The message has one to three lines."""
@@ -60,6 +63,17 @@ def raise_interruption_behind(error: Exception) -> None:
     """Raise the interruption behind ``error``, if any: an ``except Exception`` must not hide it."""
     if (interruption := interruption_behind(error)) is not None:
         raise interruption from None
+
+
+@contextmanager
+def going_on(words: str) -> Iterator[None]:
+    """Within the block, an interruption gets the note that a command with ``words`` goes on."""
+    try:
+        yield
+    except BaseException as error:
+        if (interruption := interruption_behind(error)) is not None:
+            interruption.add_note(f"{words} goes on")
+        raise
 
 
 def interruption_behind(error: BaseException) -> BaseException | None:

@@ -463,9 +463,22 @@ def test_interruptions(number, status, asked, capsys, monkeypatch):
     # a shell starts background jobs with SIGINT ignored, and we inherit that
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        assert run_cli(capsys, "train")[0] == status
+        stopped, _, err = run_cli(capsys, "train")
     finally:
         signal.signal(signal.SIGINT, before)
+    assert stopped == status
+    (path,) = Path("outputs").glob("szt_tanh/*")
+    word = {130: "interrupted", 143: "terminated"}[status]
+    assert err.splitlines()[-1] == f"ib-run: {word}; run={path} goes on."
+
+
+def test_an_interruption_before_there_is_a_run_names_none(asked, capsys, monkeypatch):
+    def interrupted(plan):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("ib_runner.commands.execute.announce", interrupted)
+    status, _, err = run_cli(capsys, "train")
+    assert (status, err) == (130, "ib-run: interrupted.\n")
 
 
 def test_an_interruption_that_a_library_hides(asked, capsys, monkeypatch):

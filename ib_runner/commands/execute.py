@@ -11,7 +11,7 @@ from ib_runner.commands.dry_run import announce
 from ib_runner.commands.launch import launch
 from ib_runner.commands.plan import Job, Plan
 from ib_runner.commands.resume import new_folder, open_or_create
-from ib_runner.errors import IbRunError, UsageError
+from ib_runner.errors import IbRunError, UsageError, going_on
 from ib_runner.runs.find import open_found
 from ib_runner.runs.folder import Run
 from ib_runner.runs.lock import hold
@@ -34,7 +34,8 @@ def execute(hydra: Hydra, plan: Plan) -> int:
 def _on_run(plan: Plan) -> int:
     stage, (job,) = plan.stage, plan.jobs
     run = _run_of(stage, job, plan.folder)
-    stage.work(job.config, run)
+    with going_on(f"run={run.path}"):
+        stage.work(job.config, run)
     for step in stage.steps:
         step.report(job.config, run)
     if stage.says_path:
@@ -54,7 +55,9 @@ def _run_of(stage: Stage, job: Job, folder: Path | None) -> Run:
 def _on_sweep(plan: Plan) -> int:
     """The stage on each existing run of a sweep, a failed run left out; returns the exit status."""
     configs = {job.run: job.config for job in plan.jobs}
-    failed = {run.path.name: str(error) for run, error in plan.stage.work_on_all(configs).items()}
+    with going_on(f"run={plan.folder}"):
+        errors = plan.stage.work_on_all(configs)
+    failed = {run.path.name: str(error) for run, error in errors.items()}
     return _finish(plan, plan.folder, failed)
 
 
@@ -62,7 +65,9 @@ def _launch(hydra: Hydra, plan: Plan) -> int:
     """``-m``: write the sweep's folder, then hand its jobs to Hydra's launcher; the exit status."""
     path = _sweep_folder(plan)
     logger.info("sweep %s: %d jobs, %d done", path, len(plan.jobs), sum(j.done for j in plan.jobs))
-    return _finish(plan, path, launch(hydra, plan, path))
+    with going_on(f"-m run={path}"):
+        failed = launch(hydra, plan, path)
+    return _finish(plan, path, failed)
 
 
 def _sweep_folder(plan: Plan) -> Path:
