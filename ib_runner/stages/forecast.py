@@ -46,7 +46,7 @@ FEWER_DRAWS = 16
 #: the certified estimator's evaluations are timed with a budget so many times smaller
 SMALLER_BUDGET = 8
 #: seconds of a plan's draws above which nothing is planned; the time to measure, in such draws
-LONGEST_DRAWS, OF_DRAWS = 5.0, 1.5
+LONGEST_DRAWS, OF_DRAWS = 20.0, 1.5
 #: bounds of p, where time grows as (number of inputs)^p
 LEAST_POWER, MOST_POWER = 1.0, 2.0
 #: nodes of the configuration on which the time of measuring depends (NODES); nodes on which it
@@ -379,7 +379,7 @@ def _growth_of_draws(one: MutualInformation, snapshot: Snapshot, n_x: int) -> di
     timed = [_time(_with_draws(one, count), snapshot) for count in counts]
     while (
         STEP * counts[-1] < n_x
-        and sum(each.seconds for each in timed) + STEP * timed[-1].seconds <= 2 * TRIED_SECONDS
+        and sum(each.seconds for each in timed) + STEP * timed[-1].seconds <= 3 * TRIED_SECONDS
     ):
         counts.append(STEP * counts[-1])
         timed.append(_time(_with_draws(one, counts[-1]), snapshot))
