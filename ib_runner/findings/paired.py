@@ -50,12 +50,12 @@ class PairedDifference(FindingOverRuns):
         if len(differences) < 2:
             why = f"; of others: {untold[0]}" if untold else ""
             raise Undecidable(f"{len(differences)} pairs of runs, an interval needs two{why}")
-        mean, reach = np.mean(differences), _reach(differences)
+        mean, reach = float(np.mean(differences)), _reach(differences)
         listed = ", ".join(f"{one:.3g}" for one in differences)
         low, high = ends_text(mean - reach, mean + reach, 3)
         text = f"mean {mean:.3g} [{low}, {high}] of the pairs {listed}"
         text += f"; {len(untold)} pairs cannot tell" if untold else ""
-        return Quantity(text, float(mean - reach), float(mean + reach))
+        return Quantity(text, mean - reach, mean + reach)
 
     def _value(self, tables: Tables, runs: Runs, run: str) -> float:
         quantity = self.of.measure(of_run(tables, run), runs.contexts[run])

@@ -301,8 +301,8 @@ def _by_shares(
             break
         if alike not in _growths:
             count, growth = _growth_to_all(one, snapshot)
-            of_draws = _growth_of_draws(one, _some(snapshot, count), n_x) if n_x else {}
-            _growths[alike] = count, growth, of_draws
+            of_layers = _growth_of_draws(one, _some(snapshot, count), n_x) if n_x else {}
+            _growths[alike] = count, growth, of_layers
         count, growth, of_draws = _growths[alike]
         part = _time(one, _some(snapshot, count))
         spent += part.seconds
