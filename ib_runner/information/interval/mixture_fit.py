@@ -189,7 +189,8 @@ def _fit(cloud, noise_variance, records, box):
     axes = np.zeros((most + 1, dim))
     ends[0] = n_draws
     _whole_moments(cloud, means[0], covariances[0])
-    spreads[0] = _principal_axis(covariances[0], axes[0])
+    if most > 2:  # else it is not split
+        spreads[0] = _principal_axis(covariances[0], axes[0])
     count = np.int64(1)  # a literal would have functions compiled once more
     while count < most - 1:
         p = _widest_part(begins, ends, spreads, count, noise_variance)
