@@ -15,6 +15,7 @@ from ib_runner.information.methods.base import Method
 from ib_runner.information.methods.registry import METHODS
 from ib_runner.information.sampling.sampler import Layer, Sampler
 from ib_runner.information.task import Settings, Task
+from ib_runner.threads import one_blas_thread
 
 
 def mutual_information(
@@ -72,7 +73,8 @@ def _estimated(task: Task, chosen: list[Layer], method: str, progress: bool) -> 
     vacuous = [layer for layer in chosen if layer.beta == 0]
     # independent of the caller's settings of numpy: overflow ends in a value that is not finite,
     # whose status is failed, and densities may underflow to 0
-    with np.errstate(over="ignore", invalid="ignore", under="ignore", divide="warn"):
+    errors = np.errstate(over="ignore", invalid="ignore", under="ignore", divide="warn")
+    with errors, one_blas_thread():
         found = METHODS[method].estimates(task, progress)
     found += _without_value(task, vacuous, method, Status.VACUOUS)
     return sorted(found, key=lambda e: (e.layer, e.target))

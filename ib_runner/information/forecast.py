@@ -12,6 +12,7 @@ from ib_runner.information.paths.guess import draws_of_an_input
 from ib_runner.information.paths.sources import exact_source
 from ib_runner.information.sampling.sampler import Layer, Sampler
 from ib_runner.information.sampling.streams import Stream
+from ib_runner.threads import one_blas_thread
 
 #: inputs, and draws of each, by which the draws of a layer are timed at first; four times as many
 #: where that takes fewer seconds, since a call has its own
@@ -47,7 +48,8 @@ def forecasts(
     take a second for each layer.
     """
     task = coupled_task(network, x, layers, seed, settings)
-    planned = coupled.plan(task)
+    with one_blas_thread():
+        planned = coupled.plan(task)
     return [_of_layer(layer, planned, task.inputs.entropy) for layer in task.layers]
 
 

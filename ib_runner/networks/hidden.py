@@ -78,17 +78,6 @@ def plain_conditions() -> Iterator[None]:
         yield
 
 
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Within the block, torch uses one thread, since their number changes a product's last bits."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
 class Recorder:
     """Forward hooks that record S and T of each channel call, in forward order.
 

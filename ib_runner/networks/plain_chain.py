@@ -1,4 +1,4 @@
-"""Plain chains: Linear, activation, noise channel, one after another, and nothing else.
+"""Plain chains: Linear, activation, noise channel, one after another, behind at most a Flatten.
 
 Compiled kernels train and sample such networks; every other network takes PyTorch's own passes.
 """
@@ -27,10 +27,14 @@ class Stage:
 
 @dataclass(frozen=True)
 class PlainChain:
-    """The plain ``stages`` with which a network begins, and the modules after them, ``rest``."""
+    """The plain ``stages`` with which a network begins, and the modules after them, ``rest``.
+
+    ``flattens``: before the first stage, an ``nn.Flatten`` makes a row of each input.
+    """
 
     stages: list[Stage]
     rest: list[nn.Module]
+    flattens: bool = False
 
     @property
     def hidden(self) -> list[Stage] | None:
@@ -55,16 +59,21 @@ def plain_chain(network: nn.Module) -> PlainChain | None:
     put_behind = sum(len(channels_behind(module)) for module in network.modules())
     if is_altered(network, but_noise=True) or len(modules) != len(network) + put_behind:
         return None
+    flattens = _next(modules, _makes_rows) is not None
     stages: list[Stage] = []
     while modules and type(modules[0]) is nn.Linear:
         linear = modules.pop(0)
         activation = _next(modules, _is_activation) or nn.Identity()
         stages.append(Stage(linear, activation, _next(modules, _is_channel)))
-    return PlainChain(stages, modules)
+    return PlainChain(stages, modules, flattens)
 
 
 def _next(modules: list[nn.Module], wanted: Callable[[nn.Module], bool]) -> nn.Module | None:
     return modules.pop(0) if modules and wanted(modules[0]) else None
+
+
+def _makes_rows(module: nn.Module) -> bool:
+    return type(module) is nn.Flatten and (module.start_dim, module.end_dim) == (1, -1)
 
 
 def _is_activation(module: nn.Module) -> bool:

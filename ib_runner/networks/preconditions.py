@@ -19,10 +19,11 @@ from ib_runner.errors import UnmeasurableError
 from ib_runner.networks import generators
 from ib_runner.networks.behind import channels_behind
 from ib_runner.networks.fitted_inputs import fitted, precision
-from ib_runner.networks.hidden import one_thread, reason_of, record, unwrapped
+from ib_runner.networks.hidden import reason_of, record, unwrapped
 from ib_runner.networks.noise import GaussianNoise, NoiseChannel
 from ib_runner.networks.plain_chain import CHANNELS
 from ib_runner.networks.trial import NOBODYS_SEED, Trial, some_rows
+from ib_runner.threads import one_thread
 
 
 @dataclass(frozen=True)

@@ -61,7 +61,7 @@ class Stage(NamedTuple):
 def stages_of(network: nn.Module) -> list[Stage] | None:
     """The layers of a plain chain (linear, activation, noise, …); None for any other network."""
     chain = plain_chain(network)
-    if chain is None or chain.rest or not chain.stages:
+    if chain is None or chain.flattens or chain.rest or not chain.stages:
         return None
     return [
         Stage(one.linear, one.activation, NoNoise() if one.channel is None else one.channel)

@@ -75,3 +75,14 @@ def test_modules_that_do_more_than_their_type_says(change):
 )
 def test_channels_at_unusual_places(network):
     assert plain_network(network, X) is None
+
+
+def test_a_flatten_first_makes_rows_of_images():
+    network = nn.Sequential(nn.Flatten(), nn.Linear(6, 4), nn.Tanh(), GaussianNoise(0.1))
+    assert plain_network(network, torch.zeros(5, 2, 3)).widths.tolist() == [6, 4]
+    assert plain_network(network, torch.zeros(5, 6)).widths.tolist() == [6, 4]
+    assert stages_of(network) is None
+    without = nn.Sequential(*list(network)[1:])
+    assert plain_network(without, torch.zeros(5, 2, 6)) is None
+    partly = nn.Sequential(nn.Flatten(2), *list(network)[1:])
+    assert plain_network(partly, torch.zeros(5, 2, 6)) is None

@@ -30,15 +30,18 @@ class Mean:
 
 
 def gaussian_layer(network: nn.Sequential, x: Tensor, layer: int) -> tuple[Tensor, Tensor]:
-    """Means μ(x) [N, d] and covariance Σ [d, d] of T_layer given x, float64; ``x`` [N, n_inputs].
+    """Means μ(x) [N, d] and covariance Σ [d, d] of T_layer given x, float64.
 
-    Raises ``ValueError`` if the network has other modules than linear layers, identities and
-    Gaussian noise up to ``layer``, or fewer noise channels than ``layer``.
+    ``x`` [N, n_inputs], or [N, …] where an ``nn.Flatten`` is the network's first module. Raises
+    ``ValueError`` if the network has other modules than linear layers, identities and Gaussian
+    noise up to ``layer``, or fewer noise channels than ``layer``.
     """
-    mean = x.detach().to(torch.float64)
+    mean, modules = x.detach().to(torch.float64), list(network)
+    if modules and isinstance(modules[0], nn.Flatten):
+        mean = modules.pop(0)(mean)
     covariance = torch.zeros(mean.shape[1], mean.shape[1], dtype=torch.float64)
     layers_passed = 0
-    for module in network:
+    for module in modules:
         if isinstance(module, nn.Linear):
             weight = module.weight.detach().to(torch.float64)
             mean = mean @ weight.T

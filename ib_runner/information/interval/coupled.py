@@ -43,6 +43,8 @@ CLOUD_UNITS = 16
 #: clouds whose forecast width exceeds the target width by the first factor are compared with paths,
 #: and replaced by these where the width shrinks to the second share or less
 _TOO_WIDE, _NARROWER = 1.3, 0.8
+#: the number of inputs that ``BUDGET`` is meant for in a layer that is too wide for clouds
+_PAID_FOR = 512
 #: the share of the remaining budget to plan with, as the number of near inputs is a forecast
 _PLANNED = 0.8
 
@@ -98,7 +100,7 @@ def plan(task: Task) -> Prepared:
             or (clouds is not None and _sizes_given(task))
         ):
             continue
-        found = path_plan.prepare(task, layer, min(budget_of(task), BUDGET))
+        found = path_plan.prepare(task, layer, paths_budget_of(task, layer))
         if clouds is None or (found is not None and found.plan.width < _NARROWER * width):
             paths[layer.number] = found
             sizes[layer.number] = None
@@ -164,6 +166,15 @@ def budget_of(task: Task) -> float:
     settings = task.settings
     unbounded = settings.budget is None and settings.n_mc is not None
     return float("inf") if unbounded else float(settings.budget or BUDGET)
+
+
+def paths_budget_of(task: Task, layer: Layer) -> float:
+    """The budget of one layer by paths; always finite.
+
+    A point is compared with every input, so that more inputs need more for as many points.
+    """
+    more = 1.0 if layer.dim <= CLOUD_UNITS else max(1.0, len(task.sampler) / _PAID_FOR)
+    return float(task.settings.budget or BUDGET * more)
 
 
 def _refit(

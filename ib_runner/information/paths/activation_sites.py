@@ -17,6 +17,7 @@ The bounds ask that e has the density Π ρ_i exactly; how close ρ_i comes deci
 import numpy as np
 
 from ib_runner.compiled import inner, parallel_range
+from ib_runner.vector_math import exp2_double
 
 #: activation functions that a site can be sampled through
 IDENTITY, TANH, LEAKY, SIGMOID = 0, 1, 2, 3
@@ -24,8 +25,14 @@ IDENTITY, TANH, LEAKY, SIGMOID = 0, 1, 2, 3
 _REACH = 6.0
 #: nodes that follow the prior, and those that follow the unit's output
 _NODES, _SITE_NODES = 17, 10
+_ALL = _NODES + _SITE_NODES
+#: those of the unit's output, with the ends of its range
+SITE_POINTS = _SITE_NODES + 2
 #: a unit whose own share of the noise is less than this, relative to β, has nothing to aim
 _FIXED = 1e-7
+_LOG2E = 1.0 / np.log(2.0)
+#: what may be rearranged for vector code; numbers need not be finite
+_FAST = {"reassoc", "contract", "arcp", "nsz"}
 _HALF_LOG_2PI = 0.5 * np.log(2.0 * np.pi)
 
 
@@ -71,51 +78,82 @@ def _range_of(low, high):
     return max(right - 1.0, min(low, right - 1e-6)), right
 
 
+@parallel_range(error_model="numpy")
+def site_points(begin, end, code, slope, beta, t, points):
+    """The u with f(u) up to 6 β from ``t`` [n, d], ascending: ``points`` [n, d, ``SITE_POINTS``].
+
+    ±inf beyond the range of the activation function.
+    """
+    step = 2.0 * _REACH * beta / (points.shape[2] - 1)
+    for p in range(begin, end):
+        for i in range(t.shape[1]):
+            for k in range(points.shape[2]):
+                points[p, i, k] = _inverse(code, slope, t[p, i] + (k * step - _REACH * beta))
+
+
 @inner(error_model="numpy")
-def _tabulate(code, slope, t, beta, a, scale, precision, shift, nodes, heights):
-    """ρ at sorted ``nodes``; returns their number and ρ's integral (the largest height is 1)."""
-    reach, low_out = _REACH * beta, t - _REACH * beta
-    left, right = _range_of(
-        (_inverse(code, slope, low_out) - a) / scale, (_inverse(code, slope, t + reach) - a) / scale
-    )
+def _place(points, a, scale, nodes):
+    """Sorted ``nodes`` e: some evenly spaced, and those with u = a + scale e in ``points``."""
+    left, right = _range_of((points[0] - a) / scale, (points[points.size - 1] - a) / scale)
     step = (right - left) / (_NODES - 1)
-    for k in range(_NODES):
-        nodes[k] = left + k * step
-    count = _NODES
-    site_step = 2.0 * reach / (_SITE_NODES + 1)
-    for k in range(1, _SITE_NODES + 1):
-        node = (_inverse(code, slope, low_out + k * site_step) - a) / scale
+    count, even = 0, 0
+    for k in range(1, points.size - 1):
+        node = (points[k] - a) / scale
         if left < node < right:
-            j = count
-            while nodes[j - 1] > node:
-                nodes[j] = nodes[j - 1]
-                j -= 1
-            nodes[j] = node
+            while even < _NODES and left + even * step <= node:
+                nodes[count] = left + even * step
+                even += 1
+                count += 1
+            nodes[count] = node
             count += 1
+    while even < _NODES:
+        nodes[count] = left + even * step
+        even += 1
+        count += 1
+    return count
+
+
+@inner(error_model="numpy", fastmath=_FAST)
+def _tabulate(code, slope, t, beta, points, a, scale, precision, shift, nodes, heights, masses):
+    """ρ at sorted ``nodes``, its integral up to each from the one before in ``masses``.
+
+    Returns the number of nodes and ρ's integral (the largest of ``heights`` is 1).
+    """
+    count = _place(points, a, scale, nodes)
+    # one loop for each step, so that all but the last ones are vector code
+    if code == TANH:
+        for k in range(count):
+            heights[k] = 1.0 - 2.0 / (1.0 + exp2_double((a + scale * nodes[k]) * (2.0 * _LOG2E)))
+    elif code == SIGMOID:
+        for k in range(count):
+            heights[k] = 1.0 / (1.0 + exp2_double((a + scale * nodes[k]) * -_LOG2E))
+    else:
+        below = slope if code == LEAKY else 1.0
+        for k in range(count):
+            u = a + scale * nodes[k]
+            heights[k] = u if u > 0.0 else below * u
+    for k in range(count):
+        off, u = (t - heights[k]) / beta, a + scale * nodes[k]
+        heights[k] = (0.5 * precision * u - shift) * u - 0.5 * (nodes[k] * nodes[k] + off * off)
     top = -np.inf
     for k in range(count):
-        u = a + scale * nodes[k]
-        off = (t - _f(code, slope, u)) / beta
-        heights[k] = -0.5 * (nodes[k] * nodes[k] + off * off) + (0.5 * precision * u - shift) * u
         top = max(top, heights[k])
-    total = 0.0
     for k in range(count):
         # heights of nothing would leave places that no draw reaches
-        heights[k] = np.exp(max(heights[k] - top, -40.0))
-        if k > 0:
-            total += 0.5 * (heights[k] + heights[k - 1]) * (nodes[k] - nodes[k - 1])
+        heights[k] = exp2_double(max(heights[k] - top, -40.0) * _LOG2E)
+    total = 0.0
+    for k in range(1, count):
+        masses[k] = 0.5 * (heights[k] + heights[k - 1]) * (nodes[k] - nodes[k - 1])
+        total += masses[k]
     return count, total
 
 
 @inner(error_model="numpy")
-def _draw(nodes, heights, count, total, uniform):
+def _draw(nodes, heights, masses, count, total, uniform):
     """The ``uniform`` quantile of ρ and its log density there."""
     wanted, k = uniform * total, 1
-    while k < count - 1:
-        mass = 0.5 * (heights[k] + heights[k - 1]) * (nodes[k] - nodes[k - 1])
-        if wanted <= mass:
-            break
-        wanted -= mass
+    while k < count - 1 and wanted > masses[k]:
+        wanted -= masses[k]
         k += 1
     width, h0 = nodes[k] - nodes[k - 1], heights[k - 1]
     rise = heights[k] - h0
@@ -139,16 +177,23 @@ def _log_density(nodes, heights, count, total, e):
 
 
 @parallel_range(error_model="numpy")
-def tilted_moments(begin, end, code, slope, beta, t, mean, variance, new_mean, new_variance):
-    """Mean and variance of u ~ N(``mean``, ``variance``) after a unit put out ``t``; all [n, d]."""
+def tilted_moments(
+    begin, end, code, slope, beta, t, points, mean, variance, new_mean, new_variance
+):
+    """Mean and variance of u ~ N(``mean``, ``variance``) after a unit put out ``t``; all [n, d].
+
+    ``points`` are those of ``site_points``.
+    """
     for p in range(begin, end):
-        nodes, heights = np.empty(_NODES + _SITE_NODES), np.empty(_NODES + _SITE_NODES)
+        nodes, heights, masses = np.empty(_ALL), np.empty(_ALL), np.empty(_ALL)
         for i in range(t.shape[1]):
             a, scale = mean[p, i], np.sqrt(variance[p, i])
             new_mean[p, i], new_variance[p, i] = a, variance[p, i]
             if scale < _FIXED * beta:
                 continue
-            count, total = _tabulate(code, slope, t[p, i], beta, a, scale, 0.0, 0.0, nodes, heights)
+            count, total = _tabulate(
+                code, slope, t[p, i], beta, points[p, i], a, scale, 0.0, 0.0, nodes, heights, masses
+            )
             first, second = 0.0, 0.0
             for k in range(1, count):
                 e0, e1, h0, h1 = nodes[k - 1], nodes[k], heights[k - 1], heights[k]
@@ -175,6 +220,7 @@ def site_densities(
     slope,
     beta,
     t,
+    points,
     mean,
     lower,
     precisions,
@@ -187,11 +233,12 @@ def site_densities(
     """ln Π ρ_i(e_i) into ``log_densities`` [n, K] for ``e`` [n, K, m], m ≤ d.
 
     Rows (p, k) with ``fresh`` [n, K] are drawn here: there ``e`` holds standard normal numbers
-    at first, for units that have nothing to aim, and ``uniforms`` [n, K, m] are used up.
+    at first, for units that have nothing to aim, and ``uniforms`` [n, K, m] are used up. ``points``
+    are those of ``site_points``.
     """
     n_draws, dim = e.shape[1:]
     for p in range(begin, end):
-        nodes, heights = np.empty(_NODES + _SITE_NODES), np.empty(_NODES + _SITE_NODES)
+        nodes, heights, masses = np.empty(_ALL), np.empty(_ALL), np.empty(_ALL)
         for k in range(n_draws):
             found = 0.0
             for i in range(dim):
@@ -208,15 +255,17 @@ def site_densities(
                     slope,
                     t[p, i],
                     beta,
+                    points[p, i],
                     a,
                     abs(scale),
                     precisions[p, i],
                     shifts[p, i],
                     nodes,
                     heights,
+                    masses,
                 )
                 if fresh[p, k]:
-                    value, density = _draw(nodes, heights, count, total, uniforms[p, k, i])
+                    value, density = _draw(nodes, heights, masses, count, total, uniforms[p, k, i])
                     e[p, k, i] = sign * value
                 else:
                     density = _log_density(nodes, heights, count, total, sign * e[p, k, i])

@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from ib_runner.networks.hidden import one_thread
+from ib_runner.threads import one_thread
 
 
 def log_row_sums(log_terms: np.ndarray, among: np.ndarray | None = None) -> np.ndarray:

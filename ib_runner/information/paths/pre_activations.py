@@ -59,7 +59,8 @@ class PreActivations(Protocol):
     """u [rows, d] of rows (input number [rows], ζ [rows, D]).
 
     ``affine``: u is an affine function of ζ with the same matrix for all inputs. ``rounding``: how
-    much rounding in the network may change I(X;T), nats.
+    much rounding in the network may change I(X;T), nats. ``in_threads``: whether several threads
+    may call at the same time.
     """
 
     layer: Layer
@@ -67,6 +68,7 @@ class PreActivations(Protocol):
     activation: Activation
     affine: bool
     rounding: float
+    in_threads: bool
 
     def of(self, inputs: Tensor, zeta: Tensor) -> Tensor:
         """u [rows, d]."""
@@ -81,6 +83,7 @@ class PlainPreActivations:
     """Pre-activations of a plain network, whose Jacobians are products of small matrices."""
 
     rounding = 0.0
+    in_threads = True
 
     def __init__(self, plain: PlainNetwork, x: Tensor, layer: Layer):
         self.layer = layer
@@ -99,7 +102,8 @@ class PlainPreActivations:
         begins = [0, *accumulate(noisy)]
         self._parts = [slice(begin, end) for begin, end in pairwise(begins)]
         self.n_noise = begins[-1]
-        self._first = x.detach().to(torch.float64) @ self._weights[0].T + self._biases[0]
+        rows = x.detach().flatten(1).to(torch.float64)
+        self._first = rows @ self._weights[0].T + self._biases[0]
         first = next((k for k, beta in enumerate(self._betas) if beta > 0), count)
         between = self._activations[first + 1 : -1]
         self.affine = all(f.code == IDENTITY for f in between)
@@ -149,6 +153,7 @@ class ModulePreActivations:
 
     affine = False
     rounding = 0.0
+    in_threads = False  # hooks of one thread would act in another's pass
 
     def __init__(self, network: nn.Module, x: Tensor, layer: Layer):
         self.layer = layer

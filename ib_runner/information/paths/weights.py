@@ -18,6 +18,7 @@ from torch import Tensor
 
 from ib_runner.information.paths.aim import aimed
 from ib_runner.information.paths.pre_activations import PreActivations
+from ib_runner.threads import in_threads
 
 #: the most values in an array of one block of pairs
 _BLOCK_VALUES = 2**21
@@ -81,19 +82,17 @@ def path_means(
     """
     width = units.n_noise * (units.layer.dim + n_paths) + 8 * units.layer.dim**2
     step = max(1, _BLOCK_VALUES // width)
-    below, above = [], []
-    for first in range(0, len(inputs), step):
-        part = slice(first, first + step)
-        found = _block(
-            units,
-            inputs[part],
-            t[part],
-            n_paths,
-            rng,
-            None if made_by is None else made_by[part],
-        )
-        below.append(found.below)
-        above.append(found.above)
+    parts = [slice(first, first + step) for first in range(0, len(inputs), step)]
+    # a generator of its own for each block: threads may take them in any order
+    generators = rng.spawn(len(parts))
+
+    def block(number: int) -> PathMeans:
+        part = parts[number]
+        own = None if made_by is None else made_by[part]
+        return _block(units, inputs[part], t[part], n_paths, generators[number], own)
+
+    found = in_threads(block, len(parts), units.in_threads)
+    below, above = [one.below for one in found], [one.above for one in found]
     return PathMeans(
         np.concatenate(below) if below else np.empty(0),
         None if made_by is None else np.concatenate(above),

@@ -14,9 +14,10 @@ from torch import Tensor, nn
 from ib_runner.datasets.arrays import as_inputs
 from ib_runner.information.sampling.normal_numbers import stream
 from ib_runner.information.sampling.propagation import DRAWS, fused_propagation, plain_network
-from ib_runner.networks.hidden import hidden_layers, one_thread, unwrapped
+from ib_runner.networks.hidden import hidden_layers, unwrapped
 from ib_runner.networks.noise import GaussianNoise, NoNoise
 from ib_runner.networks.preconditions import measurable
+from ib_runner.threads import one_thread
 
 #: the most float32 numbers that one forward pass may produce in all layers together
 _PASS_VALUES = 2**24
@@ -75,7 +76,7 @@ class Sampler:
         if self.plain is not None and not self.plain.resolves_its_noise(*self._last_exact()):
             self.plain = None
         if self.plain is not None:
-            self._rows = self.x.numpy().astype(np.float32)
+            self._rows = self.x.flatten(1).numpy().astype(np.float32)
 
     def __len__(self) -> int:
         return len(self.x)
@@ -135,8 +136,7 @@ class Sampler:
             return self._forward_passes(first, last, n, purpose, keep)
         p = self.plain
         starts = np.concatenate([[0], np.cumsum(p.widths[1:])])
-        skipped = starts[min(keep) - 1]
-        s = np.empty((last - first, starts[-1] - skipped, -(-n // DRAWS) * DRAWS), np.float32)
+        s = np.empty((last - first, starts[-1], -(-n // DRAWS) * DRAWS), np.float32)
         fused_propagation(
             last - first,
             self._rows[first:last],
@@ -149,10 +149,8 @@ class Sampler:
             p.betas,
             self.seed,
             int(purpose),
-            skipped,
             s,
         )
-        starts -= skipped
         return {k: s[:, starts[k - 1] : starts[k], :n] for k in keep}
 
     def draw_some(self, inputs: np.ndarray, n: int, purpose: int, units: dict) -> dict:

@@ -2,6 +2,7 @@
 
 import math
 
+import numba
 import numpy as np
 import pytest
 import torch
@@ -9,6 +10,7 @@ from scipy.special import logsumexp
 from torch import nn
 
 from ib_runner.information.exact.linear_network import gaussian_layer
+from ib_runner.information.paths.aim import _orthogonal
 from ib_runner.information.paths.pre_activations import PlainPreActivations, pre_activations
 from ib_runner.information.paths.weights import path_means, points
 from ib_runner.information.sampling.sampler import Sampler
@@ -141,3 +143,34 @@ def test_noise_that_is_not_gaussian_has_no_paths():
     net = nn.Sequential(nn.Linear(3, 4), DropoutNoise(0.5), nn.Linear(4, 2), GaussianNoise(0.1))
     sampler = Sampler(net, inputs(), 0)
     assert pre_activations(sampler, sampler.layers[1]) is None
+
+
+def test_threads_change_no_bit():
+    net = network("tanh", (20, 20, 20), (0.3, 0.3, 0.1))
+    units, owners, t, made_by = made(net, inputs(), 3, 900)  # three blocks
+    before, found = numba.get_num_threads(), []
+    for threads in {1, numba.config.NUMBA_NUM_THREADS}:
+        numba.set_num_threads(threads)
+        try:
+            one = path_means(units, owners, t, 32, np.random.default_rng(0), made_by)
+        finally:
+            numba.set_num_threads(before)
+        found.append((one.below.tobytes(), one.above.tobytes()))
+    assert len(set(found)) == 1
+
+
+@pytest.mark.parametrize("case", ["as it is", "nearly singular", "dead units", "fewer numbers"])
+def test_an_orthogonal_basis_of_any_jacobian(case):
+    rng = np.random.default_rng(0)
+    jacobian = rng.standard_normal((4, 6, 4 if case == "fewer numbers" else 15))
+    if case == "nearly singular":
+        jacobian[1, 3] = jacobian[1, 2] + 1e-9 * jacobian[1, 4]
+        jacobian[2] *= 10.0 ** np.arange(0, -12, -2)[:, None]
+    if case == "dead units":
+        jacobian[1:3, 2:4] = 0.0
+    basis, lower = _orthogonal(torch.from_numpy(jacobian))
+    assert torch.equal(lower, lower.tril())
+    k = lower.shape[2]
+    eye = torch.eye(k, dtype=torch.float64).expand(4, k, k).numpy()
+    assert (basis.mT @ basis).numpy() == pytest.approx(eye, abs=1e-12)
+    assert (lower @ basis.mT).numpy() == pytest.approx(jacobian, abs=1e-12)
