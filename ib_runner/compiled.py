@@ -4,7 +4,8 @@ numba's own cache raises an error where no folder is writable (no home, read-onl
 cached file is truncated, or where the disk is full; and it returns an outdated kernel after a
 change in another kernel that the first one calls. Here the cache only saves time: a kernel is
 compiled again whenever its module, or a module of this package that its module imports, has
-changed, and whenever the cached file cannot be used.
+changed, and whenever the cached file cannot be used. Processes that need the same kernel at once
+compile it once (``compiled_once``).
 """
 
 import gc
@@ -17,6 +18,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -38,6 +40,8 @@ from numba.core.compiler import CompilerBase, DefaultPassBuilder
 from numba.core.compiler_machinery import AnalysisPass, register_pass
 from numba.core.registry import cpu_target
 from numba.core.typed_passes import AnnotateTypes
+
+from ib_runner.compiled_once import Turn
 
 _logger = logging.getLogger("ib_runner")
 #: parts of a range of tasks for each thread: a thread that is done takes the next part
@@ -195,22 +199,45 @@ class _Places(CompileResultCacheImpl):
 class _Cache(FunctionCache):
     _impl_class = _Places
 
+    def __init__(self, function: Callable):
+        super().__init__(function)
+        self._turn = Turn()
+
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         global _asked_for
         _asked_for += 1
-        try:
-            found = super().load_overload(sig, target_context)
-        except Exception:  # reading a truncated or altered cache file may raise anything
-            found = None
+        found = self._kept(sig, target_context)
+        if found is None:
+            self._take_turn()
+            found = self._kept(sig, target_context)  # another process may have compiled it
         if found is None:
             _say_compiling()
+        else:
+            self.end_turn()
         return found
+
+    def _kept(self, sig: Any, target_context: Any) -> Any:
+        try:
+            return super().load_overload(sig, target_context)
+        except Exception:  # reading a truncated or altered cache file may raise anything
+            return None
+
+    def _take_turn(self) -> None:
+        with suppress(OSError):
+            self._impl.locator.ensure_cache_path()
+            self._turn.take(f"{self._cache_file._index_path}.lock")
+
+    def end_turn(self) -> None:
+        """Let other processes compile the kernel, or load what was saved."""
+        self._turn.end()
 
     def save_overload(self, sig: Any, data: Any) -> None:
         try:
             super().save_overload(sig, data)
         except Exception:  # the cache's index may be damaged: begin a new one
             self._save_anew(sig, data)
+        finally:
+            self.end_turn()
 
     def _save_anew(self, sig: Any, data: Any) -> None:
         try:
@@ -240,7 +267,20 @@ class _CollectorRests(event.Listener):
             gc.enable()
 
 
+class _TurnsEnd(event.Listener):
+    """A compilation that fails or is interrupted ends the process's turn: nothing is saved."""
+
+    def on_start(self, event: Any) -> None:
+        pass
+
+    def on_end(self, event: Any) -> None:
+        failed = any(event._exc_details or ())  # its is_failed is about something else
+        if failed and isinstance(kept := event.data["dispatcher"]._cache, _Cache):
+            kept.end_turn()
+
+
 event.register("numba:compile", _CollectorRests())
+event.register("numba:compile", _TurnsEnd())
 
 
 class _InnerLibrary(JITCodeLibrary):

@@ -10,10 +10,10 @@ from typing import Any
 
 import matplotlib
 import matplotlib.style
-from fontTools.subset import Options
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure, SubFigure
 
+from ib_runner.figures.drawing import bare_fonts, ticks_once
 from ib_runner.wording import near_miss
 
 #: widths of the paper's column and page, inches
@@ -125,7 +125,8 @@ def _lay_out(figure: Figure) -> None:
     """
     engine = figure.get_layout_engine()
     if engine is not None:
-        engine.execute(figure)
+        with ticks_once():
+            engine.execute(figure)
     figure.set_layout_engine(None)
 
 
@@ -162,27 +163,9 @@ def encode(figure: Figure, kind: str) -> bytes:
     """``figure`` as the contents of a png or pdf file, without date: same figure, same bytes."""
     buffer = BytesIO()
     undated = {"pdf": {"CreationDate": None}, "svg": {"Date": None}}.get(kind, {})
-    with _style(), _bare_fonts():
+    with _style(), ticks_once(), bare_fonts():
         figure.savefig(buffer, format=kind, metadata=undated)
     return buffer.getvalue()
-
-
-@contextmanager
-def _bare_fonts() -> Iterator[None]:
-    """Embed fonts without the tables that shape running text, for the length of the block.
-
-    matplotlib has placed each glyph; reading those tables is four fifths of embedding a font. Which
-    tables are dropped by default has no public name: where that is called otherwise, all stay.
-    """
-    before = getattr(Options, "_drop_tables_default", None)
-    if before is None:
-        yield
-        return
-    Options._drop_tables_default = [*before, "GSUB", "GPOS", "GDEF"]
-    try:
-        yield
-    finally:
-        Options._drop_tables_default = before
 
 
 def colour(index: int, palette: tuple[str, ...] = PALETTE) -> str:

@@ -5,12 +5,12 @@ from typing import Any
 
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
-from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from ib_runner.errors import raise_interruption_behind
 from ib_runner.networks.hidden import noise_on, plain_conditions
 from ib_runner.networks.noise import NoiseChannel
+from ib_runner.networks.watched import OperationsWatched
 
 
 def dropped(network: nn.Module, x: Tensor) -> list[bool]:
@@ -75,7 +75,7 @@ class _Functions(_Watching, TorchFunctionMode):
         return self.call(func, args, kwargs)
 
 
-class _Operations(_Watching, TorchDispatchMode):
+class _Operations(_Watching, OperationsWatched):
     """Operations of torch's compiled code."""
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):

@@ -5,10 +5,10 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from ib_runner.networks.hidden import noise_on
 from ib_runner.networks.noise import NoiseChannel
+from ib_runner.networks.watched import OperationsWatched
 
 Range = tuple[float, float]
 
@@ -55,7 +55,7 @@ class _Known(NamedTuple):
     range: Range
 
 
-class _Watch(TorchDispatchMode):
+class _Watch(OperationsWatched):
     """Notes the ranges of the tensors that a forward pass computes."""
 
     def __init__(self):

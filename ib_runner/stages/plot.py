@@ -11,8 +11,8 @@ from ib_runner.wording import duration_text
 
 #: seconds to start; seconds of one figure of five layers as png and pdf; those of the figures that
 #: take longer; and the share of these seconds that does not depend on the number of layers
-SECONDS_TO_START, SECONDS_A_FIGURE = 1.0, 1.15
-SECONDS = {"fig5": 4.5, "fig6": 2.4, "losses": 0.3, "information_plane": 1.9}
+SECONDS_TO_START, SECONDS_A_FIGURE = 1.0, 0.75
+SECONDS = {"fig5": 3.0, "fig6": 1.4, "losses": 0.25, "information_plane": 0.9}
 LAYERS, WITHOUT = 5, 0.25
 #: seconds of drawing from which on another process, which takes two to start, is worth it
 WORTH_A_PROCESS = 6.0

@@ -12,6 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from ib_runner.config.builder import for_runs, for_sweeps
 from ib_runner.errors import UsageError
+from ib_runner.figures.drawing import collector_rests
 from ib_runner.figures.style import Look, encode, looking
 from ib_runner.files.atomic import make_folder, write_bytes
 from ib_runner.progress import Progress
@@ -84,7 +85,7 @@ def write_figure(folder: Path, name: str, config: DictConfig, draw: Callable[[],
     asked = config.plot
     look = Look(asked.size, asked.font, asked.style, (asked.titles or {}).get(name))
     try:
-        with looking(look):
+        with looking(look), collector_rests():
             drawn = draw()
             for kind in asked.formats:
                 write_bytes(folder / f"{name}.{kind}", encode(drawn, kind))

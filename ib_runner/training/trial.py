@@ -16,10 +16,10 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor, nn
 from torch.nn.parameter import UninitializedParameter
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from ib_runner.datasets import Dataset, Split
 from ib_runner.errors import IbRunError, UsageError
+from ib_runner.networks.watched import OperationsWatched
 from ib_runner.training.determinism import reproducible
 from ib_runner.training.plain import PlainTrainer
 from ib_runner.training.problem import problem_of
@@ -148,7 +148,7 @@ def _as_refusal(what: str) -> Iterator[None]:
         raise UsageError(f"{what}:{gap}{reason[:200]}") from error
 
 
-class _Types(TorchDispatchMode):
+class _Types(OperationsWatched):
     """Notes in ``found`` the first floating type below float32 of an operation's result."""
 
     def __init__(self):

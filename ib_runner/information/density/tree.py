@@ -14,6 +14,8 @@ from ib_runner.compiled import inner, njit, parallel_range
 SAMPLE = 64
 #: nodes of this level are split by one task each
 PARALLEL_LEVEL = 6
+#: with fewer rows one thread is done before others have begun
+PARALLEL_ROWS = 1 << 18
 #: levels below the balanced depth, for sampled medians that fell to one side
 SPARE_LEVELS = 2
 
@@ -45,7 +47,7 @@ def build_tree(rows: np.ndarray, d: int, leaf_size: int) -> Tree:
     low = np.empty((n_nodes, d), rows.dtype)
     high = np.empty((n_nodes, d), rows.dtype)
     stops[0] = n
-    shared = min(levels, PARALLEL_LEVEL)
+    shared = min(levels, PARALLEL_LEVEL) if n >= PARALLEL_ROWS else 0
     for level in range(shared):
         _split_nodes(1 << level, rows, d, leaf_size, (1 << level) - 1, starts, stops, leaf)
     nodes = starts, stops, leaf, low, high
@@ -113,14 +115,14 @@ def _split(rows, d, leaf_size, node, starts, stops, leaf):
     if stop - start <= leaf_size:
         leaf[node] = stop > start
         return
-    k, pivot = _choose(rows, d, start, stop)
+    k, pivot = choose(rows, d, start, stop)
     middle = partition(rows, k, pivot, start, stop)
     starts[2 * node + 1], stops[2 * node + 1] = start, middle
     starts[2 * node + 2], stops[2 * node + 2] = middle, stop
 
 
 @inner()
-def _choose(rows, d, start, stop):
+def choose(rows, d, start, stop):
     """The dimension in which a sample varies most, and the sample's median in it."""
     count = min(SAMPLE, stop - start)
     stride = (stop - start) // count

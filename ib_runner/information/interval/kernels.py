@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ib_runner.compiled import inner, parallel_range
+from ib_runner.compiled import inner, njit, parallel_range
+from ib_runner.information.density.tree import choose, partition
 from ib_runner.vector_math import exp2
 
 _f = np.float32
@@ -17,8 +18,17 @@ _f = np.float32
 _HIGHEST_EXPONENT = _f(60.0)
 #: log2 of more components than the mixture of an input has
 _MOST_COMPONENTS_BITS = 5.0
-#: terms summed in float32 before that partial sum is added to the total in float64
-_TERMS = 32
+#: components that are summed in float32 before that partial sum is added to the total in float64
+_TILE = 256
+#: axes along which all inputs of a range are compared with a block; the others, for those left
+_AXES_FIRST = 3
+#: up to this many components are not worth a vector
+_FEW = 3
+#: tiles are filled up to a multiple of this many components, of which the rest are 2 to this power
+_LANES, _NOTHING = 32, _f(-1e4)
+#: terms are at most 2^0: in units of 2 to this power or more float32 holds their sums; a lower unit
+#: is raised when a term is far higher
+_LOWEST_REFERENCE = _f(-100.0)
 
 
 class Queries(NamedTuple):
@@ -77,6 +87,24 @@ class Sums(NamedTuple):
     evaluations: np.ndarray
 
 
+class Scratch(NamedTuple):
+    """Room for one block at a time.
+
+    ``tile`` [R, _TILE]: components, a column for each: log2 of weight/det L, L⁻¹·mean, and L⁻¹ row
+    by row; ``q``, ``y`` [_TILE]. ``u`` [p, d] the block's points about its origin; ``reference``
+    and ``total`` [p] their sums. ``near`` [N + 1], ``distance`` [N]: inputs.
+    """
+
+    tile: np.ndarray
+    q: np.ndarray
+    y: np.ndarray
+    u: np.ndarray
+    reference: np.ndarray
+    total: np.ndarray
+    near: np.ndarray
+    distance: np.ndarray
+
+
 @inner(fastmath=True, error_model="numpy")
 def _own_cloud_densities(points, references, cloud, out):
     q = np.empty(cloud.shape[1], np.float32)
@@ -106,145 +134,209 @@ def own_cloud_densities(begin, end, points, references, clouds, out):
         _own_cloud_densities(points[c], references[c], clouds[c], out[c])
 
 
+@inner(fastmath=True, error_model="numpy")
+def _reaches(record, shift, middle, half, moved, least):
+    """Whether a component may reach 2^``least`` in the box ``middle`` ± ``half`` [d].
+
+    The component's mean is moved by ``shift`` [d]; ``moved`` [d] is scratch. ‖L⁻¹(u − mean)‖² is a
+    sum of squares of functions that are affine in u: each is at least as far from 0 as at the
+    middle of the box less Σ |slope|·half.
+    """
+    dim = shift.size
+    for j in range(dim):
+        moved[j] = middle[j] - (record[1 + j] + shift[j])
+    bound = record[0]
+    at = 1 + dim
+    for i in range(dim):
+        value = _f(0.0)
+        reach = _f(0.0)
+        for j in range(i + 1):
+            slope = record[at + j]
+            value += slope * moved[j]
+            reach += abs(slope) * half[j]
+        gap = max(abs(value) - reach, _f(0.0))
+        bound -= gap * gap
+        if bound < least:
+            return False
+        at += i + 1
+    return True
+
+
 @inner(error_model="numpy")
-def _lay_out(record, shift, factor, middle):
-    """The rows of L⁻¹ of one component into ``factor`` [d, d], and L⁻¹·mean into ``middle`` [d]."""
-    dim = middle.size
+def _take(record, shift, tile, k):
+    """Write one component, its mean moved by ``shift`` [d], to column ``k`` of ``tile``."""
+    dim = shift.size
+    tile[0, k] = record[0]
     at = 1 + dim
     for i in range(dim):
         at_mean = 0.0
-        for k in range(i + 1):
-            factor[i, k] = record[at + k]
-            at_mean += np.float64(record[at + k]) * np.float64(record[1 + k] + shift[k])
-        middle[i] = at_mean
+        for j in range(i + 1):
+            slope = record[at + j]
+            tile[at + j, k] = slope
+            at_mean += np.float64(slope) * np.float64(record[1 + j] + shift[j])
+        tile[1 + i, k] = at_mean
+        at += i + 1
+
+
+@inner(error_model="numpy")
+def _fill_up(tile, n):
+    """Fill ``tile`` from column ``n`` on to whole vectors by components that add nothing."""
+    size = (n + _LANES - 1) // _LANES * _LANES
+    for k in range(n, size):
+        tile[:, k] = _f(0.0)
+        tile[0, k] = _NOTHING
+    return size
+
+
+@inner(fastmath=True, error_model="numpy")
+def _exponents(tile, u, base, q, y):
+    """log2 of the components in ``tile`` at the point ``u`` [d], less ``base``, into ``q``.
+
+    ``y``, as long as ``q``, is scratch. Each pass stores to one array: only then is it vector code.
+    """
+    constant = tile[0]
+    for k in range(q.size):
+        q[k] = constant[k] - base
+    at = 1 + u.size
+    for i in range(u.size):
+        at_mean = tile[1 + i]
+        slope = tile[at]
+        x = u[0]
+        if i == 0:
+            for k in range(q.size):
+                one = slope[k] * x - at_mean[k]
+                q[k] -= one * one
+        else:
+            slope_1 = tile[at + 1]
+            x1 = u[1]
+            for k in range(q.size):
+                y[k] = slope[k] * x + slope_1[k] * x1 - at_mean[k]
+            for j in range(2, i):
+                slope = tile[at + j]
+                x = u[j]
+                for k in range(q.size):
+                    y[k] += slope[k] * x
+            if i == 1:
+                for k in range(q.size):
+                    q[k] -= y[k] * y[k]
+            else:
+                slope = tile[at + i]
+                x = u[i]
+                for k in range(q.size):
+                    one = y[k] + slope[k] * x
+                    q[k] -= one * one
         at += i + 1
 
 
 @inner(fastmath=True, error_model="numpy")
-def _exponents(constant, factor, middle, u, base, q, y):
-    """log2 of one component at the points ``u`` [d, p] less ``base`` [p], into ``q`` [p].
-
-    ``constant``: its record's first number; ``y`` [p] is scratch. Few passes over the points, each
-    of which stores to one array: only then is it vector code.
-    """
-    dim = u.shape[0]
-    u0 = u[0]
-    f00 = factor[0, 0]
-    m0 = middle[0]
-    if dim == 1:
-        for j in range(q.size):
-            a = f00 * u0[j] - m0
-            q[j] = constant - base[j] - a * a
-        return
-    u1 = u[1]
-    f10 = factor[1, 0]
-    f11 = factor[1, 1]
-    m1 = middle[1]
-    if dim == 2:
-        for j in range(q.size):
-            a = f00 * u0[j] - m0
-            b = f10 * u0[j] + f11 * u1[j] - m1
-            q[j] = constant - base[j] - a * a - b * b
-        return
-    u2 = u[2]
-    f20 = factor[2, 0]
-    f21 = factor[2, 1]
-    f22 = factor[2, 2]
-    m2 = middle[2]
-    for j in range(q.size):
-        a = f00 * u0[j] - m0
-        b = f10 * u0[j] + f11 * u1[j] - m1
-        c = f20 * u0[j] + f21 * u1[j] + f22 * u2[j] - m2
-        q[j] = constant - base[j] - a * a - b * b - c * c
-    for i in range(3, dim):
-        f0 = factor[i, 0]
-        f1 = factor[i, 1]
-        f2 = factor[i, 2]
-        f3 = factor[i, 3]
-        u3 = u[3]
-        m = middle[i]
-        if i == 3:
-            for j in range(q.size):
-                one = f0 * u0[j] + f1 * u1[j] + f2 * u2[j] + f3 * u3[j] - m
-                q[j] -= one * one
-            continue
-        for j in range(y.size):
-            y[j] = f0 * u0[j] + f1 * u1[j] + f2 * u2[j] + f3 * u3[j] - m
-        k = 4
-        while k + 2 <= i + 1:
-            f0 = factor[i, k]
-            f1 = factor[i, k + 1]
-            v0 = u[k]
-            v1 = u[k + 1]
-            for j in range(y.size):
-                y[j] += f0 * v0[j] + f1 * v1[j]
-            k += 2
-        if k == i:
-            f0 = factor[i, i]
-            v0 = u[i]
-            for j in range(y.size):
-                y[j] += f0 * v0[j]
-        for j in range(q.size):
-            q[j] -= y[j] * y[j]
+def _add_in_3(tile, n, u, reference, total):
+    """``_add_tile`` in three dimensions with units that hold all terms: nothing is stored."""
+    constant, mean_0, mean_1, mean_2 = tile[0], tile[1], tile[2], tile[3]
+    f00, f10, f11, f20, f21, f22 = tile[4], tile[5], tile[6], tile[7], tile[8], tile[9]
+    for j in range(u.shape[0]):
+        u0, u1, u2, base = u[j, 0], u[j, 1], u[j, 2], reference[j]
+        part = _f(0.0)
+        for k in range(n):
+            a = f00[k] * u0 - mean_0[k]
+            b = f10[k] * u0 + f11[k] * u1 - mean_1[k]
+            c = f20[k] * u0 + f21[k] * u1 + f22[k] * u2 - mean_2[k]
+            part += exp2(constant[k] - base - a * a - b * b - c * c)
+        total[j] += part
 
 
 @inner(fastmath=True, error_model="numpy")
-def _flush(part, total):
-    for j in range(part.size):
-        total[j] += part[j]
-        part[j] = _f(0.0)
+def _add_in_4(tile, n, u, reference, total):
+    """``_add_tile`` in four dimensions with units that hold all terms: nothing is stored."""
+    constant, mean_0, mean_1, mean_2, mean_3 = tile[0], tile[1], tile[2], tile[3], tile[4]
+    f00, f10, f11, f20, f21, f22 = tile[5], tile[6], tile[7], tile[8], tile[9], tile[10]
+    f30, f31, f32, f33 = tile[11], tile[12], tile[13], tile[14]
+    for j in range(u.shape[0]):
+        u0, u1, u2, u3, base = u[j, 0], u[j, 1], u[j, 2], u[j, 3], reference[j]
+        part = _f(0.0)
+        for k in range(n):
+            a = f00[k] * u0 - mean_0[k]
+            b = f10[k] * u0 + f11[k] * u1 - mean_1[k]
+            c = f20[k] * u0 + f21[k] * u1 + f22[k] * u2 - mean_2[k]
+            d = f30[k] * u0 + f31[k] * u1 + f32[k] * u2 + f33[k] * u3 - mean_3[k]
+            part += exp2(constant[k] - base - a * a - b * b - c * c - d * d)
+        total[j] += part
 
 
 @inner(fastmath=True, error_model="numpy")
-def _add(records, shift, factor, middle, u, q, y, reference, part, total, pending, least):
-    """Add the components ``records`` to the sums ``total`` + ``part`` [p], in units of
-    2^``reference``, but those below 2^``least`` of that at all points; ``pending``: number of terms
-    in ``part``. Returns that number afterwards.
+def _exponent(tile, k, u):
+    """log2 of the component in column ``k`` of ``tile`` at the point ``u`` [d]."""
+    value = tile[0, k]
+    at = 1 + u.size
+    for i in range(u.size):
+        one = -tile[1 + i, k]
+        for j in range(i + 1):
+            one += tile[at + j, k] * u[j]
+        value -= one * one
+        at += i + 1
+    return value
+
+
+@inner(fastmath=True, error_model="numpy")
+def _add_point(tile, n, u, base, q, y):
+    """``_add_tile`` for one point ``u`` [d] in any number of dimensions.
+
+    Returns its sum in units of 2^``base`` or, where that is low and a term far higher, of the unit
+    that is returned as well.
     """
-    for r in range(records.shape[0]):
-        _lay_out(records[r], shift, factor, middle)
-        _exponents(records[r, 0], factor, middle, u, reference, q, y)
-        highest = _f(-np.inf)
-        for j in range(q.size):
-            highest = max(highest, q[j])
-        if highest < least:
-            continue
+    if n <= _FEW:
+        for k in range(n):
+            q[k] = _exponent(tile, k, u) - base
+    else:
+        n = _fill_up(tile, n)
+        _exponents(tile, u, base, q[:n], y[:n])
+    if base < _LOWEST_REFERENCE:
+        highest = _f(0.0)
+        for k in range(n):
+            highest = max(highest, q[k])
         if highest > _HIGHEST_EXPONENT:
-            _flush(part, total)
-            for j in range(q.size):
-                if q[j] > _HIGHEST_EXPONENT:
-                    raised = reference[j] + q[j]
-                    total[j] *= 2.0 ** (np.float64(reference[j]) - np.float64(raised))
-                    reference[j] = raised
-                    q[j] = _f(0.0)
-        for j in range(q.size):
-            part[j] += exp2(q[j])
-        pending += 1
-        if pending == _TERMS:
-            _flush(part, total)
-            pending = 0
-    return pending
+            base += highest
+            for k in range(n):
+                q[k] -= highest
+    part = _f(0.0)
+    for k in range(n):
+        part += exp2(q[k])
+    return part, base
+
+
+@inner(error_model="numpy")
+def _add_tile(tile, n, u, reference, total, q, y):
+    """Add the first ``n`` components to the sums ``total`` [p] at the points ``u`` [p, d].
+
+    The sums are in units of 2^``reference``; a low unit is raised where a component is far higher.
+    """
+    dim = u.shape[1]
+    if n > _FEW and (dim == 3 or dim == 4) and reference.min() >= _LOWEST_REFERENCE:
+        if dim == 3:
+            _add_in_3(tile, _fill_up(tile, n), u, reference, total)
+        else:
+            _add_in_4(tile, _fill_up(tile, n), u, reference, total)
+        return
+    for j in range(u.shape[0]):
+        part, base = _add_point(tile, n, u[j], reference[j], q, y)
+        if base != reference[j]:
+            total[j] *= 2.0 ** (np.float64(reference[j]) - np.float64(base))
+            reference[j] = base
+        total[j] += part
 
 
 @inner(fastmath=True, error_model="numpy")
-def _own(records, shift, factor, middle, u, q, y, reference, part, total):
-    """One mixture at ``u`` [d, p]: log2 of its highest term into ``reference``, of the sum of its
-    terms into ``total``.
-    """
-    for j in range(total.size):
-        total[j] = 0.0
-        part[j] = _f(0.0)
-    for r in range(records.shape[0]):
-        _lay_out(records[r], shift, factor, middle)
-        _exponents(records[r, 0], factor, middle, u, part, q, y)
-        for j in range(q.size):
-            reference[j] = q[j] if r == 0 else max(reference[j], q[j])
-    all_terms = _f(-3e38)
-    pending = np.int64(0)  # a literal would have ``_add`` compiled once more
-    _add(records, shift, factor, middle, u, q, y, reference, part, total, pending, all_terms)
-    _flush(part, total)
-    for j in range(total.size):
-        total[j] = reference[j] + np.log2(total[j])
+def _own(tile, n, u, q, y):
+    """log2 of the mixture of ``n`` components in ``tile`` at the point ``u`` [d]."""
+    if n == 1:
+        return np.float64(_exponent(tile, 0, u))
+    _exponents(tile, u, _f(0.0), q[:n], y[:n])
+    highest = q[0]
+    for k in range(n):
+        highest = max(highest, q[k])
+    total = 0.0
+    for k in range(n):
+        total += exp2(q[k] - highest)
+    return highest + np.log2(total)
 
 
 @inner(error_model="numpy")
@@ -262,30 +354,29 @@ def _first_from(ascending, value):
 
 
 @inner(fastmath=True, error_model="numpy")
-def _find_near(u, origin, lowest, boxes, near):
-    """Write the inputs near points ``u`` [d, p] about ``origin`` to ``near``; returns how many."""
-    dim, n = u.shape
+def _find_near(low_here, high_here, origin, lowest, boxes, near, distance):
+    """Write the inputs near a box about ``origin`` to ``near``; returns how many.
+
+    ``low_here``, ``high_here`` [d]: the box of points, whose own terms are at least 2^``lowest``.
+    """
+    dim = low_here.size
     threshold = _f(boxes.bits - lowest)
-    begin = np.inf
-    end = -np.inf
-    for j in range(n):
-        at = 0.0
-        for i in range(dim):
-            at += boxes.axis[i] * (origin[i] + u[i, j])
-        begin = min(begin, at)
-        end = max(end, at)
+    begin = 0.0
+    end = 0.0
+    for i in range(dim):
+        one = boxes.axis[i] * (origin[i] + low_here[i])
+        other = boxes.axis[i] * (origin[i] + high_here[i])
+        begin += min(one, other)
+        end += max(one, other)
     reach = np.sqrt(max(boxes.bits - lowest, 0.0) * boxes.width) + boxes.slack * dim
     first = _first_from(boxes.begins, begin - reach - boxes.longest)
     last = _first_from(boxes.begins, end + reach)
-    distance = np.zeros(last - first, np.float32)
-    for i in range(dim):
-        lowest_here = u[i, 0]
-        highest_here = u[i, 0]
-        for j in range(n):
-            lowest_here = min(lowest_here, u[i, j])
-            highest_here = max(highest_here, u[i, j])
-        box_low = _f(origin[i] + lowest_here - boxes.slack)
-        box_high = _f(origin[i] + highest_here + boxes.slack)
+    distance = distance[: max(last - first, 0)]
+    distance[:] = _f(0.0)
+    some = min(dim, _AXES_FIRST)
+    for i in range(some):
+        box_low = _f(origin[i] + low_here[i] - boxes.slack)
+        box_high = _f(origin[i] + high_here[i] + boxes.slack)
         low = boxes.low[i, first:last]
         high = boxes.high[i, first:last]
         inverse_width = boxes.inverse_width[i, first:last]
@@ -294,89 +385,80 @@ def _find_near(u, origin, lowest, boxes, near):
             distance[k] = max(distance[k], gap * gap * inverse_width[k])
     n_near = 0
     for k in range(distance.size):
-        near[n_near] = boxes.order[first + k]
-        n_near += distance[k] <= threshold
+        if distance[k] <= threshold:
+            far = _f(0.0)
+            for i in range(some, dim):
+                box_low = _f(origin[i] + low_here[i] - boxes.slack)
+                box_high = _f(origin[i] + high_here[i] + boxes.slack)
+                above = boxes.low[i, first + k] - box_high
+                gap = max(max(above, box_low - boxes.high[i, first + k]), _f(0.0))
+                far = max(far, gap * gap * boxes.inverse_width[i, first + k])
+            if far <= threshold:
+                near[n_near] = boxes.order[first + k]
+                n_near += 1
     return n_near
 
 
-@inner(fastmath=True, error_model="numpy")
-def _add_block(queries, first, last, components, boxes, sums, count_only):
+@inner(error_model="numpy")
+def _add_block(queries, first, last, components, boxes, sums, count_only, scratch):
     """``add_mixtures`` for one block; returns the number of evaluations."""
     dim, m = queries.points.shape[1:]
     n = (last - first) * m
     origin = components.centres[queries.owners[queries.rows[first]]]
-    u = np.empty((dim, n), np.float32)
-    of_owner = np.empty((dim, m), np.float32)
+    tile, q, y = scratch.tile, scratch.q, scratch.y
+    u, reference, total = scratch.u[:n], scratch.reference[:n], scratch.total[:n]
+    nothing = np.zeros(dim, np.float32)
     shift = np.empty(dim, np.float32)
-    factor = np.empty((dim, dim), np.float32)
-    middle = np.empty(dim, np.float32)
-    q = np.empty(n, np.float32)
-    y = np.empty(n, np.float32)
-    reference = np.empty(n, np.float32)
-    part = np.empty(n, np.float32)
-    total = np.empty(n)
+    moved = np.empty(dim, np.float32)
+    low_here = np.full(dim, _f(np.inf))
+    high_here = np.full(dim, _f(-np.inf))
     evaluations = 0
     lowest = np.inf
     for k in range(first, last):
         row = queries.rows[k]
         owner = queries.owners[row]
-        begin = (k - first) * m
-        for i in range(dim):
-            shift[i] = components.centres[owner, i] - origin[i]
-            for j in range(m):
-                of_owner[i, j] = queries.points[row, i, j] + shift[i]
-                u[i, begin + j] = of_owner[i, j]
-        records = components.records[components.offsets[owner] : components.offsets[owner + 1]]
-        here = reference[begin : begin + m]
-        _own(
-            records,
-            shift,
-            factor,
-            middle,
-            of_owner,
-            q[:m],
-            y[:m],
-            here,
-            part[:m],
-            total[:m],
-        )
-        evaluations += m * records.shape[0]
+        begin = components.offsets[owner]
+        count = components.offsets[owner + 1] - begin
+        for r in range(count):
+            _take(components.records[begin + r], nothing, tile, r)
+        evaluations += m * count
         for j in range(m):
-            sums.own[row, j] = total[j]
-            lowest = min(lowest, total[j])
-            here[j] = total[j]
-    near = np.empty(components.centres.shape[0] + 1, np.int64)
-    n_near = _find_near(u, origin, lowest, boxes, near)
+            at = (k - first) * m + j
+            for i in range(dim):
+                u[at, i] = queries.points[row, i, j]
+            own = _own(tile, count, u[at], q, y)
+            sums.own[row, j] = own
+            lowest = min(lowest, own)
+            reference[at] = own
+            for i in range(dim):
+                u[at, i] += components.centres[owner, i] - origin[i]
+                low_here[i] = min(low_here[i], u[at, i])
+                high_here[i] = max(high_here[i], u[at, i])
+    n_near = _find_near(low_here, high_here, origin, lowest, boxes, scratch.near, scratch.distance)
+    middle = (low_here + high_here) * _f(0.5)
+    half = (high_here - low_here) * _f(0.5) + _f(boxes.slack)
     of_class = components.classes[queries.owners[queries.rows[first]]]
-    for j in range(n):
-        total[j] = 0.0
-        part[j] = _f(0.0)
-    pending = np.int64(0)
-    least = _f(-boxes.bits - _MOST_COMPONENTS_BITS)
+    total[:] = 0.0
+    least = _f(lowest - boxes.bits - _MOST_COMPONENTS_BITS)
     for of_own_class in (True, False):
-        for x in near[:n_near]:
+        filled = np.int64(0)
+        for x in scratch.near[:n_near]:
             if (components.classes[x] == of_class) == of_own_class:
-                records = components.records[components.offsets[x] : components.offsets[x + 1]]
-                evaluations += n * records.shape[0]
-                if not count_only:
-                    for i in range(dim):
-                        shift[i] = components.centres[x, i] - origin[i]
-                    pending = _add(
-                        records,
-                        shift,
-                        factor,
-                        middle,
-                        u,
-                        q,
-                        y,
-                        reference,
-                        part,
-                        total,
-                        pending,
-                        least,
-                    )
-        _flush(part, total)
-        pending = 0
+                for i in range(dim):
+                    shift[i] = components.centres[x, i] - origin[i]
+                for r in range(components.offsets[x], components.offsets[x + 1]):
+                    record = components.records[r]
+                    if _reaches(record, shift, middle, half, moved, least):
+                        _take(record, shift, tile, filled)
+                        filled += 1
+                        if filled == _TILE:
+                            evaluations += n * filled
+                            if not count_only:
+                                _add_tile(tile, filled, u, reference, total, q, y)
+                            filled = np.int64(0)
+        evaluations += n * filled
+        if filled > 0 and not count_only:
+            _add_tile(tile, filled, u, reference, total, q, y)
         for k in range(first, last):
             row = queries.rows[k]
             for j in range(m):
@@ -388,7 +470,7 @@ def _add_block(queries, first, last, components, boxes, sums, count_only):
     return evaluations
 
 
-@parallel_range(fastmath=True, error_model="numpy")
+@parallel_range(error_model="numpy")
 def add_mixtures(begin, end, queries, components, boxes, sums, count_only):
     """Add up the mixtures of N inputs at points drawn by some of them, pruned.
 
@@ -402,12 +484,73 @@ def add_mixtures(begin, end, queries, components, boxes, sums, count_only):
     uᵀM⁻¹u ≥ (v·u)²/(vᵀMv) for every positive definite M (Cauchy and Schwarz). One direction, the
     same for all, bounds a range of the sorted inputs; the axes decide within it.
 
-    Of the inputs near, components below 2^(−``bits`` − 5) of the unit of the sum are left out too.
-    That unit is the point's own term, or a higher one that is part of the sum: with at most 2^5
-    components, what an input loses is again below 2^(−``bits``) of the sum.
+    Of the inputs near, components that are below 2^(−``bits`` − 5) of the least own term in all of
+    the box of the block's points (see ``_take``) are left out too: with at most 2^5 components,
+    what an input loses is again below 2^(−``bits``) of the sum.
+
+    A point gathers components of all inputs in tiles that stay in the first cache: it may be alone
+    in its block, and its sums are still long rows of vector code.
     """
     starts = queries.starts
+    dim, m = queries.points.shape[1:]
+    most = 0
+    for b in range(begin, end):
+        most = max(most, (starts[b + 1] - starts[b]) * m)
+    n_inputs = components.classes.size
+    scratch = Scratch(
+        np.empty((components.records.shape[1], _TILE), np.float32),
+        np.empty(_TILE, np.float32),
+        np.empty(_TILE, np.float32),
+        np.empty((most, dim), np.float32),
+        np.empty(most, np.float32),
+        np.empty(most),
+        np.empty(n_inputs + 1, np.int64),
+        np.empty(n_inputs, np.float32),
+    )
     for b in range(begin, end):
         sums.evaluations[b] = _add_block(
-            queries, starts[b], starts[b + 1], components, boxes, sums, count_only
+            queries, starts[b], starts[b + 1], components, boxes, sums, count_only, scratch
         )
+
+
+@njit()
+def halve(rows, groups, most, extent, starts):
+    """Halve the ``groups`` [g + 1] of ``rows`` [n, d + 1], reordered in place, until each part has
+    at most ``most`` rows within ``extent`` in each of the first d columns, or is a single row.
+
+    Writes where the parts start to ``starts`` [n + 1], and returns how many there are.
+    """
+    n, dim = rows.shape[0], rows.shape[1] - 1
+    ends = np.empty(n + 1, np.int64)
+    count = 0
+    for g in range(groups.size - 1):
+        start = groups[g]
+        ends[0] = groups[g + 1]
+        waiting = 1
+        while waiting > 0:
+            stop = ends[waiting - 1]
+            if stop - start > most or _longest_side(rows, dim, start, stop) > extent:
+                k, pivot = choose(rows, dim, start, stop)
+                ends[waiting] = partition(rows, k, pivot, start, stop)
+                waiting += 1
+            else:
+                starts[count] = start
+                count += 1
+                start = stop
+                waiting -= 1
+    starts[count] = n
+    return count
+
+
+@inner()
+def _longest_side(rows, dim, start, stop):
+    """The longest side of the box around ``rows[start:stop]``."""
+    longest = 0.0
+    for i in range(dim):
+        low = rows[start, i]
+        high = rows[start, i]
+        for k in range(start, stop):
+            low = min(low, rows[k, i])
+            high = max(high, rows[k, i])
+        longest = max(longest, high - low)
+    return longest

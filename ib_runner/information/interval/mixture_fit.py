@@ -53,16 +53,21 @@ def _moments(cloud, order, begin, end, mean, covariance):
 def _whole_moments(cloud, mean, covariance):
     """``_moments`` of all draws of a cloud, in their order: vector code."""
     dim, n = cloud.shape
+    centred = np.empty((dim, n))
     for i in range(dim):
         total = 0.0
         for k in range(n):
             total += cloud[i, k]
         mean[i] = total / n
+        for k in range(n):
+            centred[i, k] = cloud[i, k] - mean[i]
     for i in range(dim):
+        a = centred[i]
         for j in range(i + 1):
+            b = centred[j]
             total = 0.0
             for k in range(n):
-                total += (cloud[i, k] - mean[i]) * (cloud[j, k] - mean[j])
+                total += a[k] * b[k]
             covariance[i, j] = total / n
             covariance[j, i] = covariance[i, j]
 
@@ -184,7 +189,8 @@ def _fit(cloud, noise_variance, records, box):
     axes = np.zeros((most + 1, dim))
     ends[0] = n_draws
     _whole_moments(cloud, means[0], covariances[0])
-    spreads[0] = _principal_axis(covariances[0], axes[0])
+    if most > 2:  # else it is not split
+        spreads[0] = _principal_axis(covariances[0], axes[0])
     count = np.int64(1)  # a literal would have functions compiled once more
     while count < most - 1:
         p = _widest_part(begins, ends, spreads, count, noise_variance)

@@ -13,15 +13,16 @@ from ib_runner.information.interval.kernels import (
     Queries,
     Sums,
     add_mixtures,
+    halve,
 )
 from ib_runner.information.interval.mixture_fit import fit_gaussian_mixtures, record_length
 
 #: largest part of a sum that pruning may leave out, relative to the term of the point's own input
 PRUNED = 1e-4
 LN2 = float(np.log(2.0))
-#: the most inputs whose points are evaluated together, and the largest distance between them, in
-#: noise units, for which float32 coordinates are exact enough
-_BLOCK_ROWS, _COMPACT = 64, 8.0
+#: the most points of several inputs that are evaluated together, and the largest distance between
+#: these inputs, in noise units, for which float32 coordinates are exact enough
+_BLOCK_POINTS, _COMPACT = 512, 8.0
 #: a point whose own density is below 2^−2000 is too improbable to have been drawn from any cloud
 _FAR = 2000.0
 #: coordinates, in noise units, above which float32 boxes are too coarse
@@ -165,7 +166,9 @@ def _add(
 ) -> int:
     """Fill ``sums``: own, same and total; returns the number of evaluations."""
     centres = places.centres
-    rows, starts = blocks(centres[owners], classes[owners], _BLOCK_ROWS)
+    rows, starts = blocks(
+        centres[owners], classes[owners], max(_BLOCK_POINTS // points.shape[2], 1)
+    )
     queries = Queries(np.ascontiguousarray(points, dtype=np.float32), owners, rows, starts)
     components = Components(centres, mixtures.records, mixtures.offsets, classes)
     found = Sums(*sums, np.zeros(len(starts) - 1, np.int64))
@@ -199,23 +202,13 @@ def _boxes(centres: np.ndarray, mixtures: Mixtures) -> Boxes:
 def blocks(centres: np.ndarray, classes: np.ndarray, most: int) -> tuple[np.ndarray, np.ndarray]:
     """Rows of ``centres`` [n, d], noise units, in blocks of one class that lie together.
 
-    Halved at the median of the widest axis until a block has at most ``most`` rows no farther
-    apart than float32 coordinates about one of them allow. Returns the rows in their order, and
-    where blocks start, [blocks + 1].
+    Halved near the median of the axis in which they vary most until a block has at most ``most``
+    rows no farther apart than float32 coordinates about one of them allow. Returns the rows in
+    their order, and where blocks start, [blocks + 1].
     """
-    rows = np.argsort(classes, kind="stable")
-    labels = classes[rows]
-    starts = np.concatenate([[0], np.flatnonzero(np.diff(labels)) + 1, [len(rows)]])
-    while True:
-        at, sizes = centres[rows], np.diff(starts)
-        first = starts[:-1]
-        extent = np.maximum.reduceat(at, first) - np.minimum.reduceat(at, first)
-        widest = extent.argmax(1)
-        halved = (sizes > 1) & ((sizes > most) | (extent.max(1) > _COMPACT))
-        if not halved.any():
-            return rows, starts
-        block = np.repeat(np.arange(len(sizes)), sizes)
-        key = np.where(halved[block], at[np.arange(len(rows)), widest[block]], 0.0)
-        rows = rows[np.lexsort((key, block))]
-        middles = (first + (sizes + 1) // 2)[halved]
-        starts = np.sort(np.concatenate([starts, middles]))
+    order = np.argsort(classes, kind="stable")
+    of_class = np.concatenate([[0], np.flatnonzero(np.diff(classes[order])) + 1, [len(order)]])
+    rows = np.concatenate([centres[order], order[:, None]], axis=1)  # a number < 2^53 is exact
+    starts = np.empty(len(order) + 1, np.int64)
+    n = halve(rows, of_class, most, _COMPACT, starts)
+    return rows[:, -1].astype(np.int64), starts[: n + 1]

@@ -7,8 +7,8 @@ import numpy as np
 from ib_runner.information.sampling.sampler import Layer, Sampler
 from ib_runner.information.sampling.streams import Stream
 
-#: numbers of inputs, and of draws for each
-_INPUTS, _DRAWS = 256, 8
+#: numbers of inputs, of neighbours among them, which are drawn together, and of draws for each
+_INPUTS, _NEIGHBOURS, _DRAWS = 256, 16, 8
 
 
 def extents(sampler: Sampler, layers: Sequence[Layer]) -> dict[int, float]:
@@ -17,10 +17,12 @@ def extents(sampler: Sampler, layers: Sequence[Layer]) -> dict[int, float]:
     0 for layers whose S is a function of x; NaN where S is no finite number.
     """
     found = {layer.number: 0.0 for layer in layers}
-    some = np.unique(np.linspace(0, len(sampler) - 1, _INPUTS).round().astype(int))
-    parts = (some,) if len(some) == len(sampler) else some[:, None]
-    for part in parts:
-        draws = sampler.draw(part[0], part[-1] + 1, _DRAWS, Stream.EXTENT, list(found))
+    n = len(sampler)
+    most = max(n - _NEIGHBOURS, 0)
+    begins = np.linspace(0, most, _INPUTS // _NEIGHBOURS).round().astype(int)
+    parts = [(first, first + _NEIGHBOURS) for first in begins.tolist()]
+    for first, last in parts if n > _INPUTS else [(0, n)]:
+        draws = sampler.draw(first, last, _DRAWS, Stream.EXTENT, list(found))
         for layer in layers:
             s = draws[layer.number].astype(np.float64)
             apart = np.ptp(s, axis=2).max() / layer.beta

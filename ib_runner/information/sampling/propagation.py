@@ -142,16 +142,24 @@ def _bias(linear: nn.Linear) -> np.ndarray:
 
 
 @inner(fastmath=True, error_model="numpy")
-def _affine(weights, biases, first_weight, first_bias, unit, t, n_in, out):
-    """out[j] = b + Σ_i w_i t[i, j] for one unit."""
-    row = first_weight + unit * n_in
-    bias = biases[first_bias + unit]
-    for j in range(out.size):
+def _affine(weights, bias, t, out):
+    """out[j] = b + Σ_i w_i t[i, j] for one unit's ``weights`` [n]; ``t`` [≥ n, DRAWS]."""
+    n = weights.size
+    for j in range(DRAWS):
         out[j] = bias
-    for i in range(n_in):
-        w = weights[row + i]
-        for j in range(out.size):
-            out[j] += w * t[i, j]
+    i = 0
+    while i + 4 <= n:  # several terms a pass: numbers in memory are read and written once
+        w0, w1, w2, w3 = weights[i], weights[i + 1], weights[i + 2], weights[i + 3]
+        t0, t1, t2, t3 = t[i], t[i + 1], t[i + 2], t[i + 3]
+        for j in range(DRAWS):
+            out[j] += w0 * t0[j] + w1 * t1[j] + w2 * t2[j] + w3 * t3[j]
+        i += 4
+    while i < n:
+        w0 = weights[i]
+        t0 = t[i]
+        for j in range(DRAWS):
+            out[j] += w0 * t0[j]
+        i += 1
 
 
 @inner(fastmath=True, error_model="numpy")
@@ -166,35 +174,43 @@ def _activate(code, slope, row):
 
 @inner(fastmath=True, error_model="numpy")
 def _add_noise(s, beta, state, bits, z, t):
-    """t = s + beta·z for the rows of ``s`` [units, DRAWS]."""
-    for unit in range(s.shape[0]):
-        if beta > _f(0.0):
-            fill_normals(state, bits, z)
-            for j in range(DRAWS):
-                t[unit, j] = s[unit, j] + beta * z[j]
-        else:
-            for j in range(DRAWS):
-                t[unit, j] = s[unit, j]
+    """t = s + beta·z for one unit's draws."""
+    if beta > _f(0.0):
+        fill_normals(state, bits, z)
+        for j in range(DRAWS):
+            t[j] = s[j] + beta * z[j]
+    else:
+        for j in range(DRAWS):
+            t[j] = s[j]
 
 
 @inner(fastmath=True, error_model="numpy")
-def _propagate(x, widths, weights, biases, activations, slopes, betas, state, s, t, z, bits):
-    """DRAWS draws of S of one input ``x`` [d] into ``s`` [Σ widths, DRAWS]."""
-    for unit in range(widths[1]):  # S of layer 1 is a function of x: the same in every draw
-        value = biases[unit]
+def _first_layer(x, widths, weights, biases, activations, slopes, s):
+    """S of layer 1, a function of ``x`` [d]: the same in every draw, ``s`` [units, DRAWS]."""
+    value = np.empty(1, np.float32)
+    for unit in range(widths[1]):
+        value[0] = biases[unit]
         for i in range(widths[0]):
-            value += weights[unit * widths[0] + i] * x[i]
+            value[0] += weights[unit * widths[0] + i] * x[i]
+        _activate(activations[0], slopes[0], value)
         for j in range(DRAWS):
-            s[unit, j] = value
-        _activate(activations[0], slopes[0], s[unit])
+            s[unit, j] = value[0]
+
+
+@inner(fastmath=True, error_model="numpy")
+def _propagate(widths, weights, biases, activations, slopes, betas, state, rows, t, z, bits):
+    """DRAWS draws of S of one input, ``rows`` [Σ widths, DRAWS], which has layer 1's."""
     first_weight = widths[0] * widths[1]
     first_unit = widths[1]
     for layer in range(1, activations.size):
         n_in = widths[layer]
-        _add_noise(s[first_unit - n_in : first_unit], betas[layer - 1], state, bits, z, t)
+        for unit in range(n_in):
+            below = rows[first_unit - n_in + unit]
+            _add_noise(below, betas[layer - 1], state, bits, z, t[unit])
         for unit in range(widths[layer + 1]):
-            row = s[first_unit + unit]
-            _affine(weights, biases, first_weight, first_unit, unit, t, n_in, row)
+            row = rows[first_unit + unit]
+            of_unit = weights[first_weight + unit * n_in : first_weight + (unit + 1) * n_in]
+            _affine(of_unit, biases[first_unit + unit], t, row)
             _activate(activations[layer], slopes[layer], row)
         first_weight += n_in * widths[layer + 1]
         first_unit += widths[layer + 1]
@@ -202,35 +218,38 @@ def _propagate(x, widths, weights, biases, activations, slopes, betas, state, s,
 
 @parallel_range(fastmath=True, error_model="numpy")
 def fused_propagation(
-    begin, end, x, first, widths, weights, biases, activations, slopes, betas, seed, purpose, s
+    begin,
+    end,
+    x,
+    first,
+    widths,
+    weights,
+    biases,
+    activations,
+    slopes,
+    betas,
+    seed,
+    purpose,
+    skipped,
+    s,
 ):
-    """Draws of S in every hidden layer, into ``s`` [n, Σ widths, n_draws].
+    """Draws of S in every hidden layer, into ``s`` [n, Σ widths − ``skipped``, n_draws].
 
     ``x`` [n, d] holds inputs number ``first``, ``first`` + 1, …; the noise of an input is a
-    function of (``seed``, ``purpose``, its number). ``n_draws`` is a multiple of 256.
+    function of (``seed``, ``purpose``, its number). ``n_draws`` is a multiple of 256. The first
+    ``skipped`` units are not written.
     """
+    n_units = widths[1:].sum()
+    z = np.empty(DRAWS, np.float32)
+    t = np.empty((widths.max(), DRAWS), np.float32)
+    rows = np.empty((n_units, DRAWS), np.float32)
+    state = np.empty((4, DRAWS // 2), np.uint32)
+    bits = np.empty((2, DRAWS // 2), np.uint32)
     for k in range(begin, end):
-        state = np.empty((4, DRAWS // 2), np.uint32)
-        bits = np.empty((2, DRAWS // 2), np.uint32)
-        z = np.empty(DRAWS, np.float32)
-        t = np.empty((s.shape[1], DRAWS), np.float32)
-        rows = np.empty((s.shape[1], DRAWS), np.float32)
         seed_lanes(state, stream(seed, purpose, first + k))
+        _first_layer(x[k], widths, weights, biases, activations, slopes, rows)
         for draw in range(0, s.shape[2], DRAWS):
-            _propagate(
-                x[k],
-                widths,
-                weights,
-                biases,
-                activations,
-                slopes,
-                betas,
-                state,
-                rows,
-                t,
-                z,
-                bits,
-            )
-            for i in range(s.shape[1]):
+            _propagate(widths, weights, biases, activations, slopes, betas, state, rows, t, z, bits)
+            for i in range(skipped, n_units):
                 for j in range(DRAWS):
-                    s[k, i, draw + j] = rows[i, j]
+                    s[k, i - skipped, draw + j] = rows[i, j]

@@ -136,7 +136,8 @@ class Sampler:
             return self._forward_passes(first, last, n, purpose, keep)
         p = self.plain
         starts = np.concatenate([[0], np.cumsum(p.widths[1:])])
-        s = np.empty((last - first, starts[-1], -(-n // DRAWS) * DRAWS), np.float32)
+        skipped = starts[min(keep) - 1]
+        s = np.empty((last - first, starts[-1] - skipped, -(-n // DRAWS) * DRAWS), np.float32)
         fused_propagation(
             last - first,
             self._rows[first:last],
@@ -149,8 +150,10 @@ class Sampler:
             p.betas,
             self.seed,
             int(purpose),
+            skipped,
             s,
         )
+        starts -= skipped
         return {k: s[:, starts[k - 1] : starts[k], :n] for k in keep}
 
     def draw_some(self, inputs: np.ndarray, n: int, purpose: int, units: dict) -> dict:

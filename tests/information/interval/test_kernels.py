@@ -25,7 +25,9 @@ def exact_log2_mixture(points, records):
 
 @pytest.mark.parametrize("spacing", [0.1, 3.0, 100.0, 1e5])
 @pytest.mark.parametrize("stretch", [0.0, 1.0, 60.0])
-@pytest.mark.parametrize(("dim", "n_components"), [(1, 1), (3, 16), (10, 1)])
+@pytest.mark.parametrize(
+    ("dim", "n_components"), [(1, 1), (2, 4), (3, 16), (4, 16), (5, 1), (10, 1)]
+)
 def test_sums_of_mixtures(dim, n_components, spacing, stretch):
     rng = np.random.default_rng(0)
     n, m = 24, 5
@@ -53,6 +55,21 @@ def test_sums_of_mixtures(dim, n_components, spacing, stretch):
         same = np.logaddexp.reduce(terms[classes == classes[x]] * LN2, axis=0) / LN2
         assert np.allclose(sums.total[x], total, atol=room + PRUNED)
         assert np.allclose(sums.same[x], same, atol=room + PRUNED)
+
+
+def test_a_long_cloud_is_left_out_beside_it():
+    """Along each axis it reaches as far as small clouds off its diagonal, to which it adds 0."""
+    rng = np.random.default_rng(0)
+    n, m = 9, 4
+    clouds = 0.1 * rng.standard_normal((n, 2, 256)).astype(np.float32)
+    clouds[0] += 40.0 * rng.standard_normal(256).astype(np.float32)
+    centres = 25.0 * (np.arange(n) - 4.5)[:, None] * np.array([1.0, -1.0])
+    centres[0] = 0.0
+    mixtures = fit(clouds, 1)
+    points = clouds[1:, :, :m] + rng.standard_normal((n - 1, 2, m)).astype(np.float32)
+    sums = mixture_sums(points, np.arange(1, n), centres, mixtures, np.zeros(n, int))
+    assert np.allclose(sums.total, sums.own, atol=1e-6)
+    assert sums.evaluations == 2 * points.shape[0] * m  # the own mixture, alone and in the sum
 
 
 @pytest.mark.parametrize("most", [1, 5, 64])
