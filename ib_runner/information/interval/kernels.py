@@ -134,48 +134,33 @@ def own_cloud_densities(begin, end, points, references, clouds, out):
         _own_cloud_densities(points[c], references[c], clouds[c], out[c])
 
 
-@inner(fastmath=True, error_model="numpy")
-def _reaches(record, shift, middle, half, moved, least):
-    """Whether a component may reach 2^``least`` in the box ``middle`` ± ``half`` [d].
+@inner(error_model="numpy")
+def _take(record, shift, half, least, tile, k):
+    """Write one component, its mean moved by ``shift`` [d], to column ``k`` of ``tile``.
 
-    The component's mean is moved by ``shift`` [d]; ``moved`` [d] is scratch. ‖L⁻¹(u − mean)‖² is a
-    sum of squares of functions that are affine in u: each is at least as far from 0 as at the
-    middle of the box less Σ |slope|·half.
+    False where it is below 2^``least`` in all of the box ± ``half`` [d] about the origin:
+    ‖L⁻¹(u − mean)‖² is a sum of squares of functions that are affine in u, each of which is at
+    least as far from 0 as at the origin less Σ |slope|·half.
     """
     dim = shift.size
-    for j in range(dim):
-        moved[j] = middle[j] - (record[1 + j] + shift[j])
-    bound = record[0]
+    tile[0, k] = record[0]
+    bound = np.float64(record[0])
     at = 1 + dim
     for i in range(dim):
-        value = _f(0.0)
-        reach = _f(0.0)
+        at_mean = 0.0
+        reach = 0.0
         for j in range(i + 1):
-            slope = record[at + j]
-            value += slope * moved[j]
+            tile[at + j, k] = record[at + j]
+            slope = np.float64(record[at + j])
+            at_mean += slope * (record[1 + j] + shift[j])
             reach += abs(slope) * half[j]
-        gap = max(abs(value) - reach, _f(0.0))
+        tile[1 + i, k] = at_mean
+        gap = max(abs(at_mean) - reach, 0.0)
         bound -= gap * gap
         if bound < least:
             return False
         at += i + 1
     return True
-
-
-@inner(error_model="numpy")
-def _take(record, shift, tile, k):
-    """Write one component, its mean moved by ``shift`` [d], to column ``k`` of ``tile``."""
-    dim = shift.size
-    tile[0, k] = record[0]
-    at = 1 + dim
-    for i in range(dim):
-        at_mean = 0.0
-        for j in range(i + 1):
-            slope = record[at + j]
-            tile[at + j, k] = slope
-            at_mean += np.float64(slope) * np.float64(record[1 + j] + shift[j])
-        tile[1 + i, k] = at_mean
-        at += i + 1
 
 
 @inner(error_model="numpy")
@@ -407,9 +392,8 @@ def _add_block(queries, first, last, components, boxes, sums, count_only, scratc
     origin = components.centres[queries.owners[queries.rows[first]]]
     tile, q, y = scratch.tile, scratch.q, scratch.y
     u, reference, total = scratch.u[:n], scratch.reference[:n], scratch.total[:n]
-    nothing = np.zeros(dim, np.float32)
-    shift = np.empty(dim, np.float32)
-    moved = np.empty(dim, np.float32)
+    shift = np.zeros(dim)
+    half = np.zeros(dim)
     low_here = np.full(dim, _f(np.inf))
     high_here = np.full(dim, _f(-np.inf))
     evaluations = 0
@@ -420,7 +404,7 @@ def _add_block(queries, first, last, components, boxes, sums, count_only, scratc
         begin = components.offsets[owner]
         count = components.offsets[owner + 1] - begin
         for r in range(count):
-            _take(components.records[begin + r], nothing, tile, r)
+            _take(components.records[begin + r], shift, half, -np.inf, tile, r)
         evaluations += m * count
         for j in range(m):
             at = (k - first) * m + j
@@ -436,20 +420,22 @@ def _add_block(queries, first, last, components, boxes, sums, count_only, scratc
                 high_here[i] = max(high_here[i], u[at, i])
     n_near = _find_near(low_here, high_here, origin, lowest, boxes, scratch.near, scratch.distance)
     middle = (low_here + high_here) * _f(0.5)
-    half = (high_here - low_here) * _f(0.5) + _f(boxes.slack)
+    for i in range(dim):
+        half[i] = np.float64(high_here[i] - low_here[i]) / 2 + boxes.slack
+    for j in range(n):
+        for i in range(dim):
+            u[j, i] -= middle[i]
     of_class = components.classes[queries.owners[queries.rows[first]]]
     total[:] = 0.0
-    least = _f(lowest - boxes.bits - _MOST_COMPONENTS_BITS)
+    least = lowest - boxes.bits - _MOST_COMPONENTS_BITS
     for of_own_class in (True, False):
         filled = np.int64(0)
         for x in scratch.near[:n_near]:
             if (components.classes[x] == of_class) == of_own_class:
                 for i in range(dim):
-                    shift[i] = components.centres[x, i] - origin[i]
+                    shift[i] = components.centres[x, i] - origin[i] - middle[i]
                 for r in range(components.offsets[x], components.offsets[x + 1]):
-                    record = components.records[r]
-                    if _reaches(record, shift, middle, half, moved, least):
-                        _take(record, shift, tile, filled)
+                    if _take(components.records[r], shift, half, least, tile, filled):
                         filled += 1
                         if filled == _TILE:
                             evaluations += n * filled
