@@ -21,7 +21,7 @@ from ib_runner.information.interval.mixtures import (
     unit,
 )
 from ib_runner.information.sampling.normal_numbers import normals
-from ib_runner.information.sampling.sampler import Layer, Sampler
+from ib_runner.information.sampling.sampler import Layer, Sampler, in_units
 from ib_runner.information.sampling.streams import Stream
 
 #: draws in memory at a time
@@ -31,13 +31,12 @@ _GROUP = 16
 
 def in_noise_units(s: np.ndarray, centres: np.ndarray, layer: Layer) -> np.ndarray:
     """Draws ``s`` [n, d, m] minus their input's centre, in noise units; one in exact layers."""
-    s = s[:, :, :1] if layer.exact else s
-    length = s.dtype.type(unit(layer.beta))
-    if not 1e-30 < length < 1e30:  # near the ends of float32's range
-        s, length = s.astype(np.float64), unit(layer.beta)
-    moved = s - centres[:, :, None]
-    moved /= length
-    return np.ascontiguousarray(moved, dtype=np.float32)
+    return in_units(s[:, :, :1] if layer.exact else s, centres, unit(layer.beta))
+
+
+def lengths_of(layers: Sequence[Layer]) -> dict[int, float]:
+    """The noise unit of every layer, by number."""
+    return {layer.number: unit(layer.beta) for layer in layers}
 
 
 def draw_points(
@@ -90,13 +89,13 @@ def fit_densities(
     parts = {number: [] for number in keep}
     most = max(sizes[k][0] for k in keep)
     for first, last in blocks_of(len(sampler), most):
-        s = sampler.draw(first, last, most, Stream.CLOUD_B, keep)
-        for layer in layers:
-            k = layer.number
+        clouds, first_draws = sampler.clouds(
+            first, last, most, Stream.CLOUD_B, lengths_of(layers), None
+        )
+        for k in keep:
             n_o, components = sizes[k]
-            centres[k].append(s[k][:, :, 0].copy())
-            cloud = in_noise_units(s[k][:, :, :n_o], centres[k][-1], layer)
-            parts[k].append(fit(cloud, components))
+            centres[k].append(first_draws[k])
+            parts[k].append(fit(np.ascontiguousarray(clouds[k][:, :, :n_o]), components))
     return {k: Densities(np.concatenate(centres[k]), join(parts[k])) for k in keep}
 
 
@@ -115,11 +114,11 @@ def evaluation_points(
     parts = {number: [] for number in keep}
     most = max(n_x[k] for k in keep)
     for first, last in blocks_of(len(sampler), most):
-        s = sampler.draw(first, last, most, Stream.CLOUD_A, keep)
+        about = {k: densities[k].centres[first:last] for k in keep}
+        clouds, _ = sampler.clouds(first, last, most, Stream.CLOUD_A, lengths_of(layers), about)
         for layer in layers:
             k = layer.number
-            centres = densities[k].centres[first:last]
-            cloud = in_noise_units(s[k][:, :, : n_x[k]], centres, layer)
+            cloud = clouds[k][:, :, : n_x[k]]
             parts[k].append(draw_points(sampler, layer, first, cloud, n_mc[k], Stream.POINTS))
     return {k: join_points(parts[k]) for k in keep}
 

@@ -231,13 +231,19 @@ def fused_propagation(
     seed,
     purpose,
     skipped,
+    places,
+    centres,
+    centred,
+    scales,
     s,
 ):
-    """Draws of S in every hidden layer, into ``s`` [n, Σ widths − ``skipped``, n_draws].
+    """Draws of S in all hidden layers, (S − ``centres``)·``scales``, into ``s`` [values].
 
     ``x`` [n, d] holds inputs number ``first``, ``first`` + 1, …; the noise of an input is a
-    function of (``seed``, ``purpose``, its number). ``n_draws`` is a multiple of 256. The first
-    ``skipped`` units are not written.
+    function of (``seed``, ``purpose``, its number). The first ``skipped`` units of all layers are
+    not written. ``places`` [n, units]: where in ``s`` the draws of an input's unit begin, as many
+    as from one unit to the next, a multiple of 256. ``centres`` [n, units], ``scales`` [units];
+    ``centred``: the first draws become the centres.
     """
     n_units = widths[1:].sum()
     z = np.empty(DRAWS, np.float32)
@@ -248,8 +254,13 @@ def fused_propagation(
     for k in range(begin, end):
         seed_lanes(state, stream(seed, purpose, first + k))
         _first_layer(x[k], widths, weights, biases, activations, slopes, rows)
-        for draw in range(0, s.shape[2], DRAWS):
+        for draw in range(0, s.size // places.size, DRAWS):
             _propagate(widths, weights, biases, activations, slopes, betas, state, rows, t, z, bits)
-            for i in range(skipped, n_units):
+            for i in range(n_units - skipped):
+                row = rows[skipped + i]
+                if centred and draw == 0:
+                    centres[k, i] = row[0]
+                begin = places[k, i] + draw
+                out = s[begin : begin + DRAWS]
                 for j in range(DRAWS):
-                    s[k, i - skipped, draw + j] = rows[i, j]
+                    out[j] = (row[j] - centres[k, i]) * scales[i]

@@ -6,6 +6,7 @@ one fused kernel, any other module through true forward passes with its noise ch
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -27,6 +28,10 @@ _EXACT_ROWS, _EXACT_VALUES = 4096, 2**26
 _GROUP = 16
 
 
+#: lengths between this and its inverse are well within float32's range
+LEAST = 1e-30
+
+
 @dataclass(frozen=True)
 class Layer:
     """Hidden layer ``number`` (from 1) with ``dim`` units and noise ``beta`` (0: not Gaussian).
@@ -43,6 +48,16 @@ class Layer:
     def noise_entropy(self) -> float:
         """h(Z) = (d/2) ln(2πeβ²), nats."""
         return self.dim * (0.5 * math.log(2 * math.pi * math.e) + math.log(self.beta))
+
+
+def in_units(s: np.ndarray, centres: np.ndarray, length: float) -> np.ndarray:
+    """Draws ``s`` [n, d, m] minus ``centres`` [n, d], in units of ``length``: float32."""
+    unit = s.dtype.type(length)
+    if not LEAST < unit < 1 / LEAST:
+        s, unit = s.astype(np.float64), length
+    moved = s - centres[:, :, None]
+    moved /= unit
+    return np.ascontiguousarray(moved, dtype=np.float32)
 
 
 class Sampler:
@@ -129,15 +144,58 @@ class Sampler:
             for k, s in exact.items()
         }
         noisy = [k for k in keep if k not in exact]
-        return {**found, **self._noisy(first, last, n, purpose, noisy)} if noisy else found
+        if noisy and self.plain is None:
+            found |= self._forward_passes(first, last, n, purpose, noisy)
+        elif noisy:
+            found |= self._fused(first, last, n, purpose, dict.fromkeys(noisy, 1.0), None)[0]
+        return found
 
-    def _noisy(self, first: int, last: int, n: int, purpose: int, keep: list[int]) -> dict:
-        if self.plain is None:
-            return self._forward_passes(first, last, n, purpose, keep)
-        p = self.plain
+    def clouds(
+        self, first: int, last: int, n: int, purpose: int, lengths: dict, centres: dict | None
+    ) -> tuple[dict, dict]:
+        """``draw`` of the layers in ``lengths``, about ``centres`` and in units of the lengths.
+
+        ``centres`` {layer: [inputs, dim]}; where there are none, the first draws. Returns clouds
+        {layer: float32 [inputs, dim, n]} and centres {layer: ``kind`` [inputs, dim]}. Exact layers
+        have one draw.
+        """
+        exact = [k for k in lengths if self.layers[k - 1].exact]
+        fused, others = {}, [k for k in lengths if k not in exact]
+        if self.plain is not None:
+            fused = {k: lengths[k] for k in others if LEAST < lengths[k] < 1 / LEAST}
+            others = [k for k in others if k not in fused]
+        clouds, about = {}, {}
+        if fused:
+            clouds, about = self._fused(first, last, n, purpose, fused, centres or {})
+        drawn = self.draw(first, last, 1, purpose, exact)
+        drawn |= self.draw(first, last, n, purpose, others)
+        for k, s in drawn.items():
+            about[k] = centres[k] if centres else s[:, :, 0].copy()
+            clouds[k] = in_units(s, about[k], lengths[k])
+        return clouds, about
+
+    def _fused(
+        self, first: int, last: int, n: int, purpose: int, lengths: dict, about: dict | None
+    ) -> tuple[dict, dict]:
+        """``clouds`` of layers that are not exact, by the kernel; S itself if ``about`` is None."""
+        p, rows, keep = self.plain, last - first, sorted(lengths)
+        n_draws = -(-n // DRAWS) * DRAWS
         starts = np.concatenate([[0], np.cumsum(p.widths[1:])])
-        skipped = starts[min(keep) - 1]
-        s = np.empty((last - first, starts[-1] - skipped, -(-n // DRAWS) * DRAWS), np.float32)
+        skipped = starts[keep[0] - 1]
+        starts = starts[keep[0] - 1 :] - skipped
+        places = np.empty((rows, starts[-1]), np.int64)
+        centres = np.zeros((rows, starts[-1]), np.float32)
+        scales = np.ones(starts[-1], np.float32)
+        parts = {}
+        for k, (begin, end) in enumerate(pairwise(starts.tolist()), keep[0]):
+            parts[k] = slice(begin, end)
+            of_layer = np.arange(rows * (end - begin)).reshape(rows, -1)
+            places[:, begin:end] = (rows * begin + of_layer) * n_draws
+            if k in lengths:
+                scales[begin:end] = 1.0 / lengths[k]
+            if about and k in about:
+                centres[:, begin:end] = about[k]
+        s = np.empty(places.size * n_draws, np.float32)
         fused_propagation(
             last - first,
             self._rows[first:last],
@@ -151,10 +209,17 @@ class Sampler:
             self.seed,
             int(purpose),
             skipped,
+            places,
+            centres,
+            about is not None and not about,
+            scales,
             s,
         )
-        starts -= skipped
-        return {k: s[:, starts[k - 1] : starts[k], :n] for k in keep}
+        clouds = {}
+        for k in keep:
+            begin, end = parts[k].start * rows * n_draws, parts[k].stop * rows * n_draws
+            clouds[k] = s[begin:end].reshape(rows, -1, n_draws)[:, :, :n]
+        return clouds, {k: centres[:, parts[k]] for k in keep}
 
     def draw_some(self, inputs: np.ndarray, n: int, purpose: int, units: dict) -> dict:
         """``n`` draws for the chosen ``inputs``: {layer: ``kind`` [inputs, units, n]}.
