@@ -71,7 +71,7 @@ def seconds_of_draws(
     for layer in task.layers:
         if layer.dim <= coupled.CLOUD_UNITS or exact_source(sampler, layer) is not None:
             continue
-        every = draws_of_an_input(len(sampler), layer)
+        every = draws_of_an_input(sampler, layer)
         found[layer.number] = len(sampler) * every * _seconds_of_a_draw(sampler, layer, every)
     return found
 

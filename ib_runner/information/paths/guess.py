@@ -24,6 +24,8 @@ _NEAR = 64
 _COVARIANCE_VALUES = 2**28
 #: the most values in a block of draws or densities
 _BLOCK_VALUES = 2**23
+#: the most normal numbers for the draws of all inputs, unless these are few
+_NOISE_IN_ALL, _FEW_DRAWS = 2**33, 32
 _GROUP = 16
 #: the most units that are used; the fewest draws for a Gaussian, in layers with more units
 _MOST_UNITS, _FEWEST = 1024, 4
@@ -99,11 +101,14 @@ class Guess:
         return [replace(alike, variances=common), replace(alike, variances=one)]
 
 
-def draws_of_an_input(n: int, layer: Layer) -> int:
-    """The number of draws of each of ``n`` inputs for the guess of ``layer``."""
+def draws_of_an_input(sampler: Sampler, layer: Layer) -> int:
+    """The number of draws of each input for the guess of ``layer``."""
     if layer.dim > _MOST_UNITS:
         return _FEWEST
-    return int(np.clip(_DRAWS_IN_ALL // n, _FEWEST_DRAWS, _MOST_DRAWS))
+    n = len(sampler)
+    wanted = int(np.clip(_DRAWS_IN_ALL // n, _FEWEST_DRAWS, _MOST_DRAWS))
+    noise = sum(below.dim for below in sampler.layers[: layer.number - 1])
+    return min(wanted, max(_FEW_DRAWS, _NOISE_IN_ALL // max(1, n * noise)))
 
 
 def fit(sampler: Sampler, layer: Layer) -> Guess:
@@ -111,7 +116,7 @@ def fit(sampler: Sampler, layer: Layer) -> Guess:
     n, k = len(sampler), layer.number
     units = _most_varying(sampler, layer)
     dim = len(units)
-    n_draws = draws_of_an_input(n, layer)
+    n_draws = draws_of_an_input(sampler, layer)
     full = n * dim**2 <= _COVARIANCE_VALUES
     means, covariances = np.empty((n, dim)), np.empty((n, dim, dim) if full else 0, np.float32)
     mean_covariance = np.zeros((dim, dim))

@@ -24,8 +24,9 @@ _PILOT_PATHS, _MORE_PATHS, _MORE_SHARE = 48, 160, 0.05
 PILOT_REACH = Reach(32, 8, 32, 8)
 #: numbers of paths to consider: from the point's own input, and from each other input
 PATHS = ((16, 4), (32, 8), (64, 16), (128, 32), (256, 64), (512, 128))
-#: ways to choose the other inputs: divisor of the largest number of inputs, and ``temper``
-_CHOICES = ((1, 0.6), (1, 0.1), (4, 0.6))
+#: ways to choose the other inputs: divisor of the largest number of inputs that are enumerated, and
+#: ``temper``
+_CHOICES = ((1, 0.6), (1, 0.1), (4, 0.8))
 #: the fewest chosen points of the pilot for a meaningful result
 _FEWEST_CHOSEN = 8
 #: cost of a unit's tables for one pair (x, t), in multiplications
@@ -147,8 +148,8 @@ def run_pilots(
     some, there = Points.joined(points)[rows], base[rows]
     pilots, cost = [], 0.0
     for part, temper in _CHOICES:
-        fewer = max(4, reach.enumerated // part), max(2, reach.sampled // part)
-        tried = replace(reach, enumerated=fewer[0], sampled=fewer[1], temper=temper)
+        fewer = max(4, reach.enumerated // part)
+        tried = replace(reach, enumerated=fewer, temper=temper)
         found = path_terms(units, source.guess, some, tried, None, rng)
         pilots.append(_with_change(alone, tried, found, there))
         cost += len(rows) * point_cost(units, pilots[-1].pairs, tried)

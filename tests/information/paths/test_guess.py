@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from ib_runner.information.exact.linear_network import gaussian_layer
-from ib_runner.information.paths.guess import fit
+from ib_runner.information.paths.guess import draws_of_an_input, fit
 from ib_runner.information.sampling.sampler import Sampler
 from ib_runner.networks import FCN, GaussianNoise
 
@@ -83,3 +83,14 @@ def test_the_same_seed_guesses_the_same():
     assert np.array_equal(one.means, again.means)
     assert np.array_equal(one.whitening, again.whitening)
     assert not np.array_equal(one.means, other.means)
+
+
+def test_a_layer_behind_very_many_units_has_fewer_draws_of_each_input():
+    def draws(below, n):
+        net = FCN(2, 2, (below, 3), "tanh", lambda: GaussianNoise(0.1)).eval()
+        sampler = Sampler(net, torch.zeros(n, 2), 0)
+        return draws_of_an_input(sampler, sampler.layers[1])
+
+    assert draws(4, 10_000) == 256
+    assert draws(10_000, 10_000) == 2**33 // 10**8
+    assert draws(40_000, 10_000) == 32
