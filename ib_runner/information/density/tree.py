@@ -115,14 +115,14 @@ def _split(rows, d, leaf_size, node, starts, stops, leaf):
     if stop - start <= leaf_size:
         leaf[node] = stop > start
         return
-    k, pivot = choose(rows, d, start, stop)
+    k, pivot = choose_split(rows, d, start, stop)
     middle = partition(rows, k, pivot, start, stop)
     starts[2 * node + 1], stops[2 * node + 1] = start, middle
     starts[2 * node + 2], stops[2 * node + 2] = middle, stop
 
 
 @inner()
-def choose(rows, d, start, stop):
+def choose_split(rows, d, start, stop):
     """The dimension in which a sample varies most, and the sample's median in it."""
     count = min(SAMPLE, stop - start)
     stride = (stop - start) // count

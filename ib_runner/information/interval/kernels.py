@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ib_runner.compiled import inner, njit, parallel_range
-from ib_runner.information.density.tree import choose, partition
+from ib_runner.information.density.tree import choose_split, partition
 from ib_runner.vector_math import exp2
 
 _f = np.float32
@@ -516,7 +516,7 @@ def halve(rows, groups, most, extent, starts):
         while waiting > 0:
             stop = ends[waiting - 1]
             if stop - start > most or _longest_side(rows, dim, start, stop) > extent:
-                k, pivot = choose(rows, dim, start, stop)
+                k, pivot = choose_split(rows, dim, start, stop)
                 ends[waiting] = partition(rows, k, pivot, start, stop)
                 waiting += 1
             else:
