@@ -30,6 +30,7 @@ rare may not be among them, and leaves no trace in the spread: ``unseen_above``,
 import math
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from scipy.special import stdtrit  # of scipy.stats, whose import takes a second
@@ -88,6 +89,18 @@ class Bound:
     upper: np.ndarray
     lower: np.ndarray
 
+    @cached_property
+    def means(self) -> tuple[float, float]:
+        """The means of ``upper`` and of ``lower``."""
+        return float(self.upper.mean()), float(self.lower.mean())
+
+    @cached_property
+    def stderrs(self) -> tuple[float, float, float]:
+        """Standard errors of the means of ``upper``, of ``lower`` and of what is between them."""
+        upper, lower = self.upper, self.lower
+        middle = stratified_stderr((upper + lower) / 2)
+        return stratified_stderr(upper), stratified_stderr(lower), middle
+
 
 def bound_x(points: Points, sums: MixtureSums, n: int, delta: float) -> Bound:
     """Terms of the bounds on I(X;T) for ``n`` inputs; ``delta`` is the δ of the lower bound."""
@@ -132,13 +145,12 @@ def interval(bound: Bound, highest: float, most: float, miss: float = MISS) -> I
     """
     n, m = bound.upper.shape
     quantile = float(stdtrit(n * (m - 1), 1.0 - miss))
-    upper = bound.upper.mean() + quantile * stratified_stderr(bound.upper)
-    lower = bound.lower.mean() - quantile * stratified_stderr(bound.lower)
-    upper += unseen_above(bound.upper.mean(), most, n * m, miss)
-    lower -= unseen_below(bound.lower.mean(), n * m, miss)
+    mean_upper, mean_lower = bound.means
+    of_upper, of_lower, stderr = bound.stderrs
+    upper = mean_upper + quantile * of_upper + unseen_above(mean_upper, most, n * m, miss)
+    lower = mean_lower - quantile * of_lower - unseen_below(mean_lower, n * m, miss)
     lower, upper = ends(lower - ROUNDING, upper + ROUNDING, highest)
-    middle = (np.minimum(bound.upper.mean(), highest) + bound.lower.mean()) / 2
-    stderr = stratified_stderr((bound.upper + bound.lower) / 2)
+    middle = (np.minimum(mean_upper, highest) + mean_lower) / 2
     return Interval(float(np.clip(middle, lower, upper)), stderr, lower, upper)
 
 

@@ -50,9 +50,11 @@ def draw_points(
     n, dim, n_x = cloud.shape
     z = np.empty((n, dim, n_mc + n_mc % 2), np.float32)
     normals(n, sampler.seed, purpose.of_layer(layer.number), first, z)
+    s = cloud[:, :, :n_mc] if n_x > 1 else cloud
     t = z[:, :, :n_mc] / np.float32(np.sqrt(2.0 * LN2))
-    reference = -np.einsum("idm,idm->im", t, t)
-    t += cloud[:, :, :n_mc] if n_x > 1 else cloud
+    t += s
+    moved = t - s
+    reference = -np.einsum("idm,idm->im", moved, moved)
     cloud = np.ascontiguousarray(cloud)
     log2_density = np.empty((n, n_mc))
     own_cloud_densities(n, t, reference, cloud, log2_density)

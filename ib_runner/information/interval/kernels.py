@@ -91,8 +91,8 @@ class Scratch(NamedTuple):
     """Room for one block at a time.
 
     ``tile`` [R, _TILE]: components, a column for each: log2 of weight/det L, L⁻¹·mean, and L⁻¹ row
-    by row; ``q``, ``y`` [_TILE]. ``u`` [p, d] the block's points about its origin; ``reference``
-    and ``total`` [p] their sums. ``near`` [N + 1], ``distance`` [N]: inputs.
+    by row; ``q``, ``y`` [_TILE]. ``u`` [p, d] the block's points about the middle of their box;
+    ``reference`` and ``total`` [p] their sums. ``near`` [N + 1], ``distance`` [N]: inputs.
     """
 
     tile: np.ndarray
@@ -106,19 +106,37 @@ class Scratch(NamedTuple):
 
 
 @inner(fastmath=True, error_model="numpy")
-def _own_cloud_densities(points, references, cloud, out):
-    q = np.empty(cloud.shape[1], np.float32)
+def _own_cloud_densities(points, references, cloud, q, out):
+    """``own_cloud_densities`` of one cloud; the last three dimensions are one fused loop."""
+    dim = points.shape[0]
+    fused = min(dim, 3)
     for j in range(points.shape[1]):
+        base = -references[j]
         for k in range(q.size):
-            q[k] = -references[j]
-        for i in range(points.shape[0]):
+            q[k] = base
+        for i in range(dim - fused):
             u = points[i, j]
             for k in range(q.size):
                 difference = u - cloud[i, k]
                 q[k] -= difference * difference
         total = _f(0.0)
-        for k in range(q.size):
-            total += exp2(min(q[k], _HIGHEST_EXPONENT))
+        u0 = points[dim - 1, j]
+        c0 = cloud[dim - 1]
+        if fused == 3:
+            u1, u2 = points[dim - 2, j], points[dim - 3, j]
+            c1, c2 = cloud[dim - 2], cloud[dim - 3]
+            for k in range(q.size):
+                a, b, c = u0 - c0[k], u1 - c1[k], u2 - c2[k]
+                total += exp2(min(q[k] - a * a - b * b - c * c, _HIGHEST_EXPONENT))
+        elif fused == 2:
+            u1, c1 = points[dim - 2, j], cloud[dim - 2]
+            for k in range(q.size):
+                a, b = u0 - c0[k], u1 - c1[k]
+                total += exp2(min(q[k] - a * a - b * b, _HIGHEST_EXPONENT))
+        else:
+            for k in range(q.size):
+                a = u0 - c0[k]
+                total += exp2(min(q[k] - a * a, _HIGHEST_EXPONENT))
         out[j] = np.log2(np.float64(total) / q.size) + references[j]
 
 
@@ -130,8 +148,9 @@ def own_cloud_densities(begin, end, points, references, clouds, out):
     2^(−‖u − c‖²). ``references`` [n, m]: the exponent −‖u − c‖² of one draw, in-sample of the draw
     that made the point, so that the sum cannot underflow.
     """
+    q = np.empty(clouds.shape[2], np.float32)
     for c in range(begin, end):
-        _own_cloud_densities(points[c], references[c], clouds[c], out[c])
+        _own_cloud_densities(points[c], references[c], clouds[c], q, out[c])
 
 
 @inner(error_model="numpy")

@@ -180,7 +180,6 @@ def _fit(cloud, noise_variance, records, box):
     """Fit one cloud [d, n]; returns the number of components used."""
     dim, n_draws = cloud.shape
     most = records.shape[0]
-    order = np.arange(n_draws)
     begins = np.zeros(most + 1, np.int64)
     ends = np.zeros(most + 1, np.int64)
     spreads = np.zeros(most + 1)
@@ -189,6 +188,7 @@ def _fit(cloud, noise_variance, records, box):
     axes = np.zeros((most + 1, dim))
     ends[0] = n_draws
     _whole_moments(cloud, means[0], covariances[0])
+    order = np.arange(n_draws if most > 2 else 0)
     if most > 2:  # else it is not split
         spreads[0] = _principal_axis(covariances[0], axes[0])
     count = np.int64(1)  # a literal would have functions compiled once more
