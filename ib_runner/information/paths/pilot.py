@@ -19,7 +19,7 @@ from ib_runner.information.sampling.streams import Stream, generator
 #: the fewest points of each input, and the share of the budget for the pilot's points
 PILOT_EACH, PILOT_SHARE = 2, 0.2
 #: the pilot's points with paths: their number, and a larger one if within this share of the budget
-_PILOT_PATHS, _MORE_PATHS, _MORE_SHARE = 48, 160, 0.05
+_PILOT_PATHS, _MORE_PATHS, _MORE_SHARE = 48, 512, 0.05
 #: the pilot's inputs with paths at a point, and paths for each input
 PILOT_REACH = Reach(32, 8, 32, 8)
 #: numbers of paths to consider: from the point's own input, and from each other input
