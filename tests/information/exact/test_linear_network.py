@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import nn
 
+from ib_runner.information import estimate_layers
 from ib_runner.information.exact.linear_network import (
     gaussian_layer,
     points_in_unit_noise,
@@ -14,7 +15,7 @@ from ib_runner.information.exact.linear_network import (
 )
 from ib_runner.information.exact.quadrature import mutual_information
 from ib_runner.information.methods.pairwise_bounds import pairwise_bounds
-from ib_runner.networks import FCN, GaussianNoise, hidden_layers
+from ib_runner.networks import FCN, GaussianNoise, hidden_layers, with_noise
 
 
 def linear_network(widths: list[int], beta: float, seed: int = 0) -> FCN:
@@ -32,6 +33,32 @@ def test_mean_and_covariance_are_those_of_the_network_s_samples():
     assert torch.allclose(t.mean(1), mean, atol=room, rtol=0)
     for samples in t:
         assert torch.allclose(samples.T.cov(), covariance, atol=room, rtol=0)
+
+
+def test_noise_behind_modules_and_inputs_that_are_flattened_first():
+    torch.manual_seed(0)
+    first, second = nn.Linear(6, 4), nn.Linear(4, 3)
+    x = torch.randn(5, 2, 3)
+    there = nn.Sequential(first, GaussianNoise(0.3), second, GaussianNoise(0.3))
+    expected = gaussian_layer(there, x.flatten(1), 2)
+    found = gaussian_layer(
+        with_noise(nn.Sequential(nn.Flatten(), first, second), 0.3, (nn.Linear,)), x, 2
+    )
+    assert torch.equal(found[0], expected[0])
+    assert torch.equal(found[1], expected[1])
+
+
+def test_a_linear_network_with_noise_behind_its_modules_is_measured():
+    torch.manual_seed(0)
+    x = torch.randn(40, 6)
+    layers = [nn.Linear(6, 20), nn.Linear(20, 18)]
+    there = nn.Sequential(layers[0], GaussianNoise(0.3), layers[1], GaussianNoise(0.3))
+    behind = with_noise(nn.Sequential(*layers), 0.3, (nn.Linear,))
+    ends = [
+        [(one.lower, one.upper) for one in estimate_layers(network, x, budget=10**8)]
+        for network in (there, behind)
+    ]
+    assert ends[0] == ends[1]
 
 
 def test_whitening_makes_mahalanobis_distances_euclidean():
