@@ -43,9 +43,9 @@ CLOUD_UNITS = 16
 #: clouds whose forecast width exceeds the target width by the first factor are compared with paths,
 #: and replaced by these where the width shrinks to the second share or less
 _TOO_WIDE, _NARROWER = 1.3, 0.8
-#: kernel evaluations for one layer by paths unless a budget is given, and the number of inputs that
-#: these are meant for in a layer that is too wide for clouds
-_PATHS_BUDGET, _PAID_FOR = 2 * BUDGET, 1024
+#: kernel evaluations for one layer by paths unless a budget is given: the number for up to so many
+#: inputs, from where on it grows with them in layers too wide for clouds, and the most
+_PATHS_BUDGET, _PAID_FOR, _MOST_BUDGET = 2 * BUDGET, 1024, 20 * BUDGET
 #: the share of the remaining budget to plan with, as the number of near inputs is a forecast
 _PLANNED = 0.8
 
@@ -175,7 +175,7 @@ def paths_budget_of(task: Task, layer: Layer) -> float:
     A point is compared with every input, so that more inputs need more for as many points.
     """
     more = 1.0 if layer.dim <= CLOUD_UNITS else max(1.0, len(task.sampler) / _PAID_FOR)
-    return float(task.settings.budget or _PATHS_BUDGET * more)
+    return float(task.settings.budget or min(_PATHS_BUDGET * more, _MOST_BUDGET))
 
 
 def _refit(
