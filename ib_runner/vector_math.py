@@ -12,8 +12,8 @@ _f = np.float32
 LOG2E = _f(1.4426950408889634)
 #: lower exponents are raised to this one: 2**x would be a denormal number, 10 times slower
 LOWEST_EXPONENT = _f(-126.0)
-#: the same for float64
-LOWEST_DOUBLE = -1022.0
+#: the same for float64, and the highest exponent
+LOWEST_DOUBLE, HIGHEST_DOUBLE = -1022.0, 1023.0
 #: whole numbers added to this are the last bits of the sum
 _LAST_BITS = 1.5 * 2.0**52
 
@@ -58,8 +58,8 @@ def tanh(x):
 
 @njit(inline="always", fastmath=True)
 def exp2_double(x):
-    """2**x in float64 for −1022 ≤ x ≤ 1023, relative error below 1e-14; below, 2**−1022."""
-    x = max(x, LOWEST_DOUBLE)
+    """2**x in float64, relative error below 1e-14; x below −1022 or above 1023 counts as that."""
+    x = min(max(x, LOWEST_DOUBLE), HIGHEST_DOUBLE)
     whole = np.rint(x)
     r = x - whole
     p = 4.44553827187081e-10

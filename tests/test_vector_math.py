@@ -21,6 +21,5 @@ def test_powers_of_two_in_float64():
 
 
 def test_what_has_no_normal_number_as_its_power():
-    low = powers(np.array([-np.inf, -5000.0, np.nan]))
-    assert low[:2].tolist() == [2.0**-1022] * 2
-    assert np.isnan(low[2])
+    assert powers(np.array([-np.inf, -5000.0])).tolist() == [2.0**-1022] * 2
+    assert powers(np.array([np.inf, 5000.0])).tolist() == [2.0**1023] * 2

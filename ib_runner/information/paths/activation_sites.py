@@ -37,17 +37,6 @@ _HALF_LOG_2PI = 0.5 * np.log(2.0 * np.pi)
 
 
 @inner(error_model="numpy")
-def _f(code, slope, u):
-    if code == TANH:
-        return 1.0 - 2.0 / (1.0 + np.exp(2.0 * u))
-    if code == LEAKY:
-        return u if u > 0.0 else slope * u
-    if code == SIGMOID:
-        return 1.0 / (1.0 + np.exp(-u))
-    return u
-
-
-@inner(error_model="numpy")
 def _inverse(code, slope, v):
     """The u with f(u) = v; ±inf beyond the range of f."""
     if code == TANH:

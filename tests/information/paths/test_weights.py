@@ -174,3 +174,24 @@ def test_an_orthogonal_basis_of_any_jacobian(case):
     eye = torch.eye(k, dtype=torch.float64).expand(4, k, k).numpy()
     assert (basis.mT @ basis).numpy() == pytest.approx(eye, abs=1e-12)
     assert (lower @ basis.mT).numpy() == pytest.approx(jacobian, abs=1e-12)
+
+
+@pytest.mark.parametrize("scale", [10.0, 300.0, 3000.0])
+def test_pre_activations_far_beyond_saturation(scale):
+    net, x = network("tanh", (4, 3), (0.5, 0.02), scale=scale), inputs()
+    units, owners, t, made_by = made(net, x, 2, 60)
+    found = path_means(units, owners, t, 64, np.random.default_rng(0), made_by)
+    assert float(units.of(owners, made_by).abs().max()) > scale
+    assert np.isfinite(found.below).all()
+    assert np.isfinite(found.above).all()
+    # each unit is at one of ±1 but for a few paths: p(t|x) is its noise's density times a share
+    assert found.above.mean() >= found.below.mean() - 1e-3
+    rng = np.random.default_rng(1)
+    s = units.activation(
+        units.of(owners.repeat(4000), torch.from_numpy(rng.standard_normal((240_000, 4))))
+    )
+    noise = -0.5 * ((t.repeat(4000, 1) - s) / 0.02).square().sum(1).numpy()
+    log_p = logsumexp(noise.reshape(4000, 60), axis=0) - np.log(4000.0)
+    log_p -= 3 * (np.log(0.02) + 0.5 * np.log(2 * np.pi))
+    assert found.below.mean() <= log_p.mean() + 0.1
+    assert found.above.mean() >= log_p.mean() - 0.1
