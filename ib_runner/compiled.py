@@ -19,7 +19,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from functools import cache, partial
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -36,12 +36,10 @@ from numba.core.caching import (
     UserWideCacheLocator,
 )
 from numba.core.codegen import JITCodeLibrary
-from numba.core.compiler import CompilerBase, DefaultPassBuilder, Flags
+from numba.core.compiler import CompilerBase, DefaultPassBuilder
 from numba.core.compiler_machinery import AnalysisPass, register_pass
 from numba.core.registry import cpu_target
-from numba.core.targetconfig import ConfigStack
 from numba.core.typed_passes import AnnotateTypes
-from numba.core.typing.templates import _OverloadFunctionTemplate
 
 from ib_runner.compiled_once import Turn
 
@@ -61,7 +59,7 @@ def njit(**options: Any) -> Callable[[Callable], Any]:
     """``numba.njit`` with these options, and with the cache that this module describes."""
 
     def compiled(function: Callable) -> Any:
-        kernel = numba.njit(**options, no_cfunc_wrapper=True)(function)  # ours are no callbacks
+        kernel = numba.njit(**options)(function)
         try:
             kernel._cache = _Cache(function)  # what numba's own cache=True does
         except RuntimeError:  # numba found no writable folder for the cache
@@ -79,7 +77,8 @@ def inner(**options: Any) -> Callable[[Callable], Any]:
     its own and the wrapper for Python, which would double the time to compile: a call from Python
     crashes.
     """
-    return numba.njit(**options, **_INNER)
+    options |= {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}  # not in numba's type stubs
+    return numba.njit(pipeline_class=_InnerCompiler, **options)
 
 
 def parallel_range(**options: Any) -> Callable[[Callable], "ParallelRange"]:
@@ -332,72 +331,6 @@ class _InnerCompiler(CompilerBase):
         passes.add_pass_after(_WriteDownOnly, AnnotateTypes)
         passes.finalize()
         return [passes]
-
-
-#: numba's options for functions that only kernels call
-_INNER: Any = {
-    "pipeline_class": _InnerCompiler,
-    "no_cpython_wrapper": True,
-    "no_cfunc_wrapper": True,
-}
-
-
-class _SharedFlags(Flags):
-    """Options of numba that are the only object with their values: compared as quickly as that."""
-
-    __slots__ = ()
-    __hash__ = object.__hash__
-
-    def __eq__(self, other: object) -> bool:
-        return self is other
-
-
-class _OfKernels(event.Listener):
-    """numba's own functions, such as ``np.empty``, are compiled into our kernels as ours are.
-
-    numba would make machine code of each, and one for callers with each set of options, most of
-    which don't concern it. Other people's kernels get numba's.
-    """
-
-    def __init__(self) -> None:
-        self._kernels: list[Any] = []
-        self._shared: dict[Any, _SharedFlags] = {}
-        template = _OverloadFunctionTemplate
-        self._decorator, self._find = template._get_jit_decorator, template._get_impl
-        template._get_jit_decorator = lambda found: self._decorated(found)
-        template._get_impl = lambda found, args, kws: self._found(found, args, kws)
-
-    def on_start(self, event: Any) -> None:
-        if self._kernels or isinstance(event.data["dispatcher"]._cache, _Cache):
-            self._kernels.append(event.data["dispatcher"])
-
-    def on_end(self, event: Any) -> None:
-        if self._kernels:
-            self._kernels.pop()
-
-    def _decorated(self, template: Any) -> Any:
-        decorator = self._decorator(template)
-        return partial(decorator, **_INNER) if self._kernels else decorator
-
-    def _found(self, template: Any, args: Any, kws: Any) -> Any:
-        """The function for these types, of which numba keeps one for each set of options."""
-        if not self._kernels or (flags := ConfigStack.top_or_none()) is None:
-            return self._find(template, args, kws)
-        with ConfigStack().enter(self._shared_by_all(flags)):
-            return self._find(template, args, kws)
-
-    def _shared_by_all(self, flags: Any) -> _SharedFlags:
-        """Of the ``flags`` of a function being compiled those that reach what it calls."""
-        passed_on = flags.error_model, flags.nrt, flags.forceinline
-        values = frozenset(flags.fastmath.flags), *passed_on
-        if (shared := self._shared.get(values)) is None:
-            shared = self._shared[values] = _SharedFlags()
-            shared.fastmath = flags.fastmath
-            shared.error_model, shared.nrt, shared.forceinline = passed_on
-        return shared
-
-
-event.register("numba:compile", _OfKernels())
 
 
 @cache

@@ -13,8 +13,6 @@ from pathlib import Path
 import numba
 import numpy as np
 import pytest
-from numba.core import event
-from numba.core.compiler import Compiler
 
 from ib_runner import compiled, vector_math
 from ib_runner.training import kernel
@@ -234,63 +232,6 @@ def test_functions_of_kernels_are_no_machine_code_of_their_own():
         )
         with pytest.raises(RuntimeError, match="no compiled object"):
             made.library._get_compiled_object()
-
-
-@compiled.inner()
-def _filled(n):
-    return np.full(n, 2.5).sum()
-
-
-def _sums(n):
-    return _filled(n) + np.full(n, 1.0).sum() + max(n, 3)
-
-
-def _users(n, ours):
-    return np.full(n, 0.5).sum() + ours(n) + np.full(n, 0.25).sum() + max(n, 4)
-
-
-@pytest.fixture
-def made():
-    """What numba compiles, one of its own functions or ours at a time."""
-
-    class Made(event.Listener):
-        def __init__(self):
-            self.functions = []
-
-        def on_start(self, event):
-            self.functions.append((event.data["dispatcher"], event.data["args"]))
-
-        def on_end(self, event):
-            pass
-
-    with event.install_listener("numba:compile", Made()) as found:
-        yield found.functions
-
-
-def test_numbas_own_functions_are_compiled_once_and_as_those_of_kernels(made):
-    assert compiled.njit()(_sums)(4) == 10.0 + 4.0 + 4
-    numbas = [one for one in made if one[0].py_func.__module__.startswith("numba.")]
-    assert numbas
-    full = [args for one, args in numbas if one.py_func.__qualname__.startswith("impl_np_full")]
-    assert len(full) == len(set(full))
-    for dispatcher, args in numbas:
-        with pytest.raises(RuntimeError, match="no compiled object"):
-            dispatcher.overloads[args].library._get_compiled_object()
-
-
-@pytest.mark.parametrize("ours_first", [True, False])
-def test_other_peoples_kernels_work_beside_and_around_ours(ours_first, made):
-    ours = compiled.njit()(_sums)
-    alone = numba.njit(lambda n: np.full(n, 0.75).sum())
-    kernels = [ours, alone] if ours_first else [alone, ours]
-    four = np.int32(4) if ours_first else np.int64(4)  # numba keeps what it made for each type
-    assert {one: one(four) for one in kernels} == {ours: 18.0, alone: 3.0}
-    assert numba.njit(_users)(four, ours) == 2.0 + 18.0 + 1.0 + 4
-    full = [one for one, _ in made if one.py_func.__qualname__.startswith("impl_np_full")]
-    assert {one._compiler.pipeline_class for one in full} >= {Compiler}
-    again = compiled.njit()(_sums)
-    assert again(four) == 18.0
-    assert hits(again) == 1
 
 
 @pytest.mark.parametrize("enabled", [True, False])
