@@ -120,7 +120,7 @@ def fit(sampler: Sampler, layer: Layer) -> Guess:
     full = n * dim**2 <= _COVARIANCE_VALUES
     means, covariances = np.empty((n, dim)), np.empty((n, dim, dim) if full else 0, np.float32)
     mean_covariance = np.zeros((dim, dim))
-    step = max(1, _BLOCK_VALUES // (layer.dim * n_draws) // _GROUP) * _GROUP
+    step = max(1, _BLOCK_VALUES // (layer.dim * max(n_draws, dim)) // _GROUP) * _GROUP
     blocks = [(first, min(first + step, n)) for first in range(0, n, step)]
 
     def centred(first: int, last: int) -> np.ndarray:
