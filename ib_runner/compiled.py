@@ -42,6 +42,7 @@ from numba.core.registry import cpu_target
 from numba.core.typed_passes import AnnotateTypes
 
 from ib_runner.compiled_once import Turn
+from ib_runner.threads import results_of
 
 _logger = logging.getLogger("ib_runner")
 #: parts of a range of tasks for each thread: a thread that is done takes the next part
@@ -121,12 +122,7 @@ class ParallelRange:
                 pool.submit(self.kernel, begin, min(begin + step, n), *arguments)
                 for begin in range(0, n, step)
             ]
-            try:
-                for one in parts:
-                    one.result()
-            except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
+            results_of(pool, parts)
 
 
 def kernels_asked_for() -> int:

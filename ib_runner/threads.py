@@ -1,7 +1,7 @@
 """Threads of this process: how many torch and numpy use, and tasks shared out among several."""
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import copy_context
 from functools import cache
@@ -55,12 +55,18 @@ def in_threads(task: Callable[[int], _T], n: int, several: bool = True) -> list[
             return [task(number) for number in range(n)]
     with ThreadPoolExecutor(threads, initializer=_alone) as pool:
         # numpy's settings belong to the context
-        tasks = [pool.submit(copy_context().run, task, number) for number in range(n)]
-        try:
-            return [one.result() for one in tasks]
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+        return results_of(
+            pool, [pool.submit(copy_context().run, task, number) for number in range(n)]
+        )
+
+
+def results_of(pool: ThreadPoolExecutor, tasks: list[Future[_T]]) -> list[_T]:
+    """What the ``tasks`` of ``pool`` return; an error of one is raised, and ends the rest."""
+    try:
+        return [one.result() for one in tasks]
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        raise
 
 
 def _alone() -> None:

@@ -79,6 +79,11 @@ def channels_behind(module: nn.Module) -> list[NoiseChannel]:
     return [hook.channel for hook in module._forward_hooks.values() if isinstance(hook, Behind)]
 
 
+def in_order(network: nn.Sequential) -> list[nn.Module]:
+    """The modules of ``network``, each followed by the channels behind it."""
+    return [one for module in network for one in (module, *channels_behind(module))]
+
+
 def _copied(network: nn.Module) -> nn.Module:
     try:
         return copy.deepcopy(network)

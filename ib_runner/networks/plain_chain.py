@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from torch import nn
 
 from ib_runner.networks.altered import is_altered
-from ib_runner.networks.behind import channels_behind
+from ib_runner.networks.behind import channels_behind, in_order
 from ib_runner.networks.noise import DropoutNoise, GaussianNoise, NoiseChannel, NoNoise
 
 ACTIVATIONS = (nn.Identity, nn.Tanh, nn.ReLU, nn.LeakyReLU)
@@ -55,7 +55,7 @@ def plain_chain(network: nn.Module) -> PlainChain | None:
     """
     if not isinstance(network, nn.Sequential) or type(network).forward is not nn.Sequential.forward:
         return None
-    modules = [one for module in network for one in (module, *channels_behind(module))]
+    modules = in_order(network)
     put_behind = sum(len(channels_behind(module)) for module in network.modules())
     if is_altered(network, but_noise=True) or len(modules) != len(network) + put_behind:
         return None

@@ -15,7 +15,7 @@ import torch
 from scipy.special import ndtri
 from torch import Tensor, nn
 
-from ib_runner.networks.behind import channels_behind
+from ib_runner.networks.behind import in_order
 from ib_runner.networks.noise import GaussianNoise, NoNoise
 
 _REPLICATES = 8
@@ -37,8 +37,7 @@ def gaussian_layer(network: nn.Sequential, x: Tensor, layer: int) -> tuple[Tenso
     ``ValueError`` if the network has other modules than linear layers, identities and Gaussian
     noise up to ``layer``, or fewer noise channels than ``layer``.
     """
-    mean = x.detach().to(torch.float64)
-    modules = [one for module in network for one in (module, *channels_behind(module))]
+    mean, modules = x.detach().to(torch.float64), in_order(network)
     if modules and isinstance(modules[0], nn.Flatten):
         mean = modules.pop(0)(mean)
     covariance = torch.zeros(mean.shape[1], mean.shape[1], dtype=torch.float64)

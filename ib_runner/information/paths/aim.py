@@ -188,10 +188,16 @@ def _orthogonal(jacobian: Tensor) -> tuple[Tensor, Tensor]:
 
 def _pull(tau: Tensor, nu: Tensor, m: Tensor, covariance: Tensor) -> Tensor:
     """ν − τ E u [pairs, d] for u ~ N(m, ``covariance``) beforehand, and given the sites τ, ν."""
-    pull, root = (nu - tau * m)[..., None], tau.sqrt()[:, :, None]
-    eye = torch.eye(tau.shape[1], dtype=torch.float64)
-    factor = cholesky_ex(eye + root * covariance * root.mT)[0]
+    pull = (nu - tau * m)[..., None]
+    root, factor = _factor(tau, covariance)
     return (pull - root * torch.cholesky_solve(root * (covariance @ pull), factor))[..., 0]
+
+
+def _factor(tau: Tensor, covariance: Tensor) -> tuple[Tensor, Tensor]:
+    """√τ [pairs, d, 1], and the Cholesky factor of I + √τ C √τ for the ``covariance`` C."""
+    root = tau.sqrt()[:, :, None]
+    eye = torch.eye(tau.shape[1], dtype=torch.float64)
+    return root, cholesky_ex(eye + root * covariance * root.mT)[0]
 
 
 def _sites(
@@ -206,10 +212,8 @@ def _sites(
     if activation.code == IDENTITY:
         return torch.full_like(t, beta**-2), t / beta**2
     tau, nu = torch.zeros_like(t), torch.zeros_like(t)
-    eye = torch.eye(t.shape[1], dtype=torch.float64)
     for sweep in range(_SWEEPS):
-        root = tau.sqrt()[:, :, None]
-        factor = cholesky_ex(eye + root * covariance * root.mT)[0]
+        root, factor = _factor(tau, covariance)
         part = solve_triangular(factor, root * covariance, upper=False)
         pull = (nu - tau * m)[..., None]
         mean = m + (covariance @ pull - part.mT @ (part @ pull))[..., 0]

@@ -260,7 +260,7 @@ def fused_propagation(
                 row = rows[skipped + i]
                 if centred and draw == 0:
                     centres[k, i] = row[0]
-                begin = places[k, i] + draw
-                out = s[begin : begin + DRAWS]
+                place = places[k, i] + draw
+                out = s[place : place + DRAWS]
                 for j in range(DRAWS):
                     out[j] = (row[j] - centres[k, i]) * scales[i]
