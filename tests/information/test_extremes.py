@@ -100,8 +100,15 @@ def test_samples_that_float32_does_not_resolve(method):
     x = torch.arange(64.0)[:, None]
     found = mutual_information(channel(1e-7), x, 1, method=method)
     assert found.mi == pytest.approx(math.log(64), abs=3 * found.stderr + 0.05)
+
+
+def test_noise_that_float64_does_not_resolve():
+    """Distances between inputs are enough for the paper's estimator; neighbours need coordinates"""
+    x = torch.arange(64.0)[:, None]
+    found = mutual_information(channel(1e-17), x, 1, method="paper")
+    assert found.mi == pytest.approx(math.log(64), abs=1e-6)
     with pytest.raises(UnresolvedError, match="float64 does not resolve"):
-        mutual_information(channel(1e-17), x, 1, method=method)
+        mutual_information(channel(1e-17), x, 1, method="nearest_neighbours")
 
 
 @pytest.mark.parametrize("method", ["paper", "nearest_neighbours", "coupled"])

@@ -106,7 +106,7 @@ class Scratch(NamedTuple):
 
 
 @inner(fastmath=True, error_model="numpy")
-def _own_cloud_densities(points, references, cloud, q, out):
+def cloud_densities(points, references, cloud, q, out):
     """``own_cloud_densities`` of one cloud; the last three dimensions are one fused loop."""
     dim = points.shape[0]
     fused = min(dim, 3)
@@ -150,7 +150,7 @@ def own_cloud_densities(begin, end, points, references, clouds, out):
     """
     q = np.empty(clouds.shape[2], np.float32)
     for c in range(begin, end):
-        _own_cloud_densities(points[c], references[c], clouds[c], q, out[c])
+        cloud_densities(points[c], references[c], clouds[c], q, out[c])
 
 
 @inner(error_model="numpy")
@@ -358,7 +358,7 @@ def _first_from(ascending, value):
 
 
 @inner(fastmath=True, error_model="numpy")
-def _find_near(low_here, high_here, origin, lowest, boxes, near, distance):
+def find_near(low_here, high_here, origin, lowest, boxes, near, distance):
     """Write the inputs near a box about ``origin`` to ``near``; returns how many.
 
     ``low_here``, ``high_here`` [d]: the box of points, whose own terms are at least 2^``lowest``.
@@ -437,7 +437,7 @@ def _add_block(queries, first, last, components, boxes, sums, count_only, scratc
                 u[at, i] += components.centres[owner, i] - origin[i]
                 low_here[i] = min(low_here[i], u[at, i])
                 high_here[i] = max(high_here[i], u[at, i])
-    n_near = _find_near(low_here, high_here, origin, lowest, boxes, scratch.near, scratch.distance)
+    n_near = find_near(low_here, high_here, origin, lowest, boxes, scratch.near, scratch.distance)
     middle = (low_here + high_here) * _f(0.5)
     for i in range(dim):
         half[i] = np.float64(high_here[i] - low_here[i]) / 2 + boxes.slack

@@ -99,7 +99,7 @@ def mixture_sums(
     """
     n, _, m = points.shape
     own, same, total = (np.empty((n, m)) for _ in range(3))
-    places = _places(centres, length, mixtures.boxes)
+    places = places_of(centres, length, mixtures.boxes)
     sums = (own, same, total)
     evaluations = _add(points, owners, places, mixtures, classes, sums, count_only=False)
     return MixtureSums(own, same, total, evaluations)
@@ -115,21 +115,21 @@ def own_densities(
     """The ``own`` of :func:`mixture_sums`, and the number of evaluations for all of its sums."""
     n, _, m = points.shape
     own, unused = np.empty((n, m)), np.empty((n, m))
-    places = _places(centres, length, mixtures.boxes)
+    places = places_of(centres, length, mixtures.boxes)
     sums, one_class = (own, unused, unused), np.zeros(len(centres), np.int64)
     evaluations = _add(points, owners, places, mixtures, one_class, sums, count_only=True)
     return own, evaluations
 
 
 @dataclass(frozen=True)
-class _Places:
+class Places:
     """``centres`` [N, d] in noise units; ``moved``: whether gaps between them were narrowed."""
 
     centres: np.ndarray
     moved: bool
 
 
-def _places(centres: np.ndarray, length: float, boxes: np.ndarray) -> _Places:
+def places_of(centres: np.ndarray, length: float, boxes: np.ndarray) -> Places:
     """``centres`` [N, d] in noise units, with wide gaps along an axis narrowed; sums stay the same.
 
     Let R be the largest distance of a component's mean from its centre, plus √(4000·w) for its
@@ -142,7 +142,7 @@ def _places(centres: np.ndarray, length: float, boxes: np.ndarray) -> _Places:
     with np.errstate(over="ignore"):
         found, moved = (centres - centres.mean(0)) / length, False
     if np.abs(found).max() <= _WIDE:
-        return _Places(found, moved)
+        return Places(found, moved)
     for axis in range(centres.shape[1]):
         order = np.argsort(centres[:, axis], kind="stable")
         with np.errstate(over="ignore"):  # an infinite gap is narrowed like any wide one
@@ -151,13 +151,13 @@ def _places(centres: np.ndarray, length: float, boxes: np.ndarray) -> _Places:
         moved = moved or bool((gaps > 2.0 * reach).any())
         at = np.concatenate([[0.0], np.cumsum(np.minimum(gaps, 2.0 * reach))])
         found[order, axis] = at - at.mean()
-    return _Places(found, moved)
+    return Places(found, moved)
 
 
 def _add(
     points: np.ndarray,
     owners: np.ndarray,
-    places: _Places,
+    places: Places,
     mixtures: Mixtures,
     classes: np.ndarray,
     sums: tuple[np.ndarray, np.ndarray, np.ndarray],
@@ -172,16 +172,16 @@ def _add(
     queries = Queries(np.ascontiguousarray(points, dtype=np.float32), owners, rows, starts)
     components = Components(centres, mixtures.records, mixtures.offsets, classes)
     found = Sums(*sums, np.zeros(len(starts) - 1, np.int64))
-    boxes = _boxes(centres, mixtures)
+    boxes = sorted_boxes(centres, mixtures.boxes)
     add_mixtures(len(starts) - 1, queries, components, boxes, found, count_only)
     if places.moved:  # points far from their own centre may be near moved ones: sums are unknown
         sums[0][sums[0] < -_FAR] = np.nan
     return int(found.evaluations.sum())
 
 
-def _boxes(centres: np.ndarray, mixtures: Mixtures) -> Boxes:
-    """The components' boxes, sorted along the axis in which the centres differ most."""
-    low, high, width = mixtures.boxes.transpose(1, 0, 2).astype(np.float64)
+def sorted_boxes(centres: np.ndarray, boxes: np.ndarray) -> Boxes:
+    """``boxes`` [N, 3, d] about ``centres``, sorted along the axis in which these differ most."""
+    low, high, width = boxes.transpose(1, 0, 2).astype(np.float64)
     low, high = low + centres, high + centres
     axis = np.linalg.eigh(centres.T @ centres)[1][:, -1].copy()  # one layout for the kernel
     begins = np.minimum(axis * low, axis * high).sum(1)

@@ -24,5 +24,5 @@ def about_origin(s: np.ndarray, layer: Layer) -> np.ndarray:
             return s.astype(kind) - origin.astype(kind)
     raise UnresolvedError(
         f"layer {layer.number}: values lie {far:.2g} apart and the noise is {layer.beta:.2g}, "
-        "which float64 does not resolve: method coupled does without such coordinates"
+        "which float64 does not resolve: methods coupled and paper do without such coordinates"
     )

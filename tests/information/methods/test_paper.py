@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 import torch
 
-from ib_runner.information import Status, estimate_layers, mutual_information
+from ib_runner.information import (
+    Status,
+    estimate_layers,
+    log_mixture_density,
+    mutual_information,
+)
+from ib_runner.information.interval.mixtures import unit
+from ib_runner.information.methods import paper as method
+from ib_runner.information.sampling.sampler import Sampler
 from ib_runner.networks import FCN, GaussianNoise
 
 
@@ -41,3 +49,29 @@ def test_where_no_noise_overlaps_it_has_no_error():
     paper = mutual_information(network, x, 1, method="paper")
     assert paper.mi == pytest.approx(np.log(20), abs=1e-3)
     assert paper.stderr < 1e-4
+
+
+@pytest.mark.parametrize(("beta", "n_mc"), [(0.02, 1), (0.1, 4), (0.5, 2)])
+def test_it_integrates_the_mixture_of_all_draws(beta, n_mc):
+    """Although few draws of other inputs' clouds count at most points: clouds apart to merged."""
+    torch.manual_seed(5)
+    network = FCN(3, 2, [4, 3], "tanh", lambda: GaussianNoise(beta)).eval()
+    sampler = Sampler(network, torch.randn(700, 3), seed=3)
+    layer = sampler.layers[1]
+    drawn = method.draw(sampler, [layer], 300)[2]
+    found = method.entropies(sampler, layer, n_mc, drawn)
+    s = torch.from_numpy(drawn.centres[:, None] + drawn.draws.transpose(0, 2, 1) * unit(beta))
+    rng = torch.Generator().manual_seed(0)
+    points = s[:, torch.randint(300, (20,), generator=rng)].double()
+    points += beta * torch.randn(points.shape, generator=rng, dtype=torch.float64)
+    own = torch.stack(
+        [log_mixture_density(t, c.double(), beta) for t, c in zip(points, s, strict=True)]
+    )
+    of_all = log_mixture_density(points.reshape(-1, 3), s.reshape(-1, 3).double(), beta)
+    terms = own - of_all.reshape(700, 20)
+    error = float(terms.std() / len(of_all) ** 0.5)
+    found_mi = found.h_t - found.h_t_given_x
+    assert found_mi == pytest.approx(float(terms.mean()), abs=4 * (found.stderr + error) + 1e-3)
+    # what the few draws cost: with all of them the error were that of the points alone
+    points_alone = float((terms.var(1).mean() / (700 * n_mc)) ** 0.5) if n_mc > 1 else np.inf
+    assert found.stderr < 1.25 * points_alone + 1e-4
