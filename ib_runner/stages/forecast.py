@@ -3,9 +3,8 @@
 The certified estimator plans its kernel evaluations beforehand: the forecast is its plan for all
 inputs, times the seconds of an evaluation, timed on a share of them. Every other measurement is
 timed on more and more inputs, up to a quarter, which shows how its time grows with their number;
-or on all inputs, where that takes seconds. The paper's estimator, which has a fixed number of
-draws, is timed with fewer of them, two numbers or more. The weights of a few epochs stand for those
-of the epochs between.
+or on all inputs, where that takes seconds. The weights of a few epochs stand for those of the
+epochs between.
 """
 
 import math
@@ -21,18 +20,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ib_runner.compiled import kernels_asked_for
 from ib_runner.config.builder import Builder, for_runs, resolve_device
 from ib_runner.datasets import Split
 from ib_runner.errors import UsageError, raise_interruption_behind
 from ib_runner.information.forecast import Forecast
 from ib_runner.information.interval.sizes import BUDGET
-from ib_runner.information.methods.paper import N_X
 from ib_runner.measurements.measurement import OfSeveralMethods, Summary
 from ib_runner.measurements.mutual_information import MutualInformation
 from ib_runner.measurements.snapshot import Snapshot
 from ib_runner.stages.measure_epoch import chosen, use_threads
-from ib_runner.stages.timing import without_seed
+from ib_runner.stages.timing import seconds_once_loaded, without_seed
 
 #: inputs of the first, untimed call, which loads or compiles the kernels
 FEW = 32
@@ -41,10 +38,12 @@ FEW = 32
 WHOLE_SECONDS, TRIED_SECONDS = 2.0, 3.0
 #: factor from one number of timed inputs to the next
 STEP = 4
-#: the paper's estimator is timed with so many times fewer draws of each input
-FEWER_DRAWS = 16
+#: the weights between the first and the last are timed unless these two differ by no more
+ALIKE = 1.25
 #: the certified estimator's evaluations are timed with a budget so many times smaller
 SMALLER_BUDGET = 8
+#: seconds of one of a cloud's evaluations, many of which are left out
+AN_EVALUATION = 5e-10
 #: seconds of a plan's draws above which nothing is planned; the time to measure, in such draws
 LONGEST_DRAWS, OF_DRAWS = 20.0, 1.5
 #: bounds of p, where time grows as (number of inputs)^p
@@ -54,7 +53,7 @@ LEAST_POWER, MOST_POWER = 1.0, 2.0
 NODES = ("dataset", "network", "measure", "measurement")
 LITTLE = ("noise", "regularizer", "optimizer", "trainer")
 _known: dict[object, list["Timed"]] = {}
-_growths: dict[object, tuple[int, float, Mapping[int, float]]] = {}
+_growths: dict[object, tuple[int, float]] = {}
 _rates: dict[object, dict[int, tuple[float, float]]] = {}
 
 
@@ -80,12 +79,9 @@ class Spent:
     seconds: float = 0.0
     layers: Mapping[int, float] | None = None
 
-    def times(self, factor: float, of_layers: Mapping[int, float] | None = None) -> "Spent":
-        """All seconds multiplied by ``factor``, and those of layers by that ``of_layers`` too."""
+    def times(self, factor: float) -> "Spent":
+        """All seconds multiplied by ``factor``."""
         layers = {layer: one * factor for layer, one in (self.layers or {}).items()}
-        if layers and of_layers:
-            layers = {layer: one * of_layers[layer] for layer, one in layers.items()}
-            return Spent(sum(layers.values()), layers)
         return Spent(self.seconds * factor, layers)
 
 
@@ -140,7 +136,7 @@ def _forecast(
             if method == "coupled" and isinstance(entry, MutualInformation) and not entry.betas:
                 each, intervals = _by_plan(entry, snapshots, (*alike, *of_noise, name, method))
             else:
-                each = _by_shares(entry, snapshots, method, (*alike, name, method))
+                each = _by_shares(entry, snapshots, (*alike, name, method))
         except UsageError:
             raise
         except Exception as error:  # measuring will say what is wrong, for each epoch
@@ -209,6 +205,8 @@ def _by_plan(
     draws = one.seconds_of_draws(snapshot)
     if sum(draws.values()) > LONGEST_DRAWS:
         return {last: Spent(sum(draws.values()), draws).times(OF_DRAWS)}, None
+    if alike not in _rates:
+        _less(one)(_some(snapshot, FEW))  # the untimed call, which loads or compiles the kernels
     spent, before = 0.0, alike in _rates
     for epoch, snapshot in reversed([*snapshots.items()]):
         if spent > TRIED_SECONDS or (before and len(found) == 2):
@@ -230,7 +228,7 @@ def _planned(
 ) -> tuple[Sequence[Forecast], dict[int, float]]:
     """The plan of each layer, and the seconds of planning, divided evenly among the layers."""
     found: list[Sequence[Forecast]] = []
-    seconds = _seconds(lambda: found.append(one.intervals(snapshot)))
+    seconds = seconds_once_loaded(lambda: found.append(one.intervals(snapshot)))
     planned = found[-1]
     return planned, {each.layer: seconds / len(planned) for each in planned}
 
@@ -243,14 +241,14 @@ def _rates_of_layers(
 ) -> dict[int, tuple[float, float]]:
     """Seconds that each layer takes beside planning and evaluations, and those of one evaluation.
 
-    Timed with an eighth of the inputs and a smaller budget, or with all inputs where these take
-    no more than ``2 * WHOLE_SECONDS`` at that rate.
+    Timed with all inputs where these take about ``2 * WHOLE_SECONDS``; otherwise with an eighth of
+    them and a smaller budget.
     """
-    n = len(snapshot.inputs)
-    less = one.by(one.methods)
-    less.sizes = {**one.sizes, "budget": float(one.sizes.get("budget", BUDGET)) / SMALLER_BUDGET}
+    about = AN_EVALUATION * sum(each.evaluations for each in planned)
+    if about <= 2 * WHOLE_SECONDS and all(each.densities != "paths" for each in planned):
+        return _rates_from(_time(one, snapshot), planned, planning)
+    n, less = len(snapshot.inputs), _less(one)
     few = _some(snapshot, max(n // 8, min(n, 4 * FEW)))
-    less(_some(snapshot, FEW))  # the untimed call, which loads or compiles the kernels
     rates = _rates_from(_time(less, few), *_planned(less, few))
     # an evaluation takes longer where there are few inputs, so these rates are upper bounds
     if sum(rates[each.layer][1] * each.evaluations for each in planned) <= 2 * WHOLE_SECONDS:
@@ -259,6 +257,13 @@ def _rates_of_layers(
         layer: (min(fixed * n / len(few.inputs), planning[layer]), rate)
         for layer, (fixed, rate) in rates.items()
     }
+
+
+def _less(one: MutualInformation) -> MutualInformation:
+    """The same measurement with a smaller budget."""
+    less = one.by(one.methods)
+    less.sizes = {**one.sizes, "budget": float(one.sizes.get("budget", BUDGET)) / SMALLER_BUDGET}
+    return less
 
 
 def _rates_from(
@@ -281,56 +286,71 @@ def _rates_from(
     }
 
 
-def _by_shares(
-    one: Any, snapshots: Mapping[int, Snapshot], method: str | None, alike: object
-) -> dict[int, Spent]:
-    """The seconds by epoch, timed on a share of the inputs and multiplied by ``_growth_to_all``.
+def _by_shares(one: Any, snapshots: Mapping[int, Snapshot], alike: object) -> dict[int, Spent]:
+    """The seconds by epoch, timed on a share of the inputs and multiplied by ``_growth_to_all``."""
+    before, found = alike in _growths, {}
+    if not before:
+        last, snapshot = [*snapshots.items()][-1]
+        count, growth, part = _growth_to_all(one, snapshot)
+        _growths[alike] = count, growth
+        if part is not None:
+            found[last] = part.times(growth)
+    count, growth = _growths[alike]
+    return _of_some_epochs(
+        lambda snapshot: _time(one, _some(snapshot, count)).times(growth), snapshots, before, found
+    )
 
-    The last weights are timed first, then earlier ones until ``TRIED_SECONDS`` have passed; where a
-    configuration ``alike`` was timed before, the last weights only.
+
+def _of_some_epochs(
+    timed: Callable[[Snapshot], Spent],
+    snapshots: Mapping[int, Snapshot],
+    last_only: bool,
+    known: Mapping[int, Spent],
+) -> dict[int, Spent]:
+    """The seconds ``timed`` for the last weights and, unless ``last_only``, for earlier ones.
+
+    After the last come the first, then those between, until ``TRIED_SECONDS`` have passed; none of
+    these where the first and the last take about as long. Those that are ``known`` are not timed.
     """
-    n_x = 0
-    most = max((len(one.inputs) for one in snapshots.values()), default=0)
-    if method == "paper" and isinstance(one, MutualInformation) and most > FEW:
-        n_x = int(one.sizes.get("n_x", N_X))
-        one = _with_draws(one, max(2, n_x // FEWER_DRAWS))
-    found: dict[int, Spent] = {}
-    spent, before = 0.0, alike in _growths
-    for epoch, snapshot in reversed([*snapshots.items()]):
-        if found and (before or spent > TRIED_SECONDS):
+    *earlier, last = snapshots
+    began = time.process_time()
+    found = {last: known[last] if last in known else timed(snapshots[last])}
+    for epoch in () if last_only else earlier:
+        tried = time.process_time() - began
+        if tried > TRIED_SECONDS or (len(found) == 2 and _alike(*found.values())):
             break
-        if alike not in _growths:
-            count, growth = _growth_to_all(one, snapshot)
-            of_layers = _growth_of_draws(one, _some(snapshot, count), n_x) if n_x else {}
-            _growths[alike] = count, growth, of_layers
-        count, growth, of_draws = _growths[alike]
-        part = _time(one, _some(snapshot, count))
-        spent += part.seconds
-        found[epoch] = part.times(growth, of_draws)
+        found[epoch] = timed(snapshots[epoch])
     return dict(sorted(found.items()))
 
 
-def _growth_to_all(one: Any, snapshot: Snapshot) -> tuple[int, float]:
-    """A number of inputs to time, and the factor from their time to that of all inputs.
+def _alike(one: Spent, other: Spent) -> bool:
+    """Whether one takes no more than ``ALIKE`` times as long as the other."""
+    return max(one.seconds, other.seconds) <= ALIKE * min(one.seconds, other.seconds)
+
+
+def _growth_to_all(one: Any, snapshot: Snapshot) -> tuple[int, float, Spent | None]:
+    """A number of inputs to time, the factor from their time to that of all, and their time.
 
     ``STEP`` times as many inputs are timed each time, up to a quarter of all, while that is short;
-    all inputs are to be timed where they take less than ``WHOLE_SECONDS``.
+    all inputs are to be timed, and are not yet, where they take less than ``WHOLE_SECONDS``.
     """
     n = len(snapshot.inputs)
     if n <= FEW:
-        return n, 1.0
+        return n, 1.0, None
     counts: list[int] = [FEW // 2]
     one(_some(snapshot, FEW))  # the untimed call, which loads or compiles the kernels
-    seconds = [_time(one, _some(snapshot, counts[0])).seconds]
+    part = _time(one, _some(snapshot, counts[0]))
+    seconds = [part.seconds]
     most, following = seconds[0], min(STEP * counts[0], n)
     while counts[-1] < n // STEP and sum(seconds) + most <= 3 * TRIED_SECONDS:
         counts.append(following)
-        seconds.append(_time(one, _some(snapshot, following)).seconds)
+        part = _time(one, _some(snapshot, following))
+        seconds.append(part.seconds)
         grown = max(seconds[-1] - seconds[0], 0.0)
         if seconds[0] + grown * (n / counts[-1]) ** MOST_POWER <= WHOLE_SECONDS:
-            return n, 1.0
+            return n, 1.0, None
         most, following = seconds[0] + grown * STEP**MOST_POWER, min(STEP * following, n // STEP)
-    return counts[-1], _growth(n, counts, seconds)
+    return counts[-1], _growth(n, counts, seconds), part
 
 
 def _growth(n: int, counts: Sequence[int], seconds: Sequence[float]) -> float:
@@ -368,55 +388,13 @@ def _power(counts: Sequence[int], ratio: float) -> float:
     return (low + high) / 2
 
 
-def _growth_of_draws(one: MutualInformation, snapshot: Snapshot, n_x: int) -> dict[int, float]:
-    """By layer, the factor from the seconds of ``one``, with fewer draws, to those of ``n_x``.
-
-    Timed with yet fewer draws, and with more where that is short: seconds are a constant and a
-    multiple of the number of draws; layers without noise below have the constant alone.
-    """
-    few = int(one.sizes["n_x"])
-    counts = [max(1, few // STEP), few]
-    timed = [_time(_with_draws(one, count), snapshot) for count in counts]
-    while (
-        STEP * counts[-1] < n_x
-        and sum(each.seconds for each in timed) + STEP * timed[-1].seconds <= 3 * TRIED_SECONDS
-    ):
-        counts.append(STEP * counts[-1])
-        timed.append(_time(_with_draws(one, counts[-1]), snapshot))
-    found = {}
-    for layer, seconds in (timed[1].layers or {}).items():
-        before, last = ((each.layers or {})[layer] for each in timed[-2:])
-        slope = max(last - before, 0.0) / (counts[-1] - counts[-2])
-        found[layer] = (last + slope * (n_x - counts[-1])) / seconds
-    return found
-
-
-def _with_draws(one: MutualInformation, n_x: int) -> MutualInformation:
-    """The paper's estimator with ``n_x`` draws of each input."""
-    other = one.by(one.methods)
-    other.sizes = {**one.sizes, "n_x": n_x}
-    return other
-
-
 def _time(one: Any, snapshot: Snapshot) -> Spent:
     rows = []
-    seconds = _seconds(lambda: rows.append(one(snapshot)))
+    seconds = seconds_once_loaded(lambda: rows.append(one(snapshot)))
     if "seconds" not in rows[-1] or not rows[-1]["seconds"].sum():
         return Spent(seconds)
     shares = rows[-1].groupby("layer")["seconds"].sum() / rows[-1]["seconds"].sum()
     return Spent(seconds, {int(layer): seconds * share for layer, share in shares.items()})
-
-
-def _seconds(action: Callable[[], object]) -> float:
-    """Seconds of one call of ``action``, repeated where the first call loaded or compiled kernels.
-
-    The smaller of wall time and processor time, since other programs may share the processors.
-    """
-    asked_for = kernels_asked_for()
-    wall, processor = time.perf_counter(), time.process_time()
-    action()
-    seconds = min(time.perf_counter() - wall, time.process_time() - processor)
-    return seconds if kernels_asked_for() == asked_for else _seconds(action)
 
 
 def _some(snapshot: Snapshot, count: int) -> Snapshot:

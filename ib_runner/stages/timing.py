@@ -9,6 +9,7 @@ import torch
 from omegaconf import OmegaConf
 from torch import Tensor
 
+from ib_runner.compiled import kernels_asked_for
 from ib_runner.config.builder import Builder
 from ib_runner.training.determinism import reproducible
 from ib_runner.training.fused import FusedTrainer
@@ -148,6 +149,13 @@ def _epoch(trainer: Trainer, number: int) -> None:
     for part in (trainer.problem.train, trainer.problem.test):
         trainer.score(part)
     trainer.weights(), trainer.optimizer_state()
+
+
+def seconds_once_loaded(action: Callable[[], object]) -> float:
+    """Seconds of a call of ``action``, repeated where the first call loaded or compiled kernels."""
+    asked_for = kernels_asked_for()
+    seconds = _seconds(action)
+    return seconds if kernels_asked_for() == asked_for else seconds_once_loaded(action)
 
 
 def _fastest(action: Callable[[], object], times: int) -> float:

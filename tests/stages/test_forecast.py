@@ -6,14 +6,9 @@ import pytest
 from ib_runner.config.builder import Builder
 from ib_runner.config.compose import compose, open_hydra, settings
 from ib_runner.stages import forecast as module
-from ib_runner.stages.forecast import (
-    Spent,
-    _growth,
-    _growth_of_draws,
-    _over_epochs,
-    _seconds,
-    forecast,
-)
+from ib_runner.stages import timing
+from ib_runner.stages.forecast import Spent, _growth, _of_some_epochs, _over_epochs, forecast
+from ib_runner.stages.timing import seconds_once_loaded
 
 EPOCHS = (0, 1, 2, 3)
 
@@ -87,33 +82,6 @@ def test_the_numbers_of_inputs_need_not_grow_by_the_same_factor(power):
     assert found == pytest.approx(wanted, rel=1e-3)
 
 
-class OfDraws:
-    """Layer 1 has no noise below it; layer 2 takes 2 ms a draw, and a second besides."""
-
-    methods = ("paper",)
-
-    def __init__(self, clock, n_x, asked):
-        self.clock, self.sizes, self.asked = clock, {"n_x": n_x}, asked
-
-    def by(self, methods):
-        return OfDraws(self.clock, self.sizes["n_x"], self.asked)
-
-    def __call__(self, snapshot):
-        self.asked.append(self.sizes["n_x"])
-        took = [0.3, 1.0 + 0.002 * self.sizes["n_x"]]
-        self.clock["now"] += sum(took)
-        return pd.DataFrame({"layer": [1, 2], "seconds": took})
-
-
-def test_the_papers_estimator_is_extrapolated_by_layer(monkeypatch):
-    clock, asked = {"now": 0.0}, []
-    for name in ("perf_counter", "process_time"):
-        monkeypatch.setattr(module.time, name, lambda: clock["now"])
-    found = _growth_of_draws(OfDraws(clock, 62, asked), None, 1000)
-    assert found == pytest.approx({1: 1.0, 2: 3.0 / 1.124})
-    assert max(asked) < 1000
-
-
 def test_what_takes_as_long_whatever_the_number(timed):
     flat, _ = timed(lambda n: 0.7)
     assert flat.seconds == pytest.approx(len(EPOCHS) * 0.7, rel=0.1)
@@ -137,5 +105,32 @@ def test_what_loaded_kernels_is_timed_again(monkeypatch):
     for name in ("perf_counter", "process_time"):
         monkeypatch.setattr(module.time, name, lambda: clock["now"])
     took, kernels = [40.0, 2.0], iter([0, 3, 3, 3])
-    monkeypatch.setattr(module, "kernels_asked_for", lambda: next(kernels))
-    assert _seconds(lambda: clock.update(now=clock["now"] + took.pop(0))) == 2.0
+    monkeypatch.setattr(timing, "kernels_asked_for", lambda: next(kernels))
+    assert seconds_once_loaded(lambda: clock.update(now=clock["now"] + took.pop(0))) == 2.0
+
+
+@pytest.mark.parametrize(
+    ("seconds", "last_only", "wanted"),
+    [
+        ({0: 1.0, 8: 9.0, 99: 1.1}, False, {0: 1.0, 99: 1.1}),  # they take as long
+        ({0: 2.0, 8: 9.0, 99: 1.0}, False, {0: 2.0, 8: 9.0, 99: 1.0}),
+        ({0: 2.0, 8: 9.0, 99: 1.0}, True, {99: 1.0}),
+        ({0: 50.0, 8: 9.0, 99: 1.0}, False, {0: 50.0, 99: 1.0}),  # that was long enough
+    ],
+)
+def test_weights_between_are_timed_where_they_matter(monkeypatch, seconds, last_only, wanted):
+    clock = {"now": 0.0}
+    monkeypatch.setattr(module.time, "process_time", lambda: clock["now"])
+
+    def timed(epoch):
+        clock["now"] += seconds[epoch]
+        return Spent(seconds[epoch])
+
+    found = _of_some_epochs(timed, {epoch: epoch for epoch in seconds}, last_only, {})
+    assert {epoch: one.seconds for epoch, one in found.items()} == wanted
+
+
+def test_what_is_known_is_not_timed_again():
+    timed = {0: Spent(1.0)}
+    found = _of_some_epochs(timed.__getitem__, {0: 0, 9: 9}, False, {9: Spent(4.0)})
+    assert found == {0: Spent(1.0), 9: Spent(4.0)}

@@ -131,7 +131,6 @@ def _information(points: _AtPoints, rng: np.random.Generator) -> np.ndarray:
     terms = points.rough_log_ratios(few)
     changes = exact - terms[order[:first]]
     enough = changes.var() / max(_ADDED * n_mc * _stderr(terms) ** 2, np.finfo(float).tiny)
-    print("few", few, "enough", enough, of_term, variance)
     more = order[first : max(first, int(min(enough, n)))]
     if len(more):
         changes = np.concatenate([changes, points.log_ratios(more, n_x) - terms[more]])
