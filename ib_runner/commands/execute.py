@@ -23,19 +23,21 @@ from ib_runner.stages.sweep_of_runs import SweepOfRuns
 
 def execute(hydra: Hydra, plan: Plan) -> int:
     """Carry out ``plan``; returns the exit status."""
+    if not plan.is_sweep:
+        return _on_run(plan)
     announce(plan)
     if plan.sweep is not None:
         return _launch(hydra, plan)
-    if plan.is_sweep:
-        return _on_sweep(plan)
-    return _on_run(plan)
+    return _on_sweep(plan)
 
 
 def _on_run(plan: Plan) -> int:
     stage, (job,) = plan.stage, plan.jobs
-    run = _run_of(stage, job, plan.folder)
-    with going_on(f"run={run.path}"):
-        stage.work(job.config, run)
+    with stage.preparing(job.config, job.config.get("allow_targets", ())):
+        announce(plan)
+        run = _run_of(stage, job, plan.folder)
+        with going_on(f"run={run.path}"):
+            stage.work(job.config, run)
     for step in stage.steps:
         step.report(job.config, run)
     if stage.says_path:

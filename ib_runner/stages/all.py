@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from contextlib import ExitStack, contextmanager, nullcontext
 
 from ib_runner.stages.check import Check
 from ib_runner.stages.measure import Measure
@@ -19,9 +20,25 @@ class All(Stage):
     # noise.beta may differ in `measure`, but training at another noise level makes another network
     may_change = tuple(key for step in steps for key in step.may_change if key != "noise.beta")
 
+    #: ends the preparing that goes on, if any does
+    _trained = None
+
     def validate(self, config, new):
         for step in self.steps:
             step.validate(config, new)
+
+    @contextmanager
+    def preparing(self, config, allow_targets):
+        """The kernels for measuring, until the network is trained."""
+        from ib_runner.stages.measure_processes import prepared_meanwhile
+
+        with ExitStack() as held:
+            held.enter_context(prepared_meanwhile(config, allow_targets))
+            self._trained = held.close
+            try:
+                yield
+            finally:
+                self._trained = None
 
     def work(self, config, run):
         self._go_through([step.work for step in self.steps], config, run)
@@ -30,11 +47,11 @@ class All(Stage):
         self._go_through([step.work_in_sweep for step in self.steps], config, run)
 
     def _go_through(self, works, config, run):
-        from ib_runner.stages.measure_processes import prepared_meanwhile
-
         train, *others = works
-        with prepared_meanwhile(config, run.allow_targets):
+        # a job of a sweep may be in a process of its own, where nothing has begun
+        with nullcontext() if self._trained else self.preparing(config, run.allow_targets):
             train(config, run)
+            self._trained()
         for work in others:
             work(config, run)
         with run.held():

@@ -5,6 +5,7 @@ import threading
 import warnings
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from itertools import groupby
 
 from joblib import Parallel, delayed
@@ -16,7 +17,7 @@ from ib_runner.errors import UsageError
 from ib_runner.files.provenance import processors
 from ib_runner.information.interval.kernels import add_mixtures
 from ib_runner.runs.log import logger
-from ib_runner.stages.measure_epoch import EpochTask, Measured
+from ib_runner.stages.measure_epoch import Chosen, EpochTask, Measured
 from ib_runner.stages.rehearsal import Rehearsal, rehearsals
 from ib_runner.stages.worker import in_worker
 
@@ -27,26 +28,44 @@ _GOLDEN = (5**0.5 - 1) / 2
 MOST_COMPILING = 2
 
 
+@dataclass
+class _State:
+    """Whether kernels were ``compiled`` before this process, and what was ``rehearsed`` by it."""
+
+    compiled: bool | None = None
+    rehearsed: set[Chosen] = field(default_factory=set)
+
+
+_state = _State()
+
+
 def n_workers(n_jobs: int, tasks: int) -> int:
     """The number of worker processes for ``measure.n_jobs`` (−1: one for each processor)."""
     return max(1, min(tasks, processors() if n_jobs == -1 else n_jobs))
 
 
 def compiled_before() -> bool:
-    """Whether the kernels that take longest to compile are in this machine's cache."""
-    return is_kept(add_mixtures)
+    """Whether the kernels that take longest to compile were in this machine's cache.
+
+    That is looked at once, before this process has others compile them.
+    """
+    if _state.compiled is None:
+        _state.compiled = is_kept(add_mixtures)
+    return _state.compiled
 
 
 def prepare(tasks: Sequence[EpochTask], n_jobs: int) -> None:
     """Start the workers for ``tasks``, and have each of them compile a share of the kernels.
 
-    Used where these were not ``compiled_before``; does nothing for a single worker.
+    Used where these were not ``compiled_before``; does nothing for a single worker, and leaves out
+    what ``prepared_meanwhile`` had compiled.
     """
-    workers = n_workers(n_jobs, len(tasks))
+    _state.compiled, workers = True, n_workers(n_jobs, len(tasks))
     if workers == 1:
         return
     with suppress(UsageError, TerminatedWorkerError):  # in_processes meets and reports both again
         parts = rehearsals(tasks[0].settings, tasks[0].allow_targets)
+        parts = [one for one in parts if one.part not in _state.rehearsed]
         Parallel(n_jobs=workers)(delayed(in_worker)(part, os.getpid(), 1) for part in parts)
 
 
@@ -68,6 +87,7 @@ def prepared_meanwhile(config: DictConfig, allow_targets: tuple[str, ...]) -> It
 
         def submit_next(_: object = None) -> None:
             if not over.is_set() and (part := next(parts, None)) is not None:
+                _state.rehearsed.add(part.part)
                 pool.submit(in_worker, part, os.getpid(), 1).add_done_callback(submit_next)
 
         for _ in range(others):

@@ -18,6 +18,7 @@ stages are imported to print the help: they import torch, pandas and the like in
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from importlib import import_module, resources
 from typing import TYPE_CHECKING, ClassVar
@@ -87,6 +88,15 @@ class Stage:
     def is_done(self, config: "DictConfig", run: "Run") -> bool:
         """Whether nothing is left to do on ``run``, so that a resumed sweep may skip it."""
         return False
+
+    def preparing(
+        self, config: "DictConfig", allow_targets: Sequence[str]
+    ) -> AbstractContextManager[object]:
+        """What other processes make ready for ``work`` on one run, within a block.
+
+        The block has ``work``, and before it the notice of how long that will take.
+        """
+        return nullcontext()
 
     def work(self, config: "DictConfig", run: "Run") -> None:
         """Do the stage's work on one run with ``config``."""

@@ -1,6 +1,7 @@
 """Kernels are compiled before epochs are measured: on a tiny network, by measurements of ours."""
 
 from concurrent.futures import Future
+from contextlib import contextmanager, nullcontext
 
 import pytest
 from omegaconf import OmegaConf
@@ -10,13 +11,20 @@ from ib_runner.errors import UsageError
 from ib_runner.measurements.binned_entropy import BinnedEntropy
 from ib_runner.measurements.mutual_information import MutualInformation
 from ib_runner.stages import measure_processes, rehearsal
-from ib_runner.stages.measure_epoch import Chosen
+from ib_runner.stages.all import All
+from ib_runner.stages.measure_epoch import Chosen, EpochTask
 from ib_runner.stages.rehearsal import rehearsals
 
 
 @pytest.fixture(scope="module")
 def config(tmp_path_factory):
     return train_tiny(tmp_path_factory.mktemp("trained")).config
+
+
+@pytest.fixture(autouse=True)
+def state(monkeypatch):
+    """Nothing is known of kernels yet, as in a new process."""
+    monkeypatch.setattr(measure_processes, "_state", measure_processes._State())
 
 
 @pytest.fixture
@@ -44,9 +52,9 @@ def test_each_measurement_and_method_is_rehearsed(config, called):
     for one in parts:
         one(threads=1)
     assert called == [
-        ("MutualInformation", ["coupled"], 64),
-        ("MutualInformation", ["paper"], 64),
-        ("BinnedEntropy", None, 64),
+        ("MutualInformation", ["coupled"], 256),
+        ("MutualInformation", ["paper"], 256),
+        ("BinnedEntropy", None, 256),
     ]
 
 
@@ -114,6 +122,60 @@ def test_a_worker_gets_the_next_part_when_it_has_done_one_and_none_after_trainin
         pass
     pools[1].begun[0].set_result(None)  # after training: what is left is another's to compile
     assert pools[1].done == [1, "mutual_information", "waited"]
+
+
+def test_what_was_begun_while_training_is_not_compiled_again_for_measuring(
+    config, pools, monkeypatch
+):
+    ran = []
+
+    class Here:
+        def __init__(self, n_jobs):
+            pass
+
+        def __call__(self, calls):
+            ran.extend(arguments[0].part.name for _, arguments, _ in calls)
+
+    monkeypatch.setattr(measure_processes, "MOST_COMPILING", 1)
+    monkeypatch.setattr(measure_processes, "Parallel", Here)
+    with measure_processes.prepared_meanwhile(config, ()):
+        pass
+    monkeypatch.setattr(measure_processes, "is_kept", lambda kernel: True)  # others are not
+    assert not measure_processes.compiled_before()
+    task = EpochTask("a run", (), OmegaConf.to_yaml(config), (), 0)
+    measure_processes.prepare([task, task], 2)
+    assert ran == ["binned_entropy"]
+    assert measure_processes.compiled_before()
+
+
+def test_all_compiles_from_the_notice_to_the_end_of_training(config, monkeypatch):
+    seen, stage = [], All()
+
+    @contextmanager
+    def compiling(config, allow_targets):
+        seen.append("begins")
+        yield
+        seen.append("ends")
+
+    monkeypatch.setattr(measure_processes, "prepared_meanwhile", compiling)
+    works = [lambda config, run: seen.append("trains"), lambda config, run: seen.append("measures")]
+
+    class Done:
+        allow_targets, info = (), {}
+
+        def held(self):
+            return nullcontext()
+
+        def update(self, **changes):
+            pass
+
+    with stage.preparing(config, ()):
+        seen.append("announces")
+        stage._go_through(works, config, Done())
+    assert seen == ["begins", "announces", "trains", "ends", "measures"]
+    seen.clear()
+    stage._go_through(works, config, Done())  # a job of a sweep
+    assert seen == ["begins", "trains", "ends", "measures"]
 
 
 def test_what_was_compiled_before_is_not_again(config, pools, monkeypatch):
