@@ -21,17 +21,12 @@ from ib_runner.information.interval.mixtures import (
     unit,
 )
 from ib_runner.information.sampling.normal_numbers import normals
-from ib_runner.information.sampling.sampler import Layer, Sampler, in_units
+from ib_runner.information.sampling.sampler import Layer, Sampler
 from ib_runner.information.sampling.streams import Stream
 
 #: draws in memory at a time
 _BLOCK_DRAWS = 2**14
 _GROUP = 16
-
-
-def in_noise_units(s: np.ndarray, centres: np.ndarray, layer: Layer) -> np.ndarray:
-    """Draws ``s`` [n, d, m] minus their input's centre, in noise units; one in exact layers."""
-    return in_units(s[:, :, :1] if layer.exact else s, centres, unit(layer.beta))
 
 
 def lengths_of(layers: Sequence[Layer]) -> dict[int, float]:
@@ -47,6 +42,14 @@ def draw_points(
     ``cloud`` [n, d, n_x] in noise units. Only an exact layer, whose draws are all equal, has more
     points than draws.
     """
+    t, references = in_sample(sampler, layer, first, cloud, n_mc, purpose)
+    return Points(t, densities_of_own(t, references, cloud))
+
+
+def in_sample(
+    sampler: Sampler, layer: Layer, first: int, cloud: np.ndarray, n_mc: int, purpose: Stream
+) -> tuple[np.ndarray, np.ndarray]:
+    """The points of ``draw_points`` [n, d, n_mc], and −‖t − s‖² [n, n_mc]."""
     n, dim, n_x = cloud.shape
     z = np.empty((n, dim, n_mc + n_mc % 2), np.float32)
     normals(n, sampler.seed, purpose.of_layer(layer.number), first, z)
@@ -54,11 +57,14 @@ def draw_points(
     t = z[:, :, :n_mc] / np.float32(np.sqrt(2.0 * LN2))
     t += s
     moved = t - s
-    reference = -np.einsum("idm,idm->im", moved, moved)
-    cloud = np.ascontiguousarray(cloud)
-    log2_density = np.empty((n, n_mc))
-    own_cloud_densities(n, t, reference, cloud, log2_density)
-    return Points(t, log2_density)
+    return t, -np.einsum("idm,idm->im", moved, moved)
+
+
+def densities_of_own(t: np.ndarray, references: np.ndarray, cloud: np.ndarray) -> np.ndarray:
+    """log2 p̂(t|x) [n, n_mc], relative to the noise's peak, by the draws ``cloud`` [n, d, n_x]."""
+    log2_density = np.empty(references.shape)
+    own_cloud_densities(len(t), t, references, np.ascontiguousarray(cloud), log2_density)
+    return log2_density
 
 
 def join_points(parts: Sequence[Points]) -> Points:

@@ -11,7 +11,7 @@ import numpy as np
 
 from ib_runner.compiled import inner, njit, parallel_range
 from ib_runner.information.density.tree import choose_split, partition
-from ib_runner.vector_math import exp2
+from ib_runner.vector_math import exp2_coarse
 
 _f = np.float32
 #: a term of 2 to this power or more becomes the unit in which its sum is kept
@@ -61,7 +61,7 @@ class Boxes(NamedTuple):
     ``order`` [N]: the inputs. ``low``, ``high``, ``inverse_width`` [d, N], in that order: boxes
     around the components' means, and 1/largest diagonal of I + 2 ln 2·covariance. ``axis`` [d]: a
     unit vector, ``begins`` [N], ascending: the least projection of each box on ``axis``,
-    ``longest`` the longest projection of any box, and ``width`` the largest of
+    ``longest`` the longest projection of any box, and ``width`` an upper bound of
     vᵀ(I + 2 ln 2·covariance)v for v = ``axis``. ``slack``: the boxes' rounding error. An input is
     near a block if its term may exceed 2^(−``bits``) times the least own term of the block.
     """
@@ -127,16 +127,16 @@ def cloud_densities(points, references, cloud, q, out):
             c1, c2 = cloud[dim - 2], cloud[dim - 3]
             for k in range(q.size):
                 a, b, c = u0 - c0[k], u1 - c1[k], u2 - c2[k]
-                total += exp2(min(q[k] - a * a - b * b - c * c, _HIGHEST_EXPONENT))
+                total += exp2_coarse(min(q[k] - a * a - b * b - c * c, _HIGHEST_EXPONENT))
         elif fused == 2:
             u1, c1 = points[dim - 2, j], cloud[dim - 2]
             for k in range(q.size):
                 a, b = u0 - c0[k], u1 - c1[k]
-                total += exp2(min(q[k] - a * a - b * b, _HIGHEST_EXPONENT))
+                total += exp2_coarse(min(q[k] - a * a - b * b, _HIGHEST_EXPONENT))
         else:
             for k in range(q.size):
                 a = u0 - c0[k]
-                total += exp2(min(q[k] - a * a, _HIGHEST_EXPONENT))
+                total += exp2_coarse(min(q[k] - a * a, _HIGHEST_EXPONENT))
         out[j] = np.log2(np.float64(total) / q.size) + references[j]
 
 
@@ -244,7 +244,7 @@ def _add_in_3(tile, n, u, reference, total):
             a = f00[k] * u0 - mean_0[k]
             b = f10[k] * u0 + f11[k] * u1 - mean_1[k]
             c = f20[k] * u0 + f21[k] * u1 + f22[k] * u2 - mean_2[k]
-            part += exp2(constant[k] - base - a * a - b * b - c * c)
+            part += exp2_coarse(constant[k] - base - a * a - b * b - c * c)
         total[j] += part
 
 
@@ -262,7 +262,7 @@ def _add_in_4(tile, n, u, reference, total):
             b = f10[k] * u0 + f11[k] * u1 - mean_1[k]
             c = f20[k] * u0 + f21[k] * u1 + f22[k] * u2 - mean_2[k]
             d = f30[k] * u0 + f31[k] * u1 + f32[k] * u2 + f33[k] * u3 - mean_3[k]
-            part += exp2(constant[k] - base - a * a - b * b - c * c - d * d)
+            part += exp2_coarse(constant[k] - base - a * a - b * b - c * c - d * d)
         total[j] += part
 
 
@@ -303,7 +303,7 @@ def _add_point(tile, n, u, base, q, y):
                 q[k] -= highest
     part = _f(0.0)
     for k in range(n):
-        part += exp2(q[k])
+        part += exp2_coarse(q[k])
     return part, base
 
 
@@ -339,7 +339,7 @@ def _own(tile, n, u, q, y):
         highest = max(highest, q[k])
     total = 0.0
     for k in range(n):
-        total += exp2(q[k] - highest)
+        total += exp2_coarse(q[k] - highest)
     return highest + np.log2(total)
 
 
@@ -487,7 +487,9 @@ def add_mixtures(begin, end, queries, components, boxes, sums, count_only):
     all of the block's points: its mixture is at most 2^(−g²/w) there, with g the gap between the
     boxes of means and points along any direction v and w = vᵀMv of the widest component, as
     uᵀM⁻¹u ≥ (v·u)²/(vᵀMv) for every positive definite M (Cauchy and Schwarz). One direction, the
-    same for all, bounds a range of the sorted inputs; the axes decide within it.
+    same for all, bounds a range of the sorted inputs; the axes decide within it. Of M only the
+    diagonal is known: vᵀMv is at most (Σ |vᵢ| √Mᵢᵢ)², and at most 1 + Σ (Mᵢᵢ − 1), as M − I is
+    positive semidefinite.
 
     Of the inputs near, components that are below 2^(−``bits`` − 5) of the least own term in all of
     the box of the block's points (see ``_take``) are left out too: with at most 2^5 components,

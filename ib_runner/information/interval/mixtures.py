@@ -187,13 +187,15 @@ def sorted_boxes(centres: np.ndarray, boxes: np.ndarray) -> Boxes:
     begins = np.minimum(axis * low, axis * high).sum(1)
     ends = np.maximum(axis * low, axis * high).sum(1)
     order = np.argsort(begins, kind="stable")
+    along = np.square((np.abs(axis) * np.sqrt(width)).sum(1))
+    along = np.minimum(along, 1.0 + (width - 1.0).sum(1))
     return Boxes(
         order,
         *(np.ascontiguousarray(one[order].T, np.float32) for one in (low, high, 1.0 / width)),
         axis,
         begins[order],
         float((ends - begins).max()),
-        float(np.square((np.abs(axis) * np.sqrt(width)).sum(1)).max()),
+        float(along.max()),
         1e-6 * max(np.abs(low).max(), np.abs(high).max(), 1.0),
         float(np.log2(len(centres) / PRUNED)),
     )

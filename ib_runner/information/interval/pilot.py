@@ -13,9 +13,9 @@ import numpy as np
 from ib_runner.information.interval.bounds import Points, bound_x
 from ib_runner.information.interval.clouds import (
     Densities,
-    draw_points,
-    in_noise_units,
-    join_points,
+    densities_of_own,
+    in_sample,
+    lengths_of,
     sums_at,
 )
 from ib_runner.information.interval.mixtures import LN2, fit, own_densities, unit
@@ -89,49 +89,63 @@ def run(
 
     ``highest`` is H(X), nats.
     """
-    keep = [layer.number for layer in layers]
-    draws = [
-        (
-            sampler.draw(first, last, plan.sizes_x[-1], Stream.PILOT_A, keep),
-            sampler.draw(first, last, plan.sizes_o[-1], Stream.PILOT_B, keep),
+    drawn = [
+        _draw(sampler, layers, plan.groups, n, purpose, densities)
+        for n, purpose in (
+            (plan.sizes_x[-1], Stream.PILOT_A),
+            (plan.sizes_o[-1], Stream.PILOT_B),
         )
-        for first, last in plan.groups
     ]
     return {
         layer.number: _of_layer(
             sampler,
             layer,
             plan,
-            [(a[k], b[k]) for a, b in draws],
-            densities[k],
+            *(clouds[layer.number] for clouds in drawn),
+            densities[layer.number],
             highest,
             target_width,
         )
         for layer in layers
-        for k in [layer.number]
     }
+
+
+def _draw(
+    sampler: Sampler,
+    layers: Sequence[Layer],
+    groups: Sequence[tuple[int, int]],
+    n: int,
+    purpose: Stream,
+    densities: dict[int, Densities],
+) -> dict[int, np.ndarray]:
+    """``n`` draws for the inputs of ``groups``, in noise units: [inputs, d, draws] by layer."""
+    parts: dict[int, list[np.ndarray]] = {layer.number: [] for layer in layers}
+    for first, last in groups:
+        about = {k: densities[k].centres[first:last] for k in parts}
+        clouds, _ = sampler.clouds(first, last, n, purpose, lengths_of(layers), about)
+        for k, part in parts.items():
+            part.append(clouds[k])
+    return {k: np.concatenate(part) for k, part in parts.items()}
 
 
 def _of_layer(
     sampler: Sampler,
     layer: Layer,
     plan: Plan,
-    draws: Sequence[tuple[np.ndarray, np.ndarray]],
+    clouds: np.ndarray,
+    fitted_to: np.ndarray,
     densities: Densities,
     highest: float,
     target_width: float,
 ) -> Pilot:
-    """The pilot of one layer from ``draws`` of clouds A and B, [inputs, d, draws], by group."""
+    """The pilot of one layer from clouds A and B of the groups' inputs, [inputs, d, draws]."""
     centres = [densities.centres[first:last] for first, last in plan.groups]
-    clouds = [in_noise_units(a, c, layer) for (a, _), c in zip(draws, centres, strict=True)]
-    fitted_to = [in_noise_units(b, c, layer) for (_, b), c in zip(draws, centres, strict=True)]
     own, points = _own(sampler, layer, plan, clouds)
     origin, length = np.concatenate(centres), unit(layer.beta)
 
     def fitted(n_o: int, components: int) -> float:
-        clouds = np.ascontiguousarray(np.concatenate(fitted_to)[:, :, :n_o])
-        mixtures = fit(clouds, components)
-        found, _ = own_densities(points.t, np.arange(len(clouds)), origin, mixtures, length)
+        mixtures = fit(np.ascontiguousarray(fitted_to[:, :, :n_o]), components)
+        found, _ = own_densities(points.t, np.arange(len(origin)), origin, mixtures, length)
         return float(found.mean()) * LN2
 
     sizes_o = [1] if layer.exact else plan.sizes_o
@@ -163,16 +177,21 @@ def _of_layer(
 
 
 def _own(
-    sampler: Sampler, layer: Layer, plan: Plan, clouds: Sequence[np.ndarray]
+    sampler: Sampler, layer: Layer, plan: Plan, clouds: np.ndarray
 ) -> tuple[dict[int, float], Points]:
-    """E ln p̂(t|x), nats, by the size of ``clouds`` [inputs, d, n_x]; and the points."""
-    found = {}
+    """E ln p̂(t|x), nats, by the size of ``clouds`` [inputs, d, n_x]; and the points.
+
+    The points are the same for all sizes: each is made of one of the first draws.
+    """
+    parts, done = [], 0
+    for first, last in plan.groups:
+        cloud = clouds[done : done + last - first]
+        parts.append(in_sample(sampler, layer, first, cloud, plan.n_mc, Stream.PILOT_POINTS))
+        done += last - first
+    t, references = (np.concatenate(part) for part in zip(*parts, strict=True))
+    found, points = {}, Points(t, references)
     for n_x in [1] if layer.exact else plan.sizes_x:
-        parts = [
-            draw_points(sampler, layer, first, cloud[:, :, :n_x], plan.n_mc, Stream.PILOT_POINTS)
-            for (first, _), cloud in zip(plan.groups, clouds, strict=True)
-        ]
-        points = join_points(parts)
+        points = Points(t, densities_of_own(t, references, clouds[:, :, :n_x]))
         found[n_x] = float(points.log2_own_cloud.mean()) * LN2
     return found, points
 

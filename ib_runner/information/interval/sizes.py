@@ -33,7 +33,7 @@ _FEWEST_IN_ALL, _FEWEST = 2**14, 2
 _MOST = 2**31
 _QUANTILE = 1.96
 #: costs in kernel evaluations: evaluating a component, a draw, fitting a draw to one Gaussian
-_COMPONENT, _DRAW, _FIT = 3.0, 200.0, 20.0
+_COMPONENT, _DRAW, _FIT = 3.0, 100.0, 20.0
 
 
 @dataclass(frozen=True)
@@ -194,8 +194,9 @@ def _forecasts(pilot: Pilot, request: Request) -> Iterator[tuple[float, float, S
             continue
         points = request.n * n_mc
         width = gap + _QUANTILE * pilot.spread[delta] / np.sqrt(points) + rare / points
-        cost = points * (n_x + _COMPONENT * near) + request.n * _DRAW * (n_x + n_o)
-        cost += request.n * _FIT * n_o * np.sqrt(components)
+        cost = points * (n_x + _COMPONENT * near) + request.n * _DRAW * n_x
+        if (n_o, components) != pilot.base[1]:  # these densities are there already
+            cost += request.n * n_o * (_DRAW + _FIT * np.sqrt(components))
         yield width, cost, Sizes(n_x, n_o, components, n_mc, delta, width, cost)
 
 

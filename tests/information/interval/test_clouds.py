@@ -36,22 +36,6 @@ def test_blocks_are_all_inputs_once_and_fit_in_memory(n, draws):
     assert all(size <= 16 or size * draws <= 16 * 2**14 for size in sizes)
 
 
-def test_draws_in_noise_units(sampler):
-    layer = sampler.layers[1]
-    s = np.array([[[1.0, 1.0 + UNIT], [0.0, -2 * UNIT]]])
-    moved = clouds.in_noise_units(s, np.array([[1.0, 0.0]]), layer)
-    assert moved.dtype == np.float32
-    assert moved == pytest.approx(np.array([[[0, 1], [0, -2]]]), abs=1e-6)
-
-
-def test_of_the_equal_draws_of_an_exact_layer_one_is_kept(sampler):
-    assert sampler.layers[0].exact
-    assert not sampler.layers[1].exact
-    s = np.zeros((4, 2, 9))
-    shapes = [clouds.in_noise_units(s, s[:, :, 0], one).shape for one in sampler.layers[:2]]
-    assert shapes == [(4, 2, 1), (4, 2, 9)]
-
-
 @pytest.mark.parametrize("number", [1, 2])
 def test_points_are_draws_and_noise_and_their_density_is_that_of_the_cloud(sampler, number):
     layer = sampler.layers[number - 1]
