@@ -308,13 +308,22 @@ def _add_point(tile, n, u, base, q, y):
 
 
 @inner(error_model="numpy")
+def _no_less(values, least):
+    """Whether no value is below ``least``; numba's min takes a third of a second to compile."""
+    lowest = values[0]
+    for k in range(1, values.size):
+        lowest = min(lowest, values[k])
+    return lowest >= least
+
+
+@inner(error_model="numpy")
 def _add_tile(tile, n, u, reference, total, q, y):
     """Add the first ``n`` components to the sums ``total`` [p] at the points ``u`` [p, d].
 
     The sums are in units of 2^``reference``; a low unit is raised where a component is far higher.
     """
     dim = u.shape[1]
-    if n > _FEW and (dim == 3 or dim == 4) and reference.min() >= _LOWEST_REFERENCE:
+    if n > _FEW and (dim == 3 or dim == 4) and _no_less(reference, _LOWEST_REFERENCE):
         if dim == 3:
             _add_in_3(tile, _fill_up(tile, n), u, reference, total)
         else:
@@ -411,10 +420,11 @@ def _add_block(queries, first, last, components, boxes, sums, count_only, scratc
     origin = components.centres[queries.owners[queries.rows[first]]]
     tile, q, y = scratch.tile, scratch.q, scratch.y
     u, reference, total = scratch.u[:n], scratch.reference[:n], scratch.total[:n]
-    shift = np.zeros(dim)
-    half = np.zeros(dim)
-    low_here = np.full(dim, _f(np.inf))
-    high_here = np.full(dim, _f(-np.inf))
+    shift, half = np.empty(dim), np.empty(dim)
+    low_here, high_here = np.empty(dim, np.float32), np.empty(dim, np.float32)
+    for i in range(dim):  # numba's zeros and full take longer to compile
+        shift[i] = half[i] = 0.0
+        low_here[i], high_here[i] = np.inf, -np.inf
     evaluations = 0
     lowest = np.inf
     for k in range(first, last):
@@ -438,8 +448,9 @@ def _add_block(queries, first, last, components, boxes, sums, count_only, scratc
                 low_here[i] = min(low_here[i], u[at, i])
                 high_here[i] = max(high_here[i], u[at, i])
     n_near = find_near(low_here, high_here, origin, lowest, boxes, scratch.near, scratch.distance)
-    middle = (low_here + high_here) * _f(0.5)
+    middle = np.empty(dim, np.float32)
     for i in range(dim):
+        middle[i] = (low_here[i] + high_here[i]) * _f(0.5)
         half[i] = np.float64(high_here[i] - low_here[i]) / 2 + boxes.slack
     for j in range(n):
         for i in range(dim):

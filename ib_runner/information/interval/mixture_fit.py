@@ -188,7 +188,9 @@ def _fit(cloud, noise_variance, records, box):
     axes = np.zeros((most + 1, dim))
     ends[0] = n_draws
     _whole_moments(cloud, means[0], covariances[0])
-    order = np.arange(n_draws if most > 2 else 0)
+    order = np.empty(n_draws if most > 2 else 0, np.int64)
+    for k in range(order.size):
+        order[k] = k
     if most > 2:  # else it is not split
         spreads[0] = _principal_axis(covariances[0], axes[0])
     count = np.int64(1)  # a literal would have functions compiled once more

@@ -245,9 +245,11 @@ def fused_propagation(
     as from one unit to the next, a multiple of 256. ``centres`` [n, units], ``scales`` [units];
     ``centred``: the first draws become the centres.
     """
-    n_units = widths[1:].sum()
+    n_units, widest = 0, widths[0]  # by a loop: numba's sum and max take a second to compile
+    for width in widths[1:]:
+        n_units, widest = n_units + width, max(widest, width)
     z = np.empty(DRAWS, np.float32)
-    t = np.empty((widths.max(), DRAWS), np.float32)
+    t = np.empty((widest, DRAWS), np.float32)
     rows = np.empty((n_units, DRAWS), np.float32)
     state = np.empty((4, DRAWS // 2), np.uint32)
     bits = np.empty((2, DRAWS // 2), np.uint32)
