@@ -208,7 +208,7 @@ def _within(
         return points
     # counting the evaluations computes the densities of the points' own inputs
     budget -= own
-    evaluations = evaluations_at(layer, points, densities)
+    evaluations = evaluations_at(layer, points, densities, budget)
     if evaluations <= budget:
         return points
     n_mc = int(n_mc * budget / evaluations)

@@ -111,13 +111,19 @@ def own_densities(
     centres: np.ndarray,
     mixtures: Mixtures,
     length: float = 1.0,
+    every: int = 1,
 ) -> tuple[np.ndarray, int]:
-    """The ``own`` of :func:`mixture_sums`, and the number of evaluations for all of its sums."""
+    """The ``own`` of :func:`mixture_sums`, and about the number of evaluations for all of its sums.
+
+    ``every``: only every so many blocks of inputs are looked at, for about that number alone.
+    """
     n, _, m = points.shape
     own, unused = np.empty((n, m)), np.empty((n, m))
     places = places_of(centres, length, mixtures.boxes)
     sums, one_class = (own, unused, unused), np.zeros(len(centres), np.int64)
-    evaluations = _add(points, owners, places, mixtures, one_class, sums, count_only=True)
+    evaluations = _add(
+        points, owners, places, mixtures, one_class, sums, count_only=True, every=every
+    )
     return own, evaluations
 
 
@@ -163,12 +169,19 @@ def _add(
     sums: tuple[np.ndarray, np.ndarray, np.ndarray],
     *,
     count_only: bool,
+    every: int = 1,
 ) -> int:
-    """Fill ``sums``: own, same and total; returns the number of evaluations."""
+    """Fill ``sums``: own, same and total; returns the number of evaluations.
+
+    ``every``: only for every so many blocks; the evaluations are about those of all of them.
+    """
     centres = places.centres
     rows, starts = blocks(
         centres[owners], classes[owners], max(_BLOCK_POINTS // points.shape[2], 1)
     )
+    if every > 1:
+        parts = np.split(rows, starts[1:-1])[::every]
+        rows, starts = np.concatenate(parts), np.cumsum([0, *map(len, parts)])
     queries = Queries(np.ascontiguousarray(points, dtype=np.float32), owners, rows, starts)
     components = Components(centres, mixtures.records, mixtures.offsets, classes)
     found = Sums(*sums, np.zeros(len(starts) - 1, np.int64))
@@ -176,7 +189,7 @@ def _add(
     add_mixtures(len(starts) - 1, queries, components, boxes, found, count_only)
     if places.moved:  # points far from their own centre may be near moved ones: sums are unknown
         sums[0][sums[0] < -_FAR] = np.nan
-    return int(found.evaluations.sum())
+    return int(found.evaluations.sum()) * len(owners) // len(rows)
 
 
 def sorted_boxes(centres: np.ndarray, boxes: np.ndarray) -> Boxes:

@@ -71,7 +71,23 @@ def test_sums_at_the_points_of_some_inputs(sampler):
     assert found.own == pytest.approx(part.log2_own_cloud, abs=1e-3)
     assert (found.own <= found.same + 1e-6).all()
     assert (found.same <= found.total + 1e-6).all()
-    assert clouds.evaluations_at(layer, points, densities) >= points.log2_own_cloud.size
+    evaluations = clouds.evaluations_at(layer, points, densities, 0.0)
+    assert evaluations >= points.log2_own_cloud.size
+
+
+def test_evaluations_are_counted_in_some_blocks_where_these_show_that_they_are_few():
+    rng = np.random.default_rng(0)
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Identity(), GaussianNoise(BETA)).eval()
+    # every input has some of the others near it
+    found = Sampler(network, torch.from_numpy(rng.uniform(0, 12, (1500, 2))).float(), seed=1)
+    layer = found.layers[0]
+    densities = clouds.fit_densities(found, [layer], {1: (1, 1)})[1]
+    points = clouds.evaluation_points(found, [layer], {1: densities}, {1: 1}, {1: 300})[1]
+    exact = clouds.evaluations_at(layer, points, densities, 0.0)
+    roughly = clouds.evaluations_at(layer, points, densities, math.inf)
+    assert roughly != exact
+    assert roughly == pytest.approx(exact, rel=0.1)
 
 
 def test_points_of_blocks_as_one():
