@@ -37,6 +37,8 @@ class DistanceHistogram:
     ):
         self.bins = bins
         self.epochs = epochs
+        #: values and labels of layer 0, the same at all epochs of a run, and their counts
+        self._of_input: tuple[Tensor, Tensor, tuple[Tensor, Tensor]] | None = None
 
     def select(self, epochs: Sequence[int]) -> Sequence[int]:
         return epochs if self.epochs is None else sorted(set(epochs) & set(self.epochs))
@@ -50,14 +52,22 @@ class DistanceHistogram:
             edges = torch.linspace(0.0, max(diagonal, 1e-9) * (1 + 1e-6), self.bins + 1).double()
             noisy = snapshot.noisy and layer > 0
             values = values.to(snapshot.device)
-            for pairs, counts in zip(
-                ("within", "between"),
-                distance_histogram(values, labels, edges),
-                strict=True,
-            ):
+            of_layer = self._again(values, labels) if layer == 0 else None
+            counted = of_layer or distance_histogram(values, labels, edges)
+            if layer == 0:
+                self._of_input = values, labels, counted
+            for pairs, counts in zip(("within", "between"), counted, strict=True):
                 head = {"epoch": snapshot.epoch, "layer": layer, "pairs": pairs, "noise": noisy}
                 table += [{**head, **row} for row in histogram_rows(counts, edges)]
         return rows(table)
+
+    def _again(self, values: Tensor, labels: Tensor) -> tuple[Tensor, Tensor] | None:
+        """The counts of layer 0 where it was the same the last time."""
+        if self._of_input is None:
+            return None
+        before, their_labels, counted = self._of_input
+        same = torch.equal(before, values) and torch.equal(their_labels, labels)
+        return counted if same else None
 
 
 def distance_histogram(values: Tensor, labels: Tensor, edges: Tensor) -> tuple[Tensor, Tensor]:

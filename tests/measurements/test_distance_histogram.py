@@ -6,9 +6,17 @@ import numba
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
-from ib_runner.measurements.distance_histogram import distance_histogram, scan_by_products
+from ib_runner.datasets import Split
+from ib_runner.measurements.distance_histogram import (
+    DistanceHistogram,
+    distance_histogram,
+    scan_by_products,
+)
 from ib_runner.measurements.histogram import density
+from ib_runner.measurements.snapshot import Snapshot
+from ib_runner.networks import GaussianNoise
 
 
 def all_pairs(values: torch.Tensor) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -126,3 +134,15 @@ def test_products_count_as_differences_do():
     expected = torch.bincount(bins + 22 * (apart[i] != apart[j]), minlength=44)
     assert ours.sum() == 300 * 299 // 2
     assert ours.tolist() == expected.tolist()
+
+
+def test_counts_of_the_input_are_kept_for_the_same_input_alone():
+    torch.manual_seed(0)
+    x, other = torch.randn(2, 50, 3)
+    y = torch.arange(50) % 2
+    one = DistanceHistogram(bins=10)
+    others = Split(x, torch.arange(50) % 3), Split(other, y)
+    for inputs in (Split(x, y), Split(x.clone(), y), *others):
+        network = nn.Sequential(nn.Linear(3, 2), GaussianNoise(0.1)).eval()
+        snapshot = Snapshot(1, network, inputs, 0)
+        assert one(snapshot).equals(DistanceHistogram(bins=10)(snapshot))
