@@ -111,10 +111,8 @@ def aimed(units: PreActivations, inputs: Tensor, t: Tensor) -> Aim:
     """r for the pairs of ``inputs`` [pairs] and ``t`` [pairs, d]: a function of these alone."""
     start = torch.zeros(len(inputs), units.n_noise, dtype=torch.float64)
     t = t.contiguous()
-    points = np.empty((*t.shape, SITE_POINTS))
     activation, beta = units.activation, units.layer.beta
-    if activation.code != IDENTITY:
-        site_points(len(t), activation.code, activation.slope, beta, t.numpy(), points)
+    points = _points(activation, beta, t)
     if units.affine:
         jacobian = units.linearised(inputs[:1], start[:1])[1]
         return _aimed(units, t, points, units.of(inputs, start), jacobian)
@@ -124,6 +122,22 @@ def aimed(units: PreActivations, inputs: Tensor, t: Tensor) -> Aim:
     # the mean of ζ given the sites is Aᵀ(ν − τ E u)
     about = torch.einsum("pdD,pd->pD", jacobian, _pull(tau, nu, m, covariance))
     return _aimed(units, t, points, *_linearised(units, inputs, about))
+
+
+def _points(activation: Activation, beta: float, t: Tensor) -> np.ndarray:
+    """``site_points`` of ``t`` [pairs, d], not filled in where there is no activation function."""
+    points = np.empty((*t.shape, SITE_POINTS))
+    if activation.code != IDENTITY:
+        site_points(len(t), activation.code, activation.slope, beta, t.numpy(), points)
+    return points
+
+
+def sites(
+    activation: Activation, beta: float, t: Tensor, m: Tensor, covariance: Tensor
+) -> tuple[Tensor, Tensor]:
+    """τ and ν [pairs, d] of the sites exp(νu − τu²/2) at ``t`` [pairs, d], u ~ N(m, covariance)."""
+    t = t.contiguous()
+    return _sites(activation, beta, t, _points(activation, beta, t), m, covariance)
 
 
 def _linearised(units: PreActivations, inputs: Tensor, about: Tensor) -> tuple[Tensor, Tensor]:

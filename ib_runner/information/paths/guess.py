@@ -3,8 +3,9 @@
 Mean and covariance of an input come from draws; its correlations are shrunk towards the mean
 correlations of all inputs. At a point, the densities of all inputs are computed without their own
 correlations first (in coordinates where the mean covariance is diagonal), then again with them for
-the most likely inputs. The bounds only require that g is positive and does not depend on the input
-that made t.
+the most likely inputs. Where there are paths, an even better guess replaces the latter
+(``evidence``). The bounds only require that g is positive and does not depend on the input that
+made t.
 """
 
 from dataclasses import dataclass, replace
@@ -13,6 +14,7 @@ import numpy as np
 import torch
 
 from ib_runner.compiled import parallel_range
+from ib_runner.information.paths.evidence import Evidence, Moments, has_evidence
 from ib_runner.information.sampling.sampler import Layer, Sampler
 from ib_runner.information.sampling.streams import Stream
 
@@ -60,6 +62,7 @@ class Guess:
 
     Only ``units`` of the layer are used, all of them unless there are very many. ``sharpness``
     multiplies the logarithms, and is less than 1 where units taken for independent are not.
+    ``evidence``: the better guess.
     ``whitening`` [N, d, d]: inverse Cholesky factors of the covariances, None where these would
     need too much memory; ``log_norms`` [N]: ln of the densities' peaks, with correlations and
     without.
@@ -72,6 +75,7 @@ class Guess:
     log_norms_alone: np.ndarray
     whitening: np.ndarray | None
     log_norms: np.ndarray | None
+    evidence: Evidence | None = None
     sharpness: float = 1.0
 
     def log_densities(self, t: np.ndarray) -> np.ndarray:
@@ -88,6 +92,11 @@ class Guess:
             near = np.argpartition(found, found.shape[1] - n_near, axis=1)[:, -n_near:]
             _correlated(len(t), t, near, self.means, self.whitening, self.log_norms, found)
         return self.sharpness * found
+
+    def best_log_densities(self, t: np.ndarray) -> np.ndarray:
+        """``log_densities``, with the better guess for the likeliest inputs."""
+        found = self.log_densities(t)
+        return found if self.evidence is None else self.evidence.refined(found, t)
 
     def simpler(self) -> list["Guess"]:
         """Guesses with fewer parameters: variances common to all inputs, or to all units as well.
@@ -120,11 +129,17 @@ def fit(sampler: Sampler, layer: Layer) -> Guess:
     full = n * dim**2 <= _COVARIANCE_VALUES
     means, covariances = np.empty((n, dim)), np.empty((n, dim, dim) if full else 0, np.float32)
     mean_covariance = np.zeros((dim, dim))
-    step = max(1, _BLOCK_VALUES // (layer.dim * max(n_draws, dim)) // _GROUP) * _GROUP
+    moments = Moments(sampler, layer) if full and has_evidence(sampler, layer) else None
+    keep = [k] if moments is None else [k - 1, k]
+    widest = max(sampler.layers[j - 1].dim for j in keep)
+    step = max(1, _BLOCK_VALUES // (widest * max(n_draws, dim)) // _GROUP) * _GROUP
     blocks = [(first, min(first + step, n)) for first in range(0, n, step)]
 
     def centred(first: int, last: int) -> np.ndarray:
-        s = sampler.draw(first, last, n_draws, Stream.GUESS, [k])[k][:, units].astype(np.float64)
+        drawn = sampler.draw(first, last, n_draws, Stream.GUESS, keep)
+        if moments is not None:
+            moments.add(first, drawn[k - 1])
+        s = drawn[k][:, units].astype(np.float64)
         means[first:last] = s.mean(2)
         return s - means[first:last, :, None]
 
@@ -169,7 +184,14 @@ def fit(sampler: Sampler, layer: Layer) -> Guess:
             inverse = torch.linalg.solve_triangular(torch.from_numpy(factors), eye, upper=False)
             whitening[first:last] = inverse.numpy()
     return Guess(
-        units, means, axes, variances, -0.5 * np.log(variances).sum(1), whitening, log_norms
+        units,
+        means,
+        axes,
+        variances,
+        -0.5 * np.log(variances).sum(1),
+        whitening,
+        log_norms,
+        None if moments is None else moments.evidence(),
     )
 
 

@@ -23,10 +23,13 @@ _PILOT_PATHS, _MORE_PATHS, _MORE_SHARE = 48, 512, 0.05
 #: the pilot's inputs with paths at a point, and paths for each input
 PILOT_REACH = Reach(32, 8, 32, 8)
 #: numbers of paths to consider: from the point's own input, and from each other input
-PATHS = ((16, 4), (32, 8), (64, 16), (128, 32), (256, 64), (512, 128))
-#: ways to choose the other inputs: divisor of the largest number of inputs that are enumerated, and
-#: ``temper``
-_CHOICES = ((1, 0.6), (1, 0.1), (4, 0.8))
+PATHS = tuple((16 * 2**k, n) for k in range(7) for n in (4, 8, 16, 32, 64, 128) if n <= 8 * 2**k)
+#: ways to choose the other inputs: divisors of the largest numbers of those that are enumerated and
+#: sampled, and ``temper``; with the evidence as the guess, and without
+_GUIDED = ((4, 1, 0.9), (1, 1, 0.9), (8, 2, 0.9))
+_CHOICES = ((1, 1, 0.6), (1, 1, 0.1), (4, 1, 0.8))
+#: standard errors of the bounds' distance that plans add to what few points of the pilot show
+_ERRORS = 0.7
 #: the fewest chosen points of the pilot for a meaningful result
 _FEWEST_CHOSEN = 8
 #: cost of a unit's tables for one pair (x, t), in multiplications
@@ -60,8 +63,10 @@ class Pilot:
     ``spread``: of b within inputs; ``lower``: E b; ``choice``: of the points that get paths;
     ``above`` and ``below``: lines that predict the paths' change of the upper and the lower bound;
     ``change``: the spread of the residuals; ``gap``: the distance of the bounds at ``reach``;
-    ``per_path``: the part of the gap that shrinks like 1/(number of paths), times that number;
-    ``pairs``: inputs with paths at a point; ``base_cost``: kernel evaluations of b at a point.
+    ``gap_error``: what plans add to it, since few points make the luckiest sizes look best;
+    ``per_own`` and ``per_other``: the parts of the gap that shrink like 1/(number of paths), times
+    that number; ``pairs``: inputs with paths at a point; ``base_cost`` and ``guess_cost``: kernel
+    evaluations of b, and of the better guess, at a point.
     """
 
     spread: float
@@ -72,18 +77,20 @@ class Pilot:
     reach: Reach = PILOT_REACH
     change: float = 0.0
     gap: float = 0.0
-    per_path: float = 0.0
+    gap_error: float = 0.0
+    per_own: float = 0.0
+    per_other: float = 0.0
     pairs: float = 0.0
     base_cost: float = 0.0
+    guess_cost: float = 0.0
 
     def gap_at(self, reach: Reach) -> float:
         """The distance of the bounds, nats, with the numbers of paths of ``reach``."""
-        known = self.per_path * _inverse(self.reach)
-        return max(self.gap - known, 0.0) + self.per_path * _inverse(reach)
+        left = self.gap + self.gap_error - self._of_paths(self.reach)
+        return max(left, 0.0) + self._of_paths(reach)
 
-
-def _inverse(reach: Reach) -> float:
-    return 0.5 / reach.n_paths + 0.5 / reach.n_others
+    def _of_paths(self, reach: Reach) -> float:
+        return self.per_own / reach.n_paths + self.per_other / reach.n_others
 
 
 def _pair_cost(units: PreActivations, n_paths: float) -> float:
@@ -130,10 +137,15 @@ def run_pilots(
     alone = Pilot(within, float(base.mean()), choice, base_cost=source.cost)
     if points is None or units is None:
         return [alone], 0.0
-    n_paths, n_others = wanted.paths[min(1, len(wanted.paths) - 1)]
+    evidence = source.guess.evidence
+    alone = replace(alone, guess_cost=0.0 if evidence is None else evidence.cost)
+    n_paths, n_others = PILOT_REACH.n_paths, PILOT_REACH.n_others
+    if len(wanted.paths) == 1:
+        n_paths, n_others = wanted.paths[0]
     reach = Reach(_enumerated(units), PILOT_REACH.sampled, n_paths, n_others)
     while True:
-        cost = point_cost(units, min(reach.enumerated + reach.sampled, len(sampler)), reach)
+        pairs = min(reach.enumerated + reach.sampled, len(sampler))
+        cost = alone.guess_cost + point_cost(units, pairs, reach)
         if _PILOT_PATHS * cost <= PILOT_SHARE * wanted.budget:
             break
         if reach.enumerated <= 4:
@@ -147,12 +159,13 @@ def run_pilots(
         return [alone], 0.0
     some, there = Points.joined(points)[rows], base[rows]
     pilots, cost = [], 0.0
-    for part, temper in _CHOICES:
-        fewer = max(4, reach.enumerated // part)
-        tried = replace(reach, enumerated=fewer, temper=temper)
+    for part, share, temper in _CHOICES if evidence is None else _GUIDED:
+        fewer, sampled = max(4, reach.enumerated // part), max(2, reach.sampled // share)
+        tried = replace(reach, enumerated=fewer, sampled=sampled, temper=temper)
         found = path_terms(units, source.guess, some, tried, None, rng)
         pilots.append(_with_change(alone, tried, found, there))
-        cost += len(rows) * point_cost(units, pilots[-1].pairs, tried)
+        each = alone.guess_cost + point_cost(units, pilots[-1].pairs, tried)
+        cost += len(rows) * each
         if cost > 2 * PILOT_SHARE * wanted.budget:
             break
     return pilots, cost
@@ -178,7 +191,9 @@ def _with_change(alone: Pilot, reach: Reach, found: Terms, base: np.ndarray) -> 
         below=below,
         reach=reach,
         change=float(sum(left)) / 2,
-        gap=max(mean(up - down), 0.0),
-        per_path=max(mean(found.own_gap), 0.0) * reach.n_paths,
+        gap=max(gap := mean(up - down), 0.0),
+        gap_error=_ERRORS * float(np.std((up - down - gap) / density) / np.sqrt(len(up))),
+        per_own=mean(found.of_own) * reach.n_paths,
+        per_other=mean(found.of_others) * reach.n_others,
         pairs=mean(found.pairs),
     )

@@ -160,7 +160,7 @@ def _with_paths(
     cost, noise = points * pilot.base_cost, pilot.spread / np.sqrt(points)
     for n_paths, n_others in wanted.paths:
         reach = replace(pilot.reach, n_paths=n_paths, n_others=n_others)
-        each = point_cost(units, pilot.pairs, reach)
+        each = pilot.guess_cost + point_cost(units, pilot.pairs, reach)
         affordable = int(min((budget - cost) / each, _MOST_POINTS, points))
         for count in sorted({*(2**k for k in range(8, 15)), affordable}):
             if not _FEWEST_POINTS <= count <= affordable:

@@ -10,9 +10,11 @@ of the others drawn in proportion to g, ln p(t|x') from below, and for x itself 
     upper = ln p̂₊(t|x) − ln (1/N) [p̂₊(t|x) + Σ_{x'≠x} c(x') p̂(t|x')],
     lower = ln N + ln ĝ(x,t) / Σ_x' ĝ(x',t),
 
-where c is 1 for C(t), and 1/(expected number of draws) for the others; ĝ is p̂ where there are paths
-and g elsewhere, and x has no special role in ĝ. As E upper = E b + E (upper − b), b is averaged
-over many points, and the change by paths over few, as its spread is a fraction of b's.
+where c is 1 for C(t), and 1/(expected number of draws) for the others; x has no special role in ĝ,
+which is p̂ where there are paths and g elsewhere. Where g is the evidence (``evidence``), whose
+error is not random, ĝ is the geometric mean of both where there are paths. As E upper = E b +
+E (upper − b), b is averaged over many points, and the change by paths over few, as its spread is a
+fraction of b's.
 
 Proofs: docs/concepts/certified-interval.md.
 """
@@ -32,6 +34,8 @@ from ib_runner.information.paths.weights import Points, path_means
 DELTA = 1e-3
 #: factors of the guess's logarithm (its sharpness) that are tried
 _SHARPNESS = tuple(2.0 ** (-k / 2) for k in range(14))
+#: the power of p̂ in its geometric mean with the evidence
+_POWER = 0.5
 #: part of the tempered posterior that inputs without paths may have in total
 _NEGLIGIBLE = 0.01
 #: numbers in a block of densities [points, N]
@@ -74,8 +78,10 @@ class Terms:
 
     upper: dict[str, np.ndarray]
     lower: dict[str, np.ndarray]
-    #: distance of the bounds on ln p(t|x) from above and from below, [m]
-    own_gap: np.ndarray
+    #: what the distance of the bounds owes to the randomness of the paths from the point's own
+    #: input, and of those from every chosen input: in inverse proportion to their numbers, [m]
+    of_own: np.ndarray
+    of_others: np.ndarray
     #: ln p(t|x), between its bounds, [m]
     log_own: np.ndarray
     #: inputs that paths were drawn from, [m]
@@ -148,7 +154,8 @@ def path_terms(
     return Terms(
         joined([part.upper for part in parts]),
         joined([part.lower for part in parts]),
-        own_gap=np.concatenate([part.own_gap for part in parts]),
+        of_own=np.concatenate([part.of_own for part in parts]),
+        of_others=np.concatenate([part.of_others for part in parts]),
         log_own=np.concatenate([part.log_own for part in parts]),
         pairs=np.concatenate([part.pairs for part in parts]),
     )
@@ -163,32 +170,47 @@ def _block(
     rng: np.random.Generator,
 ) -> Terms:
     inputs, t = at.inputs, at.t
-    log_g = guess.log_densities(t.numpy())
+    log_g = guess.best_log_densities(t.numpy())
     own = path_means(units, torch.from_numpy(inputs), t, reach.n_paths, rng, at.made_by)
     above = own.above
     counts, chances = _chosen(log_g, reach, rng)
     rows, columns = np.nonzero(counts)
-    log_p = np.full(log_g.shape, -np.inf)
-    log_p[rows, columns] = path_means(
-        units, torch.from_numpy(columns), t[rows], reach.n_others, rng
-    ).below
+    found = path_means(units, torch.from_numpy(columns), t[rows], reach.n_others, rng)
+    log_p, variances = np.full(log_g.shape, -np.inf), np.zeros(log_g.shape)
+    log_p[rows, columns], variances[rows, columns] = found.below, found.variance
     every = np.arange(len(inputs))
     seen = counts > 0
     # g is not normalised as p̂ is: make their sums agree where both are known
     unit = log_row_sums(log_p, seen) - log_row_sums(log_g, seen)
-    guessed = np.where(seen, log_p, log_g + np.where(np.isfinite(unit), unit, 0.0)[:, None])
+    guessed = log_g + np.where(np.isfinite(unit), unit, 0.0)[:, None]
+    power = 1.0 if guess.evidence is None else _POWER
+    guessed[seen] += power * (log_p[seen] - guessed[seen])
     lower = _posterior_terms(guessed, inputs, classes)
     with np.errstate(divide="ignore", invalid="ignore"):
         weighted = log_p + np.log(np.where(seen, counts / chances, 0.0))
     weighted[every, inputs] = above
-    upper = {"x": above - log_row_sums(weighted) + np.log(log_g.shape[1])}
+    total = log_row_sums(weighted)
+    upper = {"x": above - total + np.log(log_g.shape[1])}
+    # the variance of ln of a sum, and twice the expectation that it lowers, to second order
+    shares = np.exp(weighted - total[:, None])
+    own_share = shares[every, inputs].copy()
+    shares[every, inputs] = 0.0
+    posterior = np.exp(guessed - log_row_sums(guessed)[:, None])
+    random = np.square(shares) + power**2 * posterior * (1.0 - posterior)
     if classes is not None:
         sizes = classes.sizes[inputs]
         within = np.exp(guessed[every, inputs] - classes.log_sums(guessed, inputs))
         conditional = np.log((1.0 - DELTA) * within + DELTA / sizes) + np.log(sizes)
         upper["y"] = upper["x"] - conditional
     middle = (above + own.below) / 2
-    return Terms(upper, lower, above - own.below, middle, np.count_nonzero(seen, axis=1))
+    return Terms(
+        upper,
+        lower,
+        0.5 * np.square(1.0 - own_share) * own.variance,
+        0.5 * (random * variances).sum(1),
+        middle,
+        np.count_nonzero(seen, axis=1),
+    )
 
 
 def _chosen(

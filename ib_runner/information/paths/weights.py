@@ -28,10 +28,14 @@ _PRIOR = 16
 
 @dataclass(frozen=True)
 class PathMeans:
-    """ln of the mean weight, [pairs]; its mean is ``below``, or ``above``, that of ln p(t|x)."""
+    """ln of the mean weight, [pairs]; its mean is ``below``, or ``above``, that of ln p(t|x).
+
+    ``variance`` [pairs]: of the mean weight, relative to its square, as its weights show.
+    """
 
     below: np.ndarray
     above: np.ndarray | None
+    variance: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -96,6 +100,7 @@ def path_means(
     return PathMeans(
         np.concatenate(below) if below else np.empty(0),
         None if made_by is None else np.concatenate(above),
+        np.concatenate([one.variance for one in found]) if found else np.empty(0),
     )
 
 
@@ -115,9 +120,9 @@ def _block(
     uniforms = rng.random((n, n_paths, aim.triangle.shape[2]))
     zeta, log_ratio = aim.draw(normals, uniforms, n_prior)
     weights = _log_weights(units, inputs, t, zeta, log_ratio, alpha)
-    below = _log_mean(weights)
+    below, variance = _log_mean(weights), _variance_of_mean(weights)
     if made_by is None:
-        return PathMeans(below, None)
+        return PathMeans(below, None, variance)
     own_ratio = aim.log_ratio(made_by[:, None])
     own = _log_weights(units, inputs, t, made_by[:, None], own_ratio, alpha)[:, 0]
     # the share (1 − α) r/r̄ of aimed paths at the path that made t
@@ -128,7 +133,7 @@ def _block(
         rng.integers(n_paths - n_prior, n_paths, n),
     )
     weights[np.arange(n), place] = own
-    return PathMeans(below, _log_mean(weights))
+    return PathMeans(below, _log_mean(weights), variance)
 
 
 def _log_weights(
@@ -156,3 +161,12 @@ def _log_mean(log_weights: np.ndarray) -> np.ndarray:
     top = log_weights.max(1, keepdims=True)
     top = np.where(np.isfinite(top), top, 0.0)
     return np.log(np.exp(log_weights - top).mean(1)) + top[:, 0]
+
+
+def _variance_of_mean(log_weights: np.ndarray) -> np.ndarray:
+    n = log_weights.shape[1]
+    top = log_weights.max(1, keepdims=True)
+    weights = np.exp(log_weights - np.where(np.isfinite(top), top, 0.0))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        ratio = np.square(weights).mean(1) / np.square(weights.mean(1)) - 1.0
+    return np.nan_to_num(ratio / max(n - 1, 1), posinf=0.0)

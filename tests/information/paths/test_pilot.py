@@ -59,12 +59,14 @@ def test_numbers_of_paths_that_are_asked_for_are_the_only_ones():
 
 def test_more_paths_take_the_part_of_the_gap_that_is_theirs():
     reach = Reach(32, 8, 16, 4)
-    found = Pilot(0.1, 1.0, Choice.of(np.arange(9.0), 9, 0.0), reach=reach, gap=0.3, per_path=1.0)
-    known = 0.5 / 16 + 0.5 / 4
-    assert found.gap_at(reach) == pytest.approx(0.3)
-    doubled = Reach(32, 8, 32, 8)
-    assert found.gap_at(doubled) == pytest.approx(0.3 - known / 2)
-    assert found.gap_at(Reach(32, 8, 10**9, 10**9)) == pytest.approx(0.3 - known)
+    choice = Choice.of(np.arange(9.0), 9, 0.0)
+    found = Pilot(
+        0.1, 1.0, choice, reach=reach, gap=0.3, gap_error=0.01, per_own=0.8, per_other=0.4
+    )
+    assert found.gap_at(reach) == pytest.approx(0.31)
+    assert found.gap_at(Reach(32, 8, 32, 4)) == pytest.approx(0.31 - 0.8 / 32)
+    assert found.gap_at(Reach(32, 8, 16, 8)) == pytest.approx(0.31 - 0.4 / 8)
+    assert found.gap_at(Reach(32, 8, 10**9, 10**9)) == pytest.approx(0.31 - 0.8 / 16 - 0.4 / 4)
 
 
 def test_some_inputs_are_different_sorted_and_those_of_the_seed():

@@ -117,7 +117,8 @@ def test_paths_hold_the_information_between_their_terms(layer_two):
         assert holds * (end - truth.value) >= -error - 3 * truth.stderr
         assert abs(end - truth.value) < 0.1 + error
     # weights of paths hardly vary in linear networks: from above and from below are nearly one
-    assert np.abs(found.own_gap).mean() < 5e-3
+    assert 0.0 <= found.of_own.mean() < 5e-3
+    assert 0.0 <= found.of_others.mean() < 5e-3
     apart = found.upper["y"] - found.lower["y"]
     assert apart.mean() >= -3 * apart.std() / np.sqrt(len(apart))
     assert (found.pairs >= 1).all()
