@@ -2,11 +2,11 @@
 
 Near some ζ* the pre-activations are linear, u ≈ u* + A (ζ − ζ*), so that they are Gaussian for
 ζ ~ N(0, I); observing t multiplies their density by φ_β(t_i − f(u_i)) for each unit. Expectation
-propagation (Minka, 2001) approximates these factors by Gaussian sites, first with ζ* = 0, then with
-ζ* at the mean so found; for linear f the first result is exact. In the d directions on which t has
-information, ζ is drawn from that Gaussian, corrected unit by unit for the error of the sites
-(``activation_sites``); in all other directions ζ is drawn as by the channels. So r differs from
-N(0, I) in d coordinates, whatever D.
+propagation (Minka, 2001) approximates these factors by Gaussian sites, first with ζ* = 0, or with
+moments of u from draws, then with ζ* at the mean so found; for linear f the first result is exact.
+In the d directions on which t has information, ζ is drawn from that Gaussian, corrected unit by
+unit for the error of the sites (``activation_sites``); in all other directions ζ is drawn as by the
+channels. So r differs from N(0, I) in d coordinates, whatever D.
 
 With Aᵀ = QR and L = Rᵀ (``lower``) they are e = Qᵀζ and u = m + L e. Given the sites, e has the
 mean ē and the precision G Gᵀ = I + Lᵀ τ L; e = ē + G⁻ᵀ Ω ẽ with ẽ standard normal, and Ω makes
@@ -28,7 +28,7 @@ from ib_runner.information.paths.activation_sites import (
     site_points,
     tilted_moments,
 )
-from ib_runner.information.paths.pre_activations import Activation, PreActivations
+from ib_runner.information.paths.pre_activations import Activation, Gaussians, PreActivations
 
 #: rounds of expectation propagation, and the step size (damping) of each
 _SWEEPS, _STEP = 3, 0.9
@@ -107,8 +107,13 @@ class Aim:
         return e, torch.from_numpy(log_densities) + log_det[:, None] - normal
 
 
-def aimed(units: PreActivations, inputs: Tensor, t: Tensor) -> Aim:
-    """r for the pairs of ``inputs`` [pairs] and ``t`` [pairs, d]: a function of these alone."""
+def aimed(
+    units: PreActivations, inputs: Tensor, t: Tensor, gaussians: Gaussians | None = None
+) -> Aim:
+    """r for the pairs of ``inputs`` [pairs] and ``t`` [pairs, d]: a function of these alone.
+
+    ``gaussians``: u of the inputs, which takes the place of a linearisation at ζ* = 0.
+    """
     start = torch.zeros(len(inputs), units.n_noise, dtype=torch.float64)
     t = t.contiguous()
     activation, beta = units.activation, units.layer.beta
@@ -116,12 +121,17 @@ def aimed(units: PreActivations, inputs: Tensor, t: Tensor) -> Aim:
     if units.affine:
         jacobian = units.linearised(inputs[:1], start[:1])[1]
         return _aimed(units, t, points, units.of(inputs, start), jacobian)
-    m, jacobian = _linearised(units, inputs, start)
-    covariance = jacobian @ jacobian.mT
-    tau, nu = _sites(activation, beta, t, points, m, covariance)
     # the mean of ζ given the sites is Aᵀ(ν − τ E u)
-    about = torch.einsum("pdD,pd->pD", jacobian, _pull(tau, nu, m, covariance))
-    return _aimed(units, t, points, *_linearised(units, inputs, about))
+    if gaussians is not None:
+        m, covariance = gaussians.of(inputs)
+        found = _sites(activation, beta, t, points, m, covariance)
+        about = units.pulled(inputs, _pull(*found, m, covariance))
+    else:
+        m, jacobian = _linearised(units, inputs, start)
+        covariance = jacobian @ jacobian.mT
+        found = _sites(activation, beta, t, points, m, covariance)
+        about = torch.einsum("pdD,pd->pD", jacobian, _pull(*found, m, covariance))
+    return _aimed(units, t, points, *_linearised(units, inputs, about), found)
 
 
 def _points(activation: Activation, beta: float, t: Tensor) -> np.ndarray:
@@ -147,12 +157,17 @@ def _linearised(units: PreActivations, inputs: Tensor, about: Tensor) -> tuple[T
 
 
 def _aimed(
-    units: PreActivations, t: Tensor, points: np.ndarray, m: Tensor, jacobian: Tensor
+    units: PreActivations,
+    t: Tensor,
+    points: np.ndarray,
+    m: Tensor,
+    jacobian: Tensor,
+    start: tuple[Tensor, Tensor] | None = None,
 ) -> Aim:
     basis, lower = _orthogonal(jacobian)
     lower = lower.expand(len(m), -1, -1)
     beta = units.layer.beta
-    tau, nu = _sites(units.activation, beta, t, points, m, lower @ lower.mT)
+    tau, nu = _sites(units.activation, beta, t, points, m, lower @ lower.mT, start)
     k = lower.shape[2]
     eye = torch.eye(k, dtype=torch.float64)
     root = cholesky_ex(eye + lower.mT @ (tau[:, :, None] * lower))[0]
@@ -221,12 +236,16 @@ def _sites(
     points: np.ndarray,
     m: Tensor,
     covariance: Tensor,
+    start: tuple[Tensor, Tensor] | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """τ and ν [pairs, d] of the units' sites, for u ~ N(m, covariance) beforehand."""
+    """τ and ν [pairs, d] of the units' sites, for u ~ N(m, covariance) beforehand.
+
+    ``start``: sites to begin with; then one round will do.
+    """
     if activation.code == IDENTITY:
         return torch.full_like(t, beta**-2), t / beta**2
-    tau, nu = torch.zeros_like(t), torch.zeros_like(t)
-    for sweep in range(_SWEEPS):
+    tau, nu = (torch.zeros_like(t), torch.zeros_like(t)) if start is None else start
+    for sweep in range(_SWEEPS) if start is None else (1,):
         root, factor = _factor(tau, covariance)
         part = solve_triangular(factor, root * covariance, upper=False)
         pull = (nu - tau * m)[..., None]

@@ -26,7 +26,7 @@ from ib_runner.compiled import inner, parallel_range
 from ib_runner.information.paths.activation_sites import LEAKY, SIGMOID, TANH
 from ib_runner.information.paths.aim import sites
 from ib_runner.information.paths.log_sums import log_row_sums
-from ib_runner.information.paths.pre_activations import Activation
+from ib_runner.information.paths.pre_activations import Activation, Gaussians
 from ib_runner.information.sampling.sampler import Layer, Sampler
 from ib_runner.vector_math import LOG2E, exp2
 
@@ -222,17 +222,16 @@ def _log_evidence(
 
 @dataclass(frozen=True)
 class Evidence:
-    """``means`` [N, d] of u; ``covariances`` [N, d, d], or [1, d, d] where all inputs have one."""
+    """The evidence of one layer: its activation, noise, and u of all inputs."""
 
     activation: Activation
     beta: float
-    means: np.ndarray
-    covariances: np.ndarray
+    gaussians: Gaussians
 
     @property
     def cost(self) -> float:
         """Of a point, in kernel evaluations: 40 multiplications by vector instructions."""
-        n, dim = self.means.shape
+        n, dim = self.gaussians.means.shape
         each = dim**3 / 3 + 150.0 * dim
         return (min(_most_near(dim), n) + 2.0 * min(_IMPROVED, n)) * each / 40
 
@@ -258,15 +257,11 @@ class Evidence:
         self, t: np.ndarray, near: np.ndarray, counts: np.ndarray, log_z: np.ndarray
     ) -> None:
         """ln Z of the first ``counts`` inputs ``near`` into ``log_z`` [m, c]."""
-        best = near[:, 0]
-        common = len(self.covariances) == 1
-        covariance = torch.from_numpy(self.covariances[np.zeros_like(best) if common else best])
         found = sites(
             self.activation,
             self.beta,
-            torch.from_numpy(np.ascontiguousarray(t)),
-            torch.from_numpy(self.means[best]),
-            covariance.double(),
+            torch.from_numpy(t),
+            *self.gaussians.of(torch.from_numpy(near[:, 0])),
         )
         of_points = np.stack([one.numpy() for one in found])
 
@@ -280,8 +275,8 @@ class Evidence:
                 of_points,
                 rows,
                 first,
-                self.means,
-                self.covariances,
+                self.gaussians.means,
+                self.gaussians.covariances,
                 improve,
                 out,
             )
@@ -318,23 +313,23 @@ class Moments:
         self._noise = below.beta**2 * weights @ weights.T
         self._common = below.exact
         n, dim = len(sampler), layer.dim
-        self.means = np.empty((n, dim))
-        self.covariances = np.empty((1 if below.exact else n, dim, dim), np.float32)
-        self.covariances[:] = self._noise
+        self._means = np.empty((n, dim))
+        self._covariances = np.empty((1 if below.exact else n, dim, dim), np.float32)
+        self._covariances[:] = self._noise
 
     def add(self, first: int, s: np.ndarray) -> None:
         """Draws ``s`` [inputs, units, draws] of S of the layer below, from input ``first`` on."""
         part, n_draws = slice(first, first + len(s)), s.shape[2]
         middle = s[:, :, 0] if self._common else s.mean(2, dtype=np.float64)
-        self.means[part] = middle @ self._weights.T + self._bias
+        self._means[part] = middle @ self._weights.T + self._bias
         if self._common:
             return
         off = (s - middle[:, :, None]).astype(np.float32)
         u = np.matmul(self._weights.astype(np.float32), off)
         # (n + 1)/(n − 1): the sample variance is too small, and the sample mean has an error
         scale = (n_draws + 1.0) / (n_draws - 1.0) / n_draws
-        self.covariances[part] += scale * np.matmul(u, u.transpose(0, 2, 1))
+        self._covariances[part] += scale * np.matmul(u, u.transpose(0, 2, 1))
 
     def evidence(self) -> Evidence:
         """The evidence from the draws added, which must be of all inputs."""
-        return Evidence(self._activation, self._beta, self.means, self.covariances)
+        return Evidence(self._activation, self._beta, Gaussians(self._means, self._covariances))

@@ -55,6 +55,23 @@ class Activation:
         return torch.ones_like(u)
 
 
+@dataclass(frozen=True)
+class Gaussians:
+    """u of every input taken for Gaussian: ``means`` [N, d] and ``covariances`` [N, d, d].
+
+    Where all inputs have the same covariance, it is [1, d, d].
+    """
+
+    means: np.ndarray
+    covariances: np.ndarray
+
+    def of(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
+        """Means [rows, d] and covariances [rows, d, d] of ``inputs`` [rows], float64."""
+        rows = torch.zeros_like(inputs) if len(self.covariances) == 1 else inputs
+        found = torch.from_numpy(self.covariances)[rows]
+        return torch.from_numpy(self.means)[inputs], found.double()
+
+
 class PreActivations(Protocol):
     """u [rows, d] of rows (input number [rows], ζ [rows, D]).
 
@@ -130,6 +147,18 @@ class PlainPreActivations:
             if k > 0:
                 back = back * self._activations[k].derivative(u[k])[:, None, :] @ self._weights[k]
         return u[-1], jacobian
+
+    def pulled(self, inputs: Tensor, vectors: Tensor) -> Tensor:
+        """Aᵀ v [rows, D] of ``vectors`` v [rows, d], with A = ∂u/∂ζ at ζ = 0."""
+        u = self._forward(inputs, torch.zeros(len(inputs), self.n_noise, dtype=torch.float64))
+        found = torch.zeros(len(inputs), self.n_noise, dtype=torch.float64)
+        back = vectors @ self._weights[-1]
+        for k in range(len(self._betas) - 1, -1, -1):
+            if self._betas[k] > 0:
+                found[:, self._parts[k]] = self._betas[k] * back
+            if k > 0:
+                back = back * self._activations[k].derivative(u[k]) @ self._weights[k]
+        return found
 
 
 def _activation_of(module: nn.Module) -> Activation | None:

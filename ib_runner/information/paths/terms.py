@@ -171,11 +171,15 @@ def _block(
 ) -> Terms:
     inputs, t = at.inputs, at.t
     log_g = guess.best_log_densities(t.numpy())
-    own = path_means(units, torch.from_numpy(inputs), t, reach.n_paths, rng, at.made_by)
+    gaussians = None if guess.evidence is None else guess.evidence.gaussians
+    owners = torch.from_numpy(inputs)
+    own = path_means(units, owners, t, reach.n_paths, rng, at.made_by, gaussians)
     above = own.above
     counts, chances = _chosen(log_g, reach, rng)
     rows, columns = np.nonzero(counts)
-    found = path_means(units, torch.from_numpy(columns), t[rows], reach.n_others, rng)
+    found = path_means(
+        units, torch.from_numpy(columns), t[rows], reach.n_others, rng, gaussians=gaussians
+    )
     log_p, variances = np.full(log_g.shape, -np.inf), np.zeros(log_g.shape)
     log_p[rows, columns], variances[rows, columns] = found.below, found.variance
     every = np.arange(len(inputs))

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from ib_runner.information.paths.aim import aimed
-from ib_runner.information.paths.pre_activations import PreActivations
+from ib_runner.information.paths.pre_activations import Gaussians, PreActivations
 from ib_runner.threads import in_threads
 
 #: the most values in an array of one block of pairs
@@ -78,11 +78,13 @@ def path_means(
     n_paths: int,
     rng: np.random.Generator,
     made_by: Tensor | None = None,
+    gaussians: Gaussians | None = None,
 ) -> PathMeans:
     """The means for pairs of ``inputs`` [pairs] and ``t`` [pairs, d], of ``n_paths`` each.
 
     ``made_by`` [pairs, D]: the paths that made t, for the bound from above. Without them all paths
-    are drawn from r (α = 0): where r vanishes, the bound from below stays valid.
+    are drawn from r (α = 0): where r vanishes, the bound from below stays valid. ``gaussians``: u
+    of all inputs, to aim by where it is known.
     """
     width = units.n_noise * (units.layer.dim + n_paths) + 8 * units.layer.dim**2
     step = max(1, _BLOCK_VALUES // width)
@@ -93,7 +95,7 @@ def path_means(
     def block(number: int) -> PathMeans:
         part = parts[number]
         own = None if made_by is None else made_by[part]
-        return _block(units, inputs[part], t[part], n_paths, generators[number], own)
+        return _block(units, inputs[part], t[part], n_paths, generators[number], own, gaussians)
 
     found = in_threads(block, len(parts), units.in_threads)
     below, above = [one.below for one in found], [one.above for one in found]
@@ -111,11 +113,12 @@ def _block(
     n_paths: int,
     rng: np.random.Generator,
     made_by: Tensor | None,
+    gaussians: Gaussians | None,
 ) -> PathMeans:
     # paths from the prior, N(0, I), are needed for the bound from above only
     n, n_prior = len(inputs), 0 if made_by is None else -(-n_paths // _PRIOR)
     alpha = n_prior / n_paths
-    aim = aimed(units, inputs, t)
+    aim = aimed(units, inputs, t, gaussians)
     normals = torch.from_numpy(rng.standard_normal((n, n_paths, units.n_noise)))
     uniforms = rng.random((n, n_paths, aim.triangle.shape[2]))
     zeta, log_ratio = aim.draw(normals, uniforms, n_prior)

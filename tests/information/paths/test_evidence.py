@@ -64,7 +64,7 @@ def test_two_units_of_a_bent_layer_against_quadrature(activation):
     guess, t = fit(sampler, layer), points_of(sampler, layer)
     units = pre_activations(sampler, layer)
     m = units.of(torch.arange(len(sampler)), torch.zeros(len(sampler), units.n_noise)).numpy()
-    root = np.linalg.cholesky(guess.evidence.covariances[0].astype(float))
+    root = np.linalg.cholesky(guess.evidence.gaussians.covariances[0].astype(float))
     nodes, weights = hermegauss(180)
     grid = np.stack(np.meshgrid(nodes, nodes, indexing="ij"), -1).reshape(-1, 2)
     log_weights = np.log(np.outer(weights, weights).reshape(-1) + 1e-300)
@@ -83,15 +83,15 @@ def test_two_units_of_a_bent_layer_against_quadrature(activation):
 
 def test_moments_of_the_third_layer_are_those_of_its_pre_activations():
     _, sampler, layer = network("tanh", (4, 5, 3), (0.4, 0.3, 0.2), n=16)
-    evidence, units = fit(sampler, layer).evidence, pre_activations(sampler, layer)
+    found, units = fit(sampler, layer).evidence.gaussians, pre_activations(sampler, layer)
     rng = np.random.default_rng(3)
     for x in range(4):
         zeta = torch.from_numpy(rng.standard_normal((20_000, units.n_noise)))
         u = units.of(torch.full((20_000,), x), zeta).numpy()
         spread = u.std(0)
-        assert (np.abs(evidence.means[x] - u.mean(0)) < 0.12 * spread).all()
+        assert (np.abs(found.means[x] - u.mean(0)) < 0.12 * spread).all()
         scale = spread[:, None] * spread
-        assert np.abs((evidence.covariances[x] - np.cov(u.T)) / scale).max() < 0.15
+        assert np.abs((found.covariances[x] - np.cov(u.T)) / scale).max() < 0.15
 
 
 def test_only_the_likeliest_inputs_are_guessed_anew_and_have_as_much_together():
