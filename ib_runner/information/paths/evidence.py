@@ -48,6 +48,8 @@ _LANES = 32
 _NODES, _WEIGHTS = (one.astype(np.float32) for one in hermegauss(9))
 _WEIGHTS /= _WEIGHTS.sum()
 _TOGETHER = 8
+#: numbers in the covariances of a block of points
+_BLOCK_VALUES = 2**21
 #: what may be rearranged for vector code; numbers need not be finite
 _FAST = {"reassoc", "contract", "arcp", "nsz"}
 
@@ -257,13 +259,13 @@ class Evidence:
         self, t: np.ndarray, near: np.ndarray, counts: np.ndarray, log_z: np.ndarray
     ) -> None:
         """ln Z of the first ``counts`` inputs ``near`` into ``log_z`` [m, c]."""
-        found = sites(
-            self.activation,
-            self.beta,
-            torch.from_numpy(t),
-            *self.gaussians.of(torch.from_numpy(near[:, 0])),
-        )
-        of_points = np.stack([one.numpy() for one in found])
+        of_points = np.empty((2, *t.shape))
+        step = max(1, _BLOCK_VALUES // t.shape[1] ** 2)
+        for first in range(0, len(t), step):
+            part = slice(first, first + step)
+            likeliest = self.gaussians.of(torch.from_numpy(near[part, 0]))
+            found = sites(self.activation, self.beta, torch.from_numpy(t[part]), *likeliest)
+            of_points[:, part] = np.stack([one.numpy() for one in found])
 
         def run(rows: np.ndarray, first: np.ndarray, improve: bool, out: np.ndarray) -> None:
             _log_evidence(
