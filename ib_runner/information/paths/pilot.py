@@ -26,10 +26,10 @@ PILOT_REACH = Reach(32, 8, 32, 8)
 PATHS = tuple((16 * 2**k, n) for k in range(7) for n in (4, 8, 16, 32, 64, 128) if n <= 8 * 2**k)
 #: ways to choose the other inputs: divisors of the largest numbers of those that are enumerated and
 #: sampled, and ``temper``; with the evidence as the guess, and without
-_GUIDED = ((4, 1, 0.9), (1, 1, 0.9), (8, 2, 0.9))
+_GUIDED = ((4, 1, 0.9), (1, 1, 0.6), (8, 2, 0.9))
 _CHOICES = ((1, 1, 0.6), (1, 1, 0.1), (4, 1, 0.8))
 #: standard errors of the bounds' distance that plans add to what few points of the pilot show
-_ERRORS = 0.7
+_ERRORS = 0.4
 #: the fewest chosen points of the pilot for a meaningful result
 _FEWEST_CHOSEN = 8
 #: cost of a unit's tables for one pair (x, t), in multiplications

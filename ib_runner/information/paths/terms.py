@@ -11,10 +11,10 @@ of the others drawn in proportion to g, ln p(t|x') from below, and for x itself 
     lower = ln N + ln ĝ(x,t) / Σ_x' ĝ(x',t),
 
 where c is 1 for C(t), and 1/(expected number of draws) for the others; x has no special role in ĝ,
-which is p̂ where there are paths and g elsewhere. Where g is the evidence (``evidence``), whose
-error is not random, ĝ is the geometric mean of both where there are paths. As E upper = E b +
-E (upper − b), b is averaged over many points, and the change by paths over few, as its spread is a
-fraction of b's.
+which is p̂ where there are paths and g elsewhere. Where g is the evidence (``evidence``), ĝ is a
+geometric mean of both where there are paths, with less of p̂ the more its weights vary. As E upper
+= E b + E (upper − b), b is averaged over many points, and the change by paths over few, as its
+spread is a fraction of b's.
 
 Proofs: docs/concepts/certified-interval.md.
 """
@@ -34,10 +34,10 @@ from ib_runner.information.paths.weights import Points, path_means
 DELTA = 1e-3
 #: factors of the guess's logarithm (its sharpness) that are tried
 _SHARPNESS = tuple(2.0 ** (-k / 2) for k in range(14))
-#: the power of p̂ in its geometric mean with the evidence
-_POWER = 0.5
+#: mean square of the error of ln of the evidence, as it is taken to be
+_UNSURE = 0.1
 #: part of the tempered posterior that inputs without paths may have in total
-_NEGLIGIBLE = 0.01
+_NEGLIGIBLE = 0.003
 #: numbers in a block of densities [points, N]
 _BLOCK_VALUES = 2**22
 
@@ -187,8 +187,10 @@ def _block(
     # g is not normalised as p̂ is: make their sums agree where both are known
     unit = log_row_sums(log_p, seen) - log_row_sums(log_g, seen)
     guessed = log_g + np.where(np.isfinite(unit), unit, 0.0)[:, None]
-    power = 1.0 if guess.evidence is None else _POWER
-    guessed[seen] += power * (log_p[seen] - guessed[seen])
+    power = np.ones(log_g.shape)
+    if guess.evidence is not None:
+        power /= 1.0 + variances / _UNSURE
+    guessed[seen] += power[seen] * (log_p[seen] - guessed[seen])
     lower = _posterior_terms(guessed, inputs, classes)
     with np.errstate(divide="ignore", invalid="ignore"):
         weighted = log_p + np.log(np.where(seen, counts / chances, 0.0))
@@ -200,7 +202,7 @@ def _block(
     own_share = shares[every, inputs].copy()
     shares[every, inputs] = 0.0
     posterior = np.exp(guessed - log_row_sums(guessed)[:, None])
-    random = np.square(shares) + power**2 * posterior * (1.0 - posterior)
+    random = np.square(shares) + np.square(power) * posterior * (1.0 - posterior)
     if classes is not None:
         sizes = classes.sizes[inputs]
         within = np.exp(guessed[every, inputs] - classes.log_sums(guessed, inputs))
