@@ -198,7 +198,8 @@ def _block(
     total = log_row_sums(weighted)
     upper = {"x": above - total + np.log(log_g.shape[1])}
     # the variance of ln of a sum, and twice the expectation that it lowers, to second order
-    shares = np.exp(weighted - total[:, None])
+    with np.errstate(invalid="ignore"):  # where no path is possible
+        shares = np.exp(weighted - total[:, None])
     own_share = shares[every, inputs].copy()
     shares[every, inputs] = 0.0
     posterior = np.exp(guessed - log_row_sums(guessed)[:, None])
@@ -212,8 +213,8 @@ def _block(
     return Terms(
         upper,
         lower,
-        0.5 * np.square(1.0 - own_share) * own.variance,
-        0.5 * (random * variances).sum(1),
+        np.nan_to_num(0.5 * np.square(1.0 - own_share) * own.variance),
+        np.nan_to_num(0.5 * (random * variances).sum(1)),
         middle,
         np.count_nonzero(seen, axis=1),
     )
