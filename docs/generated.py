@@ -191,23 +191,24 @@ def _interval(one):
 
 def gpu():
     """What training and density sums take on a GPU."""
-    found = json.loads((ROOT / "results" / "gpu.json").read_text(encoding="utf-8"))
-    training, whole = found["training"], found["whole"]
-    saved = sum(
-        training["of_it_us"].get(name, us) - us for name, us in training["tuned_us"].items()
+    found, longer = (
+        json.loads((ROOT / "results" / name).read_text(encoding="utf-8"))
+        for name in ("gpu.json", "gpu_training.json")
     )
+    training, whole = found["training"], longer["whole"]
     worst = max(found["gradient"].values())
-    cut = max(found["gradient_by_cudnn"].values())
+    cut = max(longer["gradient_by_cudnn"].values())
     dense = found["density"][0]
     return (
-        f"On one {found['machine']} ({found['date']}): a step of {training['jobs']} jobs, "
-        f"{training['batch']} images each, took {training['kernels_ms']:.2f} ms, of which faster "
-        f"launches have since taken {saved / 1e3:.2f}; {whole['jobs']} jobs × {whole['epochs']} "
-        f"epochs took {whole['seconds']} s with opening, scores of all 70,000 images after each "
-        f"epoch and checkpoints. The largest relative distance of a gradient from float64's was "
-        f"{worst:.0e}, and {cut:.0e} with TensorFloat-32. A million points against 131,000 centres "
-        f"in 16 dimensions took {dense['streamed_s']:.1f} s, {dense['blocked_s']:.1f} s by blocks "
-        f"in float64, and differed by at most {dense['largest_difference']:.0e} nats."
+        f"On one {found['machine']} ({found['date']}): a step of {training['jobs']} jobs, 32 "
+        f"images each, took {training['kernels_ms']:.2f} ms, and {training['operators_ms']:.1f} "
+        f"by PyTorch's operators in groups; {whole['jobs']} jobs × {whole['epochs']} "
+        f"epochs took {whole['seconds']} s ({longer['date']}) with opening, scores of all 70,000 "
+        f"images after each epoch and checkpoints. The largest relative distance of a gradient "
+        f"from float64's was {worst:.0e}, and {cut:.0e} with TensorFloat-32. A million points "
+        f"against 131,000 centres in 16 dimensions took {dense['streamed_s']:.1f} s, "
+        f"{dense['blocked_s']:.1f} s by blocks in float64, and differed by at most "
+        f"{dense['largest_difference']:.0e} nats."
     )
 
 

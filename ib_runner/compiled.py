@@ -295,8 +295,8 @@ def _values_at_once(self: Any) -> dict[str, Any]:
     return {name: self._values.get(name, option.default) for name, option in self.options.items()}
 
 
-TargetConfig.__eq__ = _equal_at_once
-TargetConfig.values = _values_at_once
+TargetConfig.__eq__ = _equal_at_once  # type: ignore[method-assign]
+TargetConfig.values = _values_at_once  # type: ignore[method-assign]
 event.register("numba:compile", _CollectorRests())
 event.register("numba:compile", _TurnsEnd())
 
