@@ -36,8 +36,8 @@ _f = np.float32
 _NEAR, _MULTIPLICATIONS, _FEWEST_NEAR = 1024, 2**28, 4
 #: how far an input's guess may be below the largest at the point, nats
 _FAR = 16.0
-#: inputs whose sites are improved
-_IMPROVED = 64
+#: the most inputs whose sites are improved, and one in so many of those near
+_IMPROVED, _OF_NEAR = 64, 4
 #: smallest variance of u relative to β², and smallest precision of a site relative to 1/C_ii
 _NOISE, _LEAST = _f(1e-8), _f(1e-4)
 #: step size of the improvement, and the largest precision of a site relative to 1/β²
@@ -235,7 +235,7 @@ class Evidence:
         """Of a point, in kernel evaluations: 40 multiplications by vector instructions."""
         n, dim = self.gaussians.means.shape
         each = dim**3 / 3 + 150.0 * dim
-        return (min(_most_near(dim), n) + 2.0 * min(_IMPROVED, n)) * each / 40
+        return (min(_most_near(dim), n) + 2.0 * min(_most_improved(dim), n)) * each / 40
 
     def refined(self, log_g: np.ndarray, t: np.ndarray) -> np.ndarray:
         """``log_g`` [m, N] at ``t`` [m, d] with ln Z of the likeliest inputs, of the same sum."""
@@ -284,7 +284,7 @@ class Evidence:
             )
 
         run(near, counts, False, log_z)
-        some = min(_IMPROVED, near.shape[1])
+        some = min(_most_improved(t.shape[1]), near.shape[1])
         order = np.argsort(-log_z, axis=1)[:, :some]
         better = np.full(order.shape, -np.inf)
         run(np.take_along_axis(near, order, axis=1), np.minimum(counts, some), True, better)
@@ -293,6 +293,10 @@ class Evidence:
 
 def _most_near(dim: int) -> int:
     return min(_NEAR, _MULTIPLICATIONS // dim**3)
+
+
+def _most_improved(dim: int) -> int:
+    return min(_IMPROVED, max(1, _most_near(dim) // _OF_NEAR))
 
 
 def has_evidence(sampler: Sampler, layer: Layer) -> bool:

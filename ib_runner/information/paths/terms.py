@@ -38,8 +38,8 @@ _SHARPNESS = tuple(2.0 ** (-k / 2) for k in range(14))
 _UNSURE = 0.1
 #: part of the tempered posterior that inputs without paths may have in total
 _NEGLIGIBLE = 0.003
-#: numbers in a block of densities [points, N]
-_BLOCK_VALUES = 2**22
+#: numbers in a block of densities [points, N], of which there are a dozen
+_BLOCK_VALUES = 2**21
 
 
 @dataclass(frozen=True)
