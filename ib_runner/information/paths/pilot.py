@@ -19,7 +19,7 @@ from ib_runner.information.sampling.streams import Stream, generator
 #: the fewest points of each input, and the share of the budget for the pilot's points
 PILOT_EACH, PILOT_SHARE = 2, 0.2
 #: the pilot's points with paths: their number, and a larger one if within this share of the budget
-_PILOT_PATHS, _MORE_PATHS, _MORE_SHARE = 48, 512, 0.05
+_PILOT_PATHS, _MORE_PATHS, _MORE_SHARE = 48, 1024, 0.08
 #: the pilot's inputs with paths at a point, and paths for each input
 PILOT_REACH = Reach(32, 8, 32, 8)
 #: numbers of paths to consider: from the point's own input, and from each other input
@@ -29,7 +29,7 @@ PATHS = tuple((16 * 2**k, n) for k in range(7) for n in (4, 8, 16, 32, 64, 128) 
 _GUIDED = ((4, 1, 0.9), (1, 1, 0.6), (8, 2, 0.9))
 _CHOICES = ((1, 1, 0.6), (1, 1, 0.1), (4, 1, 0.8))
 #: standard errors of the bounds' distance that plans add to what few points of the pilot show
-_ERRORS = 0.4
+_ERRORS = 1.0
 #: the fewest chosen points of the pilot for a meaningful result
 _FEWEST_CHOSEN = 8
 #: cost of a unit's tables for one pair (x, t), in multiplications

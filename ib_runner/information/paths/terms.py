@@ -37,7 +37,7 @@ _SHARPNESS = tuple(2.0 ** (-k / 2) for k in range(14))
 #: mean square of the error of ln of the evidence, as it is taken to be
 _UNSURE = 0.1
 #: part of the tempered posterior that inputs without paths may have in total
-_NEGLIGIBLE = 0.003
+_NEGLIGIBLE = 0.005
 #: numbers in a block of densities [points, N], of which there are a dozen
 _BLOCK_VALUES = 2**21
 
