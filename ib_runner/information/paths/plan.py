@@ -40,7 +40,7 @@ _PART = 2**12
 #: the fewest points for b in total at a target width of 0.05 nats or less
 _FEWEST_IN_ALL = 2**14
 #: shares of the target width to aim at, and of the budget to plan with
-_CAUTION, _PLANNED = 0.9, 0.9
+_CAUTION, _PLANNED = 0.85, 0.9
 _QUANTILE = 1.96
 
 
