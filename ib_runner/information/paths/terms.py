@@ -180,29 +180,27 @@ def _block(
     found = path_means(
         units, torch.from_numpy(columns), t[rows], reach.n_others, rng, gaussians=gaussians
     )
-    log_p, variances = np.full(log_g.shape, -np.inf), np.zeros(log_g.shape)
-    log_p[rows, columns], variances[rows, columns] = found.below, found.variance
+    log_p = np.full(log_g.shape, -np.inf)
+    log_p[rows, columns] = found.below
     every = np.arange(len(inputs))
     seen = counts > 0
     # g is not normalised as p̂ is: make their sums agree where both are known
     unit = log_row_sums(log_p, seen) - log_row_sums(log_g, seen)
     guessed = log_g + np.where(np.isfinite(unit), unit, 0.0)[:, None]
-    power = np.ones(log_g.shape)
-    if guess.evidence is not None:
-        power /= 1.0 + variances / _UNSURE
-    guessed[seen] += power[seen] * (log_p[seen] - guessed[seen])
+    power = 1.0 if guess.evidence is None else 1.0 / (1.0 + found.variance / _UNSURE)
+    guessed[seen] += power * (log_p[seen] - guessed[seen])
     lower = _posterior_terms(guessed, inputs, classes)
     with np.errstate(divide="ignore", invalid="ignore"):
         weighted = log_p + np.log(np.where(seen, counts / chances, 0.0))
     weighted[every, inputs] = above
     total = log_row_sums(weighted)
     upper = {"x": above - total + np.log(log_g.shape[1])}
-    # the variance of ln of a sum, and twice the expectation that it lowers, to second order
     with np.errstate(invalid="ignore"):  # where no path is possible
-        shares = np.exp(weighted - total[:, None])
-    own_share = shares[every, inputs].copy()
-    shares[every, inputs] = 0.0
-    posterior = np.exp(guessed - log_row_sums(guessed)[:, None])
+        own_share = np.exp(above - total)
+        shares = np.exp(weighted[seen] - total[rows])
+        posterior = np.exp(guessed[seen] - log_row_sums(guessed)[rows])
+    shares[columns == inputs[rows]] = 0.0
+    # the variance of ln of a sum, and twice the expectation that it lowers, to second order
     random = np.square(shares) + np.square(power) * posterior * (1.0 - posterior)
     if classes is not None:
         sizes = classes.sizes[inputs]
@@ -214,7 +212,7 @@ def _block(
         upper,
         lower,
         np.nan_to_num(0.5 * np.square(1.0 - own_share) * own.variance),
-        np.nan_to_num(0.5 * (random * variances).sum(1)),
+        0.5 * np.bincount(rows, np.nan_to_num(random * found.variance), len(inputs)),
         middle,
         np.count_nonzero(seen, axis=1),
     )

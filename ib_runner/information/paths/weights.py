@@ -123,7 +123,7 @@ def _block(
     uniforms = rng.random((n, n_paths, aim.triangle.shape[2]))
     zeta, log_ratio = aim.draw(normals, uniforms, n_prior)
     weights = _log_weights(units, inputs, t, zeta, log_ratio, alpha)
-    below, variance = _log_mean(weights), _variance_of_mean(weights)
+    below, variance = _log_mean(weights)
     if made_by is None:
         return PathMeans(below, None, variance)
     own_ratio = aim.log_ratio(made_by[:, None])
@@ -136,7 +136,7 @@ def _block(
         rng.integers(n_paths - n_prior, n_paths, n),
     )
     weights[np.arange(n), place] = own
-    return PathMeans(below, _log_mean(weights), variance)
+    return PathMeans(below, _log_mean(weights)[0], variance)
 
 
 def _log_weights(
@@ -160,16 +160,12 @@ def _log_weights(
     return log_phi.numpy() - mixed
 
 
-def _log_mean(log_weights: np.ndarray) -> np.ndarray:
-    top = log_weights.max(1, keepdims=True)
+def _log_mean(log_weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """ln of the mean of each row's weights, and that mean's variance relative to its square."""
+    n, top = log_weights.shape[1], log_weights.max(1, keepdims=True)
     top = np.where(np.isfinite(top), top, 0.0)
-    return np.log(np.exp(log_weights - top).mean(1)) + top[:, 0]
-
-
-def _variance_of_mean(log_weights: np.ndarray) -> np.ndarray:
-    n = log_weights.shape[1]
-    top = log_weights.max(1, keepdims=True)
-    weights = np.exp(log_weights - np.where(np.isfinite(top), top, 0.0))
+    weights = np.exp(log_weights - top)
+    mean = weights.mean(1)
     with np.errstate(invalid="ignore", divide="ignore"):
-        ratio = np.square(weights).mean(1) / np.square(weights.mean(1)) - 1.0
-    return np.nan_to_num(ratio / max(n - 1, 1), posinf=0.0)
+        ratio = np.square(weights).mean(1) / np.square(mean) - 1.0
+    return np.log(mean) + top[:, 0], np.nan_to_num(ratio / max(n - 1, 1), posinf=0.0)
