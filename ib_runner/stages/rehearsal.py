@@ -2,7 +2,8 @@
 
 Compiling takes half a minute, once on a machine. Workers that measured at once would all compile
 the same kernels; here each compiles others and keeps them on disk for the rest. ``ib-run all`` does
-this while the network trains.
+this while the network trains. Only what the run needs is compiled: a single layer needs no draws
+that go on behind it, and few inputs need no tree of all draws.
 """
 
 from collections.abc import Iterator, Mapping
@@ -18,11 +19,14 @@ from ib_runner.config.builder import Builder
 from ib_runner.datasets import Split
 from ib_runner.measurements.measurement import Measurement
 from ib_runner.measurements.snapshot import Snapshot
+from ib_runner.networks.hidden import channels
 from ib_runner.networks.noise import GaussianNoise
 from ib_runner.stages.measure_epoch import Chosen, chosen, methods_of, use_threads
 
-#: with fewer, the paper's estimator does without its tree of all draws
-_INPUTS, _BETA = 256, 0.1
+#: the most inputs and layers: from there on, more of them need the same kernels
+_INPUTS, _LAYERS = 256, 3
+_BETA = 0.1
+_PACKAGE = __name__.partition(".")[0]
 
 
 @dataclass(frozen=True)
@@ -42,7 +46,8 @@ class Rehearsal:
         with suppress(Exception):
             measurement = _measurements(self.settings, self.allow_targets)[self.part.name]
             if _ours(measurement):
-                methods_of(measurement, self.part)(_tiny())
+                inputs, layers = _size(self.settings, self.allow_targets)
+                methods_of(measurement, self.part)(_tiny(inputs, layers))
 
 
 def rehearsals(settings: str, allow_targets: tuple[str, ...]) -> list[Rehearsal]:
@@ -61,6 +66,23 @@ def _measurements(settings: str, allow_targets: tuple[str, ...]) -> Mapping[str,
     return Builder(OmegaConf.create(settings), allow_targets).measurements()
 
 
+@lru_cache(maxsize=1)
+def _size(settings: str, allow_targets: tuple[str, ...]) -> tuple[int, int]:
+    """The numbers of inputs and of layers to rehearse with: the run's, up to the most.
+
+    The most where data or network are a user's own, which may take long, or have effects.
+    """
+    config = OmegaConf.create(settings)
+    for entry in (config.dataset, config.network, config.noise):
+        if entry["_target_"].partition(".")[0] != _PACKAGE:
+            return _INPUTS, _LAYERS
+    builder = Builder(config, allow_targets)
+    dataset = builder.dataset()
+    inputs = getattr(dataset, config.measure.inputs)
+    found = channels(builder.network(dataset).eval(), inputs.x[:2])
+    return min(len(inputs), _INPUTS), min(len(found), _LAYERS)
+
+
 def _single(one: Chosen) -> Iterator[Chosen]:
     """``one`` split into parts with one method each."""
     if one.methods is None:
@@ -71,18 +93,18 @@ def _single(one: Chosen) -> Iterator[Chosen]:
 
 def _ours(measurement: Measurement) -> bool:
     """Whether ``measurement`` is of this package: a user's own may take long, or have effects."""
-    return type(measurement).__module__.partition(".")[0] == __name__.partition(".")[0]
+    return type(measurement).__module__.partition(".")[0] == _PACKAGE
 
 
-def _tiny() -> Snapshot:
+def _tiny(n_inputs: int, n_layers: int) -> Snapshot:
     generator = torch.Generator().manual_seed(0)
     layers: list[nn.Module] = []
-    for _ in range(3):
+    for _ in range(n_layers):
         linear = nn.Linear(2, 2)
         with torch.no_grad():
             linear.weight.copy_(torch.randn(2, 2, generator=generator))
             linear.bias.zero_()
         layers += [linear, nn.Tanh(), GaussianNoise(_BETA)]
     network = nn.Sequential(*layers, nn.Linear(2, 2)).eval()
-    inputs = torch.randn(_INPUTS, 2, generator=generator)
+    inputs = torch.randn(n_inputs, 2, generator=generator)
     return Snapshot(1, network, Split(inputs, (inputs[:, 0] > 0).long()), seed=0)

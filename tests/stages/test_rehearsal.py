@@ -4,7 +4,7 @@ from concurrent.futures import Future
 from contextlib import contextmanager, nullcontext
 
 import pytest
-from omegaconf import OmegaConf
+from omegaconf import OmegaConf, open_dict
 from tiny_run import train_tiny
 
 from ib_runner.errors import UsageError
@@ -14,6 +14,8 @@ from ib_runner.stages import measure_processes, rehearsal
 from ib_runner.stages.all import All
 from ib_runner.stages.measure_epoch import Chosen, EpochTask
 from ib_runner.stages.rehearsal import rehearsals
+
+SPIRAL = {"n": 1024, "turns": 1, "radius": 3, "train_fraction": 0.8}
 
 
 @pytest.fixture(scope="module")
@@ -29,11 +31,12 @@ def state(monkeypatch):
 
 @pytest.fixture
 def called(monkeypatch):
-    """What was measured: the measurement's class, its methods, and the number of inputs."""
+    """What was measured: the measurement's class, its methods, the numbers of inputs and layers."""
     found = []
 
     def measured(one, snapshot):
-        found.append((type(one).__name__, getattr(one, "methods", None), len(snapshot.inputs)))
+        size = len(snapshot.inputs), len(snapshot.channels)
+        found.append((type(one).__name__, getattr(one, "methods", None), *size))
         raise ValueError("this is said at the first epoch, too")
 
     for measurement in (BinnedEntropy, MutualInformation):
@@ -52,10 +55,28 @@ def test_each_measurement_and_method_is_rehearsed(config, called):
     for one in parts:
         one(threads=1)
     assert called == [
-        ("MutualInformation", ["coupled"], 256),
-        ("MutualInformation", ["paper"], 256),
-        ("BinnedEntropy", None, 256),
+        ("MutualInformation", ["coupled"], 8, 2),
+        ("MutualInformation", ["paper"], 8, 2),
+        ("BinnedEntropy", None, 8, 2),
     ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "size"),
+    [
+        ({"network": {"widths": [3]}}, (8, 1)),
+        ({"network": {"widths": [3, 2, 2, 2, 2]}}, (8, 3)),
+        ({"dataset": {"_target_": "ib_runner.datasets.spiral.spiral", **SPIRAL}}, (256, 2)),
+        ({"dataset": {"_target_": "probes.spiral", **SPIRAL}}, (256, 3)),
+    ],
+)
+def test_no_more_inputs_and_layers_than_the_run_has_are_rehearsed(config, called, changes, size):
+    with open_dict(config := config.copy()):
+        for key, entry in changes.items():
+            config[key] = entry if "_target_" in entry else {**config[key], **entry}
+    for one in rehearsals(OmegaConf.to_yaml(config), ()):
+        one(threads=1)
+    assert {(inputs, layers) for *_, inputs, layers in called} == {size}
 
 
 def test_a_users_own_measurement_is_not_called_before_its_time(config, called, monkeypatch):
