@@ -39,9 +39,9 @@ from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import CompilerBase, DefaultPassBuilder
 from numba.core.compiler_machinery import AnalysisPass, register_pass
 from numba.core.registry import cpu_target
-from numba.core.targetconfig import TargetConfig
 from numba.core.typed_passes import AnnotateTypes
 
+from ib_runner import compiled_faster
 from ib_runner.compiled_once import Turn
 from ib_runner.threads import results_of
 
@@ -276,27 +276,7 @@ class _TurnsEnd(event.Listener):
             kept.end_turn()
 
 
-_equal = TargetConfig.__eq__
-
-
-def _equal_at_once(self: Any, other: Any) -> Any:
-    """numba's ``==`` of compiler options, first without looking up options that neither sets.
-
-    numba looks options up in the keys of its caches thousands of times for a kernel, which took a
-    sixth of the time to compile.
-    """
-    if type(self) is type(other) and self._values == other._values:
-        return True
-    return _equal(self, other)
-
-
-def _values_at_once(self: Any) -> dict[str, Any]:
-    """numba's ``values`` of compiler options, without a call for each."""
-    return {name: self._values.get(name, option.default) for name, option in self.options.items()}
-
-
-TargetConfig.__eq__ = _equal_at_once  # type: ignore[method-assign]
-TargetConfig.values = _values_at_once  # type: ignore[method-assign]
+compiled_faster.install()
 event.register("numba:compile", _CollectorRests())
 event.register("numba:compile", _TurnsEnd())
 

@@ -13,7 +13,6 @@ from pathlib import Path
 import numba
 import numpy as np
 import pytest
-from numba.core.compiler import Flags
 
 from ib_runner import compiled, vector_math
 from ib_runner.training import kernel
@@ -283,26 +282,3 @@ def test_python_calls_no_function_that_has_no_entry_from_it():
         known = names | {name for file, name in of_kernels if file == path}
         used = {one.id for one in ast.walk(function) if isinstance(one, ast.Name)}
         assert not used & known, (path, function.name)
-
-
-@pytest.mark.parametrize(
-    ("changes", "others", "same"),
-    [
-        ({}, {}, True),
-        ({"nrt": True}, {"nrt": True}, True),
-        ({"nrt": True}, {}, False),
-        ({"nrt": False}, {}, True),  # set to what it is anyway
-        ({"nrt": True}, {"forceinline": True}, False),
-        ({"fastmath": True}, {"fastmath": {"contract"}}, False),
-    ],
-)
-def test_compiler_options_are_equal_where_all_values_are(changes, others, same):
-    one, other = Flags(), Flags()
-    for flags, chosen in ((one, changes), (other, others)):
-        for name, value in chosen.items():
-            setattr(flags, name, value)
-    assert (one == other) is same
-    assert one.values() == {name: getattr(one, name) for name in one.options}
-    if same:
-        assert hash(one) == hash(other)
-    assert one != "no options"
