@@ -4,7 +4,7 @@ import pytest
 from fake_sweep import fake_sweep
 from fake_tables import fake_experiments, fake_tables
 
-from ib_runner.tables.files import check_rows
+from ib_runner.tables.files import arrow_table
 
 
 @pytest.mark.parametrize("compresses", [True, False])
@@ -13,16 +13,16 @@ def test_tables_of_a_run(compresses):
     assert len(tables) > 5
     for name, rows in tables.items():
         assert len(rows), name
-        check_rows(rows, name)
+        arrow_table(rows, name)
 
 
 def test_tables_of_a_sweep_run_by_run():
     tables, _ = fake_experiments({"a": True, "b": False}, last=50)
     for name, rows in tables.items():
         for _, one in rows.groupby("run"):
-            check_rows(one.drop(columns=["run", "exp", "seed"]), name)
+            arrow_table(one.drop(columns=["run", "exp", "seed"]), name)
 
 
 def test_similarities_of_runs():
     tables, _ = fake_sweep()
-    check_rows(tables["cosine_similarity"], "cosine_similarity")
+    arrow_table(tables["cosine_similarity"], "cosine_similarity")

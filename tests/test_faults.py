@@ -73,7 +73,7 @@ def refusing(monkeypatch, names, code):
 def test_a_disk_that_refuses(stage, code, remedy, run, capsys, monkeypatch):
     before = contents(run)
     forget_measured(run)
-    name = {"measure": "binned_entropy.parquet", "plot": "losses.png"}[stage]
+    name = {"measure": "000000.zip", "plot": "losses.png"}[stage]
     with monkeypatch.context() as patch:
         refusing(patch, name, code)
         status, err = ib_run(capsys, stage, run)

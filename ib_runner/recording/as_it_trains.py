@@ -24,6 +24,7 @@ from ib_runner.progress import Progress
 from ib_runner.recording.recorded_history import LOG
 from ib_runner.runs.folder import Run
 from ib_runner.runs.log import logger
+from ib_runner.runs.parts import EPOCH, epoch_of
 from ib_runner.stages.in_python import configured
 from ib_runner.stages.measure_processes import DEATHS
 from ib_runner.stages.measure_run import MeasuredRun
@@ -170,7 +171,7 @@ def _measured_before(run: Run) -> set[int]:
     for name in names:
         rows = run.table(name)
         found |= set(rows["epoch"]) if "epoch" in rows else set()
-    return found - {int(path.name) for path in folder.glob(".parts-*/[0-9]*")}
+    return found - {epoch_of(path) for path in folder.glob(f".parts-*/{EPOCH}")}
 
 
 # --- code that runs in the worker process

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 import numba
-import pandas as pd
+import pyarrow as pa
 import torch
 from omegaconf import DictConfig, OmegaConf
 
@@ -20,7 +20,7 @@ from ib_runner.measurements.measurement import (
 )
 from ib_runner.measurements.snapshot import Snapshot
 from ib_runner.runs.folder import Run
-from ib_runner.tables.files import check_rows
+from ib_runner.tables.files import arrow_table, to_pandas
 from ib_runner.tables.schema import Table
 
 
@@ -43,7 +43,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class Measured:
-    """The result of measuring one epoch of a run: a frame for each table, and the failures.
+    """The result of measuring one epoch of a run: its rows of each table, and the failures.
 
     ``refusal`` says why the settings are wrong for every epoch of this run ("" where they are not);
     ``opened`` is False where the network and so on could not be built from the settings.
@@ -51,7 +51,7 @@ class Measured:
 
     run: str
     epoch: int
-    tables: dict[str, pd.DataFrame] = field(default_factory=dict)
+    tables: dict[str, pa.Table] = field(default_factory=dict)
     failures: tuple[Failure, ...] = ()
     refusal: str | None = None
     opened: bool = True
@@ -125,17 +125,17 @@ class EpochTask:
         return Measured(self.run, self.epoch, {}, (Failure(self.epoch, None, None, why),))
 
     def _measured(self, snapshot: Snapshot, measurements: Mapping[str, Measurement]) -> Measured:
-        frames: dict[str, list[pd.DataFrame]] = {}
+        rows: dict[str, list[pa.Table]] = {}
         failures = []
         tables = {}
         for one in self.chosen:
             table = table_of(measurements[one.name])
             tables[table.name] = table
-            frame, failed = _measure(one, measurements[one.name], snapshot)
+            made, failed = _measure(one, measurements[one.name], snapshot)
             failures += failed
-            if len(frame):
-                frames.setdefault(table.name, []).append(frame)
-        together = {name: _together(tables[name], made) for name, made in frames.items()}
+            if made is not None:
+                rows.setdefault(table.name, []).append(made)
+        together = {name: _together(tables[name], parts) for name, parts in rows.items()}
         return Measured(self.run, self.epoch, together, tuple(failures))
 
 
@@ -164,8 +164,8 @@ def methods_of(measurement: Measurement, one: Chosen) -> Measurement:
 
 def _measure(
     one: Chosen, measurement: Measurement, snapshot: Snapshot
-) -> tuple[pd.DataFrame, list[Failure]]:
-    """The rows of one measurement, and its failures."""
+) -> tuple[pa.Table | None, list[Failure]]:
+    """The rows of one measurement, None where it made none, and its failures."""
     epoch, name, failures = snapshot.epoch, one.name, []
     measurement = methods_of(measurement, one)
     try:
@@ -174,25 +174,26 @@ def _measure(
         except LayersFailedError as error:
             frame = error.rows
             failures = [Failure(epoch, name, layer, why) for layer, why in error.causes]
-        if len(frame):
-            check_rows(frame, table_of(measurement))
+        rows = arrow_table(frame, table_of(measurement)) if len(frame) else None
     except UsageError:
         raise
     except Exception as error:  # a user's own measurement may raise anything
         raise_interruption_behind(error)
-        return pd.DataFrame(), [Failure(epoch, name, None, cause(error))]
-    return frame, failures
+        return None, [Failure(epoch, name, None, cause(error))]
+    return rows, failures
 
 
-def _together(table: Table, frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """The rows that several measurements made for ``table``, in one frame.
+def _together(table: Table, parts: Sequence[pa.Table]) -> pa.Table:
+    """The rows that several measurements made for ``table``, together.
 
     Raises ``UsageError`` where two measurements made rows with the same key.
     """
-    rows = pd.concat(frames, ignore_index=True)
-    if len(frames) > 1 and rows.duplicated(table.key).any():
+    if len(parts) == 1:
+        return parts[0]
+    try:
+        return arrow_table(to_pandas(pa.concat_tables(parts, promote_options="default")), table)
+    except ValueError as error:
         raise UsageError(
             f"measure.measurements: two of its entries make the same rows of {table.name}.\n"
             "Let each have layers, units or widths of its own."
-        )
-    return rows
+        ) from error

@@ -28,6 +28,7 @@ from ib_runner.stages.run_context import record_layers, tables_of
 from ib_runner.tables.files import replace_rows, write_table
 from ib_runner.tables.schema import Table
 from ib_runner.tables.settings import fingerprint, settings_metadata, settings_of
+from ib_runner.tables.version import SCHEMA_VERSION
 
 
 class MeasuredRun:
@@ -60,7 +61,8 @@ class MeasuredRun:
         #: whether the tables have all rows already
         self.is_there = is_measured(run, config, self._measured)
         self._tables = {one.table: table_of(one) for one in self._measurements.values()}
-        self._parts = Parts(run.path / "measurements" / f".parts-{self._measured}", self._tables)
+        parts = f".parts-{SCHEMA_VERSION}-{self._measured}"
+        self._parts = Parts(run.path / "measurements" / parts)
 
     def __enter__(self) -> "MeasuredRun":
         with ExitStack() as held, log_to(self._log):

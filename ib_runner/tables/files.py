@@ -42,7 +42,7 @@ def write_table(
     Raises ``KeyError`` where a column is missing, ``ValueError`` where a key is not unique, and
     arrow's errors where a value is not of its column's type.
     """
-    arrow = _arrow(frame, table_named(table), extra)
+    arrow = arrow_table(frame, table, extra)
     arrow = arrow.replace_schema_metadata(
         {"schema_version": str(SCHEMA_VERSION), **(metadata or {}), seal.KEY: seal.BLANK}
     )
@@ -51,15 +51,11 @@ def write_table(
     write_bytes(path, seal.sealed(sink.getvalue().to_pybytes()))
 
 
-def check_rows(frame: pd.DataFrame, table: str | Table) -> None:
-    """Raise the error that ``write_table`` would raise for ``frame``, if any."""
-    _arrow(frame, table_named(table))
-
-
-def _arrow(
-    frame: pd.DataFrame, table: Table, extra: Mapping[str, Column] | None = None
+def arrow_table(
+    frame: pd.DataFrame, table: str | Table, extra: Mapping[str, Column] | None = None
 ) -> pa.Table:
-    schema = arrow_schema(table, extra)
+    """``frame`` as ``table``, sorted by its key. Raises the errors of ``write_table``."""
+    schema, table = arrow_schema(table, extra), table_named(table)
     unknown = set(frame.columns) - set(schema.names)
     if unknown:
         raise KeyError(f"table {table.name} has no column {', '.join(sorted(unknown))}")
@@ -67,10 +63,11 @@ def _arrow(
         if column.optional and name not in frame:
             schema = schema.remove(schema.get_field_index(name))
     keys = [name for name, column in (extra or {}).items() if column.key] + table.key
-    frame = frame[schema.names].sort_values(keys, kind="stable", ignore_index=True)
-    if frame.duplicated(keys).any():
+    arrow = pa.Table.from_pandas(frame[schema.names], schema, preserve_index=False)
+    # grouping tells apart the nulls of no key: two nulls are equal
+    if arrow.group_by(keys, use_threads=False).aggregate([]).num_rows < len(arrow):
         raise ValueError(f"table {table.name}: rows with the same {', '.join(keys)}")
-    return pa.Table.from_pandas(frame, schema, preserve_index=False)
+    return arrow.sort_by([(key, "ascending") for key in keys])
 
 
 def read_columns(path: Path) -> Table:
@@ -95,12 +92,18 @@ def read_table(path: Path) -> pd.DataFrame:
     the remedy.
     """
     arrow = read_arrow(path)
+    frame = to_pandas(arrow)
+    made = {key.decode(): value.decode() for key, value in arrow.schema.metadata.items()}
+    frame.attrs = {key: value for key, value in made.items() if key != seal.KEY}
+    return frame
+
+
+def to_pandas(arrow: pa.Table) -> pd.DataFrame:
+    """The rows of ``arrow``; an integer column with missing values becomes pandas' ``Int64``."""
     frame = arrow.to_pandas(ignore_metadata=True)
     for name, column in zip(arrow.column_names, arrow.columns, strict=True):
         if column.null_count and pa.types.is_integer(column.type):
             frame[name] = frame[name].astype("Int64")
-    made = {key.decode(): value.decode() for key, value in arrow.schema.metadata.items()}
-    frame.attrs = {key: value for key, value in made.items() if key != seal.KEY}
     return frame
 
 
