@@ -131,6 +131,9 @@ METHODS = (
     "quadrature",
     "nearest_neighbours",
 )
+#: names of ``figures.seeds.DRAW``: a validated figure is not imported before it is drawn
+PANELS = ("mutual_information", "training", "binned_entropy")
+SOME_PANELS = each(choice(*PANELS), f"a list of {', '.join(PANELS)}", repeated=True)
 SOME_METHODS, ANY_METHODS = (
     each(choice(*METHODS), f"a list of different ones of {', '.join(METHODS)}", least)
     for least in (1, 0)

@@ -123,6 +123,7 @@ BAD = [
     (["all", "measurement.mutual_information.betas=[0]"], "betas=[0]", "noise levels > 0"),
     (["all", "measurement.representation.layers=[a]"], "layers=[a]", "layers"),
     (["all", "figure.fig10.epochs=54"], "figure.fig10.epochs=54", "a list of different epochs"),
+    (["all", "figure.seeds.panels=[training,losses]"], "figure.seeds.panels=", "binned_entropy"),
     (["all", "measure.further_epochs=[-1]"], "measure.further_epochs=[-1]", "≥ 0"),
     (["all", "measure.inputs=everything"], "measure.inputs=everything", "test"),
     (["all", "measure.measurements=[binned_entrpy]"], "binned_entrpy", "mean binned_entropy"),

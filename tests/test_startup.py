@@ -95,3 +95,10 @@ def test_drawing_needs_no_torch(folder):
 def test_estimates_do_not_import_all_of_statistics(folder):
     work = "import ib_runner; ib_runner.information.estimate_layers"
     assert imported(work, folder, ("scipy.stats",)).endswith("[]\n")
+
+
+def test_training_imports_neither_torchs_compiler_nor_what_draws(folder):
+    words = ["train", "network.widths=[3,2]", "trainer.epochs=2000"]
+    work = f"from ib_runner.cli import main; assert main({words!r}) == 0"
+    slow = ("torch._dynamo", "torch._inductor", "sympy", "matplotlib", "scipy.stats", "joblib")
+    assert imported(work, folder, slow).endswith("[]\n")

@@ -3,7 +3,9 @@
 import logging
 import os
 import sys
+from contextlib import nullcontext
 
+from ib_runner.collector import collector_rests, leave_out_what_is_there
 from ib_runner.commands.arguments import Command
 from ib_runner.config.compose import compose, open_hydra, settings
 from ib_runner.errors import UsageError
@@ -37,7 +39,9 @@ def run(command: Command) -> int:
     from ib_runner.runs.log import log_to_terminal
 
     log_to_terminal()
-    plan = make_plan(hydra, command)
+    # of a sweep's plan much is dropped again, job by job
+    with nullcontext() if flags.multirun else collector_rests():
+        plan = make_plan(hydra, command)
     if command.dry_run:
         from ib_runner.commands.dry_run import describe
 
@@ -45,4 +49,5 @@ def run(command: Command) -> int:
         return 0
     from ib_runner.commands.execute import execute
 
+    leave_out_what_is_there()
     return execute(hydra, plan)

@@ -15,6 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from ib_runner.config.declared import check_declared
 from ib_runner.config.moved import as_named_now
+from ib_runner.config.outline import is_defined
 from ib_runner.config.trust import OURS, check_package, targets_in
 from ib_runner.errors import UsageError
 from ib_runner.seeds import stream_seed
@@ -123,9 +124,20 @@ class Builder:
         try_measuring(network, dataset, self.config.seed)
         self.logging()
         self.measurements()
-        self.figures()
+        for name in self.config.plot.figures:
+            if not self._is_our_figure(name):
+                self._call(f"figure.{name}")
         self.findings()
         return dataset, network
+
+    def _is_our_figure(self, name: str) -> bool:
+        """Whether figure ``name`` is a class of ``ib_runner.figures``, whose keys are checked.
+
+        ``validate`` has done so: to build it would import matplotlib and tell nothing more.
+        """
+        node = as_named_now(OmegaConf.to_container(self.config.figure[name], resolve=True))
+        targets = [target for _, target in targets_in(name, node)]
+        return len(targets) == 1 and is_defined(targets[0], "figures")
 
     def _call(self, key: str, **arguments: Any) -> Any:
         target = self._target(key)

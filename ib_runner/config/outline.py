@@ -61,6 +61,14 @@ def outline(target: str) -> Callable[..., Any] | None:
     return None
 
 
+def is_defined(target: str, room: str) -> bool:
+    """Whether ``target`` is a class that a module in folder ``room`` of this package defines."""
+    module, _, name = target.rpartition(".")
+    return module.startswith(f"{PACKAGE}.{room}.") and any(
+        isinstance(node, ast.ClassDef) and node.name == name for node in _statements(module)
+    )
+
+
 @cache
 def _statements(module: str) -> list[ast.stmt]:
     """The statements of ``module``; none where it is not a module of this package."""

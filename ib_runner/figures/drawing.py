@@ -3,7 +3,6 @@
 Nothing here changes a picture. Where a name that this rests on has gone, all is done as before.
 """
 
-import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import wraps
@@ -15,22 +14,6 @@ from matplotlib.axis import Axis
 
 #: tables of a font that shape running text
 _SHAPING = ("GSUB", "GPOS", "GDEF")
-
-
-@contextmanager
-def collector_rests() -> Iterator[None]:
-    """Python's garbage collector rests for the length of the block, a tenth of whose time it takes.
-
-    A figure is 10^5 objects that live until it is drawn.
-    """
-    if not gc.isenabled():
-        yield
-        return
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
@@ -24,6 +25,7 @@ from ib_runner.figures.over_runs import (
 )
 from ib_runner.figures.style import GREY, PAGE, new_figure, small, styled
 from ib_runner.figures.units import convert
+from ib_runner.rules import PANELS, SOME_PANELS
 from ib_runner.selections.bins import of_default_width
 from ib_runner.selections.context import Context, Runs, Tables, read
 from ib_runner.selections.information import best
@@ -49,12 +51,7 @@ class Seeds:
 
     keys_needed = ("seed",)
 
-    def __init__(
-        self, panels: Sequence[str] = ("mutual_information", "training", "binned_entropy")
-    ):
-        unknown = [name for name in panels if name not in DRAW]
-        if unknown:
-            raise ValueError(f"panels = {', '.join(unknown)}: one of {', '.join(DRAW)} is needed")
+    def __init__(self, panels: Annotated[Sequence[str], SOME_PANELS] = PANELS):
         self.tables_needed = tuple(dict.fromkeys(["training", *panels]))
         self.panels = {name: DRAW[name] for name in panels}
 

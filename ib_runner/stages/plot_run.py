@@ -10,9 +10,9 @@ from joblib.externals.loky.process_executor import ProcessPoolExecutor
 from matplotlib.figure import Figure
 from omegaconf import DictConfig, OmegaConf
 
+from ib_runner.collector import collector_rests
 from ib_runner.config.builder import for_runs, for_sweeps
 from ib_runner.errors import UsageError
-from ib_runner.figures.drawing import collector_rests
 from ib_runner.figures.style import Look, encode, looking
 from ib_runner.files.atomic import make_folder, write_bytes
 from ib_runner.progress import Progress

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ib_runner.compiled import kernels_asked_for
 from ib_runner.config.builder import Builder
+from ib_runner.datasets import Dataset
 from ib_runner.training.determinism import reproducible
 from ib_runner.training.fused import FusedTrainer
 from ib_runner.training.loop import BLOCK_SECONDS, Trainer, trainer_of
@@ -82,6 +83,20 @@ def _training(text: str, allow_targets: tuple[str, ...]) -> Times:
                 return Times(seconds + kept, _how(trainer, problem), {0: first})
         seconds, later = _of_epochs(trainer, builder.config.trainer.epochs, tried)
     return Times(seconds + kept, _how(trainer, problem), {0: first, **later})
+
+
+def seconds_by_kernels(builder: Builder, dataset: Dataset) -> float | None:
+    """Seconds of the fastest of a few epochs, not kept, where compiled kernels make all of them.
+
+    None where they do not: an epoch may be long.
+    """
+    settings = builder.training()
+    for name in ("epochs", "checkpoint_every"):
+        settings.pop(name)
+    trainer = trainer_of(problem_of(builder.network(dataset), dataset, **settings))
+    if not isinstance(trainer, FusedTrainer):
+        return None
+    return _fastest(lambda: trainer.run_epochs(1, [1.0]), TIMED_BLOCKS) + SECONDS_IN_BLOCKS
 
 
 def _how(trainer: Trainer, problem: Problem) -> str:

@@ -10,6 +10,8 @@ BYTES_A_RUN = 40e3
 SECONDS_A_RUN = 1.0
 #: upper bounds in seconds: a training step per 1e5 weights, and scoring one input
 MOST_A_STEP, MOST_AN_INPUT = 3e-3, 2e-5
+#: how many times as long as the fastest of a few epochs many epochs may take on average
+CAUTION = 2.0
 #: what makes a new run shorter; one that goes on has to end as it began
 _SHORTER = "; fewer with trainer.epochs=…, and a larger trainer.batch_size makes each shorter"
 
@@ -49,7 +51,12 @@ class Train(Stage):
         n = len(dataset.train)
         steps = -(-n // (config.trainer.batch_size or n))
         epoch = steps * MOST_A_STEP * (1 + weights / 1e5) + n * MOST_AN_INPUT
-        return config.trainer.epochs * epoch > LONG_SECONDS
+        if config.trainer.epochs * epoch <= LONG_SECONDS:
+            return False
+        from ib_runner.stages.timing import seconds_by_kernels
+
+        made = seconds_by_kernels(built, dataset)
+        return made is None or config.trainer.epochs * made * CAUTION > LONG_SECONDS
 
     def cost(self, config, run, builder):
         from ib_runner.stages.timing import time_training

@@ -70,10 +70,11 @@ def stages_of(network: nn.Module) -> list[Stage] | None:
 
 
 def is_fusible(problem: Problem) -> bool:
-    """Whether ``FusedTrainer`` knows this network, optimizer and regularizer."""
+    """Whether ``FusedTrainer`` knows this network, optimizer, regularizer and augmentation."""
     stages = stages_of(problem.network)
     return (
         stages is not None
+        and problem.augment is None
         and _fits(stages, problem)
         and is_textbook(problem.optimizer)
         and (problem.regularizer is None or type(problem.regularizer) is Parseval)

@@ -170,5 +170,4 @@ def trainer_of(problem: Problem) -> Trainer:
     """The trainer of ``problem``: compiled kernels where they support all of it, else PyTorch."""
     if has_kernels(problem):
         return Job(stacked_trainer([problem]))
-    fused = is_fusible(problem) and problem.augment is None
-    return FusedTrainer(problem) if fused else PlainTrainer(problem)
+    return FusedTrainer(problem) if is_fusible(problem) else PlainTrainer(problem)

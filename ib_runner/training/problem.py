@@ -13,6 +13,7 @@ from torch.utils.weak import WeakTensorKeyDictionary
 from ib_runner.datasets import Dataset, Split
 from ib_runner.training.schedule import Schedule
 from ib_runner.training.targets import target_rows
+from ib_runner.training.uncompiled import without_compiler
 
 
 class Part(NamedTuple):
@@ -86,6 +87,8 @@ def problem_of(
     """The problem of training ``network`` on ``device``; arguments as for ``loop.prepare``."""
     network.to(device)
     dtype = _dtype(network)
+    with without_compiler():
+        made = optimizer(network.parameters())
     return Problem(
         network=network,
         train=part(dataset.train, dataset, device, dtype),
@@ -93,7 +96,7 @@ def problem_of(
         classes=dataset.n_classes is not None,
         loss=loss,
         batch_size=min(batch_size or len(dataset.train), len(dataset.train)),
-        optimizer=optimizer(network.parameters()),
+        optimizer=made,
         regularizer=regularizer,
         schedule=schedule,
         seed=seed,

@@ -2,7 +2,8 @@
 
 The step uses as few inputs as the smallest batch has, two at most. The weights and the optimizer's
 state are then written and read in a checkpoint's format; a second copy of the network that loads
-them must give the same outputs.
+them must give the same outputs. Where compiled kernels will make the steps there is none: they know
+all of the network and the optimizer.
 """
 
 import copy
@@ -21,6 +22,7 @@ from ib_runner.datasets import Dataset, Split
 from ib_runner.errors import IbRunError, UsageError
 from ib_runner.networks.watched import OperationsWatched
 from ib_runner.training.determinism import reproducible
+from ib_runner.training.fused import FusedTrainer, is_fusible
 from ib_runner.training.plain import PlainTrainer
 from ib_runner.training.problem import problem_of
 from ib_runner.training.record import same_values
@@ -44,6 +46,10 @@ def try_training(network: nn.Module, dataset: Dataset, settings: dict[str, Any])
     keys = ("loss", "batch_size", "optimizer", "regularizer", "schedule", "seed")
     with _as_refusal("optimizer"):
         problem = problem_of(ours, few, device=_CPU, **{key: settings[key] for key in keys})
+    if settings["device"].type == "cpu" and is_fusible(problem):
+        with reproducible(ours, _CPU):
+            _check_checkpoint(FusedTrainer(problem), ours, another)
+        return
     trainer = PlainTrainer(problem)
     types = _Types()
     with reproducible(ours, _CPU), types:
@@ -64,7 +70,7 @@ def try_training(network: nn.Module, dataset: Dataset, settings: dict[str, Any])
             "float64, which would be another network. Leave autocast and half precision out."
         )
     with reproducible(ours, _CPU):
-        _check_checkpoint(trainer, another)
+        _check_checkpoint(trainer, ours, another)
 
 
 def _check_parameters(network: nn.Module) -> None:
@@ -99,7 +105,9 @@ def _not_taken(name: str, few: Dataset, batch_size: int | None) -> str:
     )
 
 
-def _check_checkpoint(trainer: PlainTrainer, another: nn.Module) -> None:
+def _check_checkpoint(
+    trainer: PlainTrainer | FusedTrainer, ours: nn.Module, another: nn.Module
+) -> None:
     name = type(another).__name__
     with _as_refusal(f"network={name}: its state_dict cannot be checkpointed"):
         weights = _through_a_file(trainer.weights())
@@ -112,9 +120,7 @@ def _check_checkpoint(trainer: PlainTrainer, another: nn.Module) -> None:
         state = _through_a_file(trainer.optimizer_state())
         trainer.load(weights, state)
     x = trainer.problem.train.x
-    first, once_more, theirs = (
-        _answer(network, x) for network in (trainer.network, trainer.network, another)
-    )
+    first, once_more, theirs = (_answer(network, x) for network in (ours, ours, another))
     # where outputs differ between two passes of the same network, they prove nothing
     if same_values(first, once_more) and not same_values(first, theirs):
         raise UsageError(

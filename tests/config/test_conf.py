@@ -1,5 +1,6 @@
 """Every entry of conf/ declares its keys; a wrong value for any of them is refused at once."""
 
+import ast
 from pathlib import Path
 
 import pytest
@@ -8,9 +9,10 @@ import yaml
 from hydra.utils import get_object
 from omegaconf import OmegaConf
 
+import ib_runner
 from ib_runner.config.compose import compose, open_hydra, settings
 from ib_runner.config.declared import keys_of
-from ib_runner.config.outline import outline
+from ib_runner.config.outline import is_defined, outline
 from ib_runner.config.trust import NAMED, ONE
 from ib_runner.config.validate import HANDED, validate
 from ib_runner.errors import UsageError
@@ -127,3 +129,35 @@ def test_depth_is_that_of_the_network(network, keys, shape):
     assert len(channels(network, x)) == n_channels
     if isinstance(network, CNN):
         assert len(network.representations(x)) == n_layers
+
+
+def test_constructors_of_figures_refuse_nothing_that_their_rules_accept():
+    """A stage that does not draw leaves them uncalled (``Builder.tried``)."""
+    folder = Path(ib_runner.__file__).parent / "figures"
+    made = [
+        one
+        for path in folder.glob("*.py")
+        for one in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(one, ast.FunctionDef) and one.name == "__init__"
+    ]
+    assert len(made) > 5
+    for one in made:
+        inside = [node for line in one.body for node in ast.walk(line)]
+        assert not [node for node in inside if isinstance(node, ast.Raise)]
+        calls = {ast.unparse(node.func) for node in inside if isinstance(node, ast.Call)}
+        assert calls <= {"tuple", "dict.fromkeys"}
+
+
+@pytest.mark.parametrize(
+    ("target", "is_figure"),
+    [
+        ("ib_runner.figures.fig5.Fig5", True),
+        ("ib_runner.figures.fig5.Fig6", False),
+        ("ib_runner.figures.fig5.new_figure", False),
+        ("ib_runner.figures.nothing.Fig5", False),
+        ("ib_runner.findings.finding.Finding", False),
+        ("mine.figures.fig5.Fig5", False),
+    ],
+)
+def test_classes_are_found_where_they_are_defined(target, is_figure):
+    assert is_defined(target, "figures") == is_figure

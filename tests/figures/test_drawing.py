@@ -1,6 +1,5 @@
 """What makes drawing faster: the same pictures, with less done for them."""
 
-import gc
 from contextlib import nullcontext
 
 import pytest
@@ -11,7 +10,7 @@ from matplotlib.figure import Figure
 
 from ib_runner.figures import style
 from ib_runner.figures.activation_histogram import ActivationHistogram
-from ib_runner.figures.drawing import bare_fonts, collector_rests, ticks_once
+from ib_runner.figures.drawing import bare_fonts, ticks_once
 from ib_runner.figures.fig5 import Fig5
 from ib_runner.figures.representation import Representation
 from ib_runner.figures.style import encode
@@ -76,14 +75,3 @@ def test_a_matplotlib_without_these_names_is_left_alone(monkeypatch):
     monkeypatch.delattr(Axis, "_get_ticklabel_bboxes")
     with ticks_once():
         assert Axis._update_ticks is search
-
-
-@pytest.mark.parametrize("enabled", [True, False])
-def test_the_collector_rests_and_then_is_as_before(enabled):
-    (gc.enable if enabled else gc.disable)()
-    try:
-        with collector_rests():
-            assert not gc.isenabled()
-        assert gc.isenabled() == enabled
-    finally:
-        gc.enable()

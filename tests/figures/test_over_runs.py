@@ -10,8 +10,9 @@ from ib_runner.figures.bin_widths import BinWidths
 from ib_runner.figures.information_plane import InformationPlane
 from ib_runner.figures.noise_sweep import CompressionByNoise, InformationByNoise, apart
 from ib_runner.figures.over_runs import group_name, over_seeds
-from ib_runner.figures.seeds import Seeds
+from ib_runner.figures.seeds import DRAW, Seeds
 from ib_runner.figures.style import PAGE
+from ib_runner.rules import PANELS
 from ib_runner.selections.context import Context, Runs
 
 CONTEXT = Context(experiment="fake")
@@ -98,8 +99,6 @@ def test_one_panel_of_seeds_needs_its_table_alone():
     figure = losses.over_runs(SWEEP.without("mutual_information", "binned_entropy"), RUNS)
     assert [axes.get_ylabel() for axes in figure.axes] == ["loss [nats]", ""]
     assert losses.keys_needed == ("seed",)
-    with pytest.raises(ValueError, match="panels = accuracy: one of mutual_information, training"):
-        Seeds(["accuracy"])
 
 
 def test_information_by_noise_has_a_line_for_each_level(drawn):
@@ -272,3 +271,7 @@ def test_one_epoch_has_no_fall():
     (axes,) = CompressionByNoise().over_runs(FakeTables(tables, mutual_information=once), runs).axes
     assert not axes.containers
     assert [text.get_text() for text in axes.texts] == ["a fall needs two measured epochs"]
+
+
+def test_the_panels_of_seeds_are_those_that_its_rule_names():
+    assert tuple(DRAW) == PANELS

@@ -2,9 +2,14 @@
 
 import json
 
+import pytest
 from tiny_run import EPOCHS, train_tiny
 
 from ib_runner import cli
+from ib_runner.config.builder import Builder
+from ib_runner.config.compose import compose, open_hydra, settings
+from ib_runner.stages import timing
+from ib_runner.stages.stage import stages
 
 
 def state_of(run):
@@ -31,3 +36,25 @@ def test_while_its_data_are_loaded_it_is_running(tmp_path):
     # it is checked and built before it is trained
     assert seen.read_text().split()[-1] == "running"
     assert run.state == "complete"
+
+
+def long_training(*words):
+    """Whether a training may take over a minute, and its builder."""
+    config = settings(compose(open_hydra(), "train", ["+exp=szt_tanh", *words]))
+    builder = Builder(config)
+    return stages()["train"].may_take_long(config, None, lambda: builder), builder
+
+
+@pytest.mark.parametrize(
+    ("epoch", "long"), [(1e-3, False), (2.9e-3, False), (3.1e-3, True), (None, True)]
+)
+def test_an_epoch_by_kernels_is_timed_before_more_are(monkeypatch, epoch, long):
+    monkeypatch.setattr(timing, "seconds_by_kernels", lambda *of: epoch)
+    assert long_training()[0] == long  # 10,000 epochs, which may take twice as long on average
+
+
+def test_an_epoch_by_kernels_is_timed_and_another_is_not():
+    _, builder = long_training("trainer.epochs=1")
+    assert 2e-5 < timing.seconds_by_kernels(builder, builder.dataset()) < 1.0
+    _, builder = long_training("trainer.epochs=1", "network.widths=[200,200]")
+    assert timing.seconds_by_kernels(builder, builder.dataset()) is None

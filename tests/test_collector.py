@@ -1,0 +1,32 @@
+"""The garbage collector rests, and is then as it was."""
+
+import gc
+
+import pytest
+
+from ib_runner.collector import collector_rests, leave_out_what_is_there
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_the_collector_rests_and_then_is_as_before(enabled):
+    (gc.enable if enabled else gc.disable)()
+    try:
+        with collector_rests():
+            assert not gc.isenabled()
+        assert gc.isenabled() == enabled
+    finally:
+        gc.enable()
+
+
+def test_what_is_there_is_left_out_once():
+    gc.unfreeze()
+    try:
+        leave_out_what_is_there()
+        left_out = gc.get_freeze_count()
+        assert left_out > 10_000
+        kept = [[] for _ in range(1000)]
+        leave_out_what_is_there()
+        assert gc.get_freeze_count() <= left_out
+        assert len(kept) == 1000
+    finally:
+        gc.unfreeze()
