@@ -19,7 +19,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from functools import cache
+from functools import cache, partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,7 @@ from numba.core.compiler import CompilerBase, DefaultPassBuilder
 from numba.core.compiler_machinery import AnalysisPass, register_pass
 from numba.core.registry import cpu_target
 from numba.core.typed_passes import AnnotateTypes
+from numba.core.typing.templates import _OverloadFunctionTemplate
 
 from ib_runner import compiled_faster
 from ib_runner.compiled_once import Turn
@@ -329,6 +330,46 @@ class _InnerCompiler(CompilerBase):
         passes.add_pass_after(_WriteDownOnly, AnnotateTypes)
         passes.finalize()
         return [passes]
+
+
+class _OfOurs(event.Listener):
+    """Knows whether a kernel of this package is being compiled, with all that it calls."""
+
+    def __init__(self) -> None:
+        self._depth = 0
+
+    @property
+    def now(self) -> bool:
+        """Whether what is compiled is for a kernel of this package."""
+        return self._depth > 0
+
+    def on_start(self, event: Any) -> None:
+        dispatcher = event.data["dispatcher"]
+        ours = dispatcher._compiler.pipeline_class is _InnerCompiler
+        if self._depth > 0 or ours or isinstance(dispatcher._cache, _Cache):
+            self._depth += 1
+
+    def on_end(self, event: Any) -> None:
+        self._depth = max(self._depth - 1, 0)
+
+
+_of_ours = _OfOurs()
+_their_decorator = _OverloadFunctionTemplate._get_jit_decorator
+
+
+def _decorator(self: Any) -> Any:
+    """numba's ``jit`` for the functions that it has for ``np.empty``, ``max`` and so on.
+
+    In kernels of this package they are inner functions, as Python cannot call them anyway.
+    """
+    theirs = _their_decorator(self)
+    if not _of_ours.now or "pipeline_class" in self._jit_options:
+        return theirs
+    return partial(theirs, pipeline_class=_InnerCompiler, no_cfunc_wrapper=True)
+
+
+_OverloadFunctionTemplate._get_jit_decorator = _decorator  # type: ignore[method-assign]
+event.register("numba:compile", _of_ours)
 
 
 @cache

@@ -13,6 +13,7 @@ from pathlib import Path
 import numba
 import numpy as np
 import pytest
+from numba.core import event
 
 from ib_runner import compiled, vector_math
 from ib_runner.training import kernel
@@ -232,6 +233,46 @@ def test_functions_of_kernels_are_no_machine_code_of_their_own():
         )
         with pytest.raises(RuntimeError, match="no compiled object"):
             made.library._get_compiled_object()
+
+
+def _with_numbas_functions(x):
+    y = np.zeros((x.size, 2))
+    for k in range(x.size):
+        y[k, 0] = max(x[k], 0.5) + min(x[0], x[k])
+    return y[:, 0].sum() + np.zeros(int(x[0]))[0]
+
+
+def compiled_for(kernel, call):
+    """Whether each function that is compiled with the first call has machine code of its own."""
+    found = {}
+
+    class Seen(event.Listener):
+        def on_start(self, event):
+            pass
+
+        def on_end(self, event):
+            dispatcher = event.data["dispatcher"]
+            if dispatcher.py_func is not kernel.py_func:
+                (*_, made) = dispatcher.overloads.values()
+                found[dispatcher.py_func] = not isinstance(made.library, compiled._InnerLibrary)
+
+    with event.install_listener("numba:compile", Seen()):
+        call(kernel)
+    return found
+
+
+def test_functions_of_numbas_are_no_machine_code_of_their_own_in_kernels():
+    x = np.array([2.0, 0.25, 3.0], np.float32)
+    # numba keeps its functions by options and types: these are options that no other test has
+    ways = [(compiled.njit, {"nsz"}), (numba.njit, {"nsz", "arcp"}), (compiled.njit, {"nsz"})]
+    whole = []
+    for make, options in ways:
+        kernel = make(fastmath=options)(_with_numbas_functions)
+        whole.append(set(compiled_for(kernel, lambda kernel: kernel(x)).values()))
+        assert kernel(x) == _with_numbas_functions(x)
+        with pytest.raises(ValueError, match="negative dimensions not allowed"):
+            kernel(-x)
+    assert whole == [{False}, {True}, set()]
 
 
 @pytest.mark.parametrize("enabled", [True, False])
