@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext
 
 from ib_runner.stages.check import Check
 from ib_runner.stages.measure import Measure
@@ -20,7 +20,7 @@ class All(Stage):
     # noise.beta may differ in `measure`, but training at another noise level makes another network
     may_change = tuple(key for step in steps for key in step.may_change if key != "noise.beta")
 
-    #: ends the preparing that goes on, if any does
+    #: has no further kernels compiled while others go on, if any are
     _trained = None
 
     def validate(self, config, new):
@@ -29,12 +29,10 @@ class All(Stage):
 
     @contextmanager
     def preparing(self, config, allow_targets):
-        """The kernels for measuring, until the network is trained."""
+        """The kernels for measuring, from now on; none is begun once the network is trained."""
         from ib_runner.stages.measure_processes import prepared_meanwhile
 
-        with ExitStack() as held:
-            held.enter_context(prepared_meanwhile(config, allow_targets))
-            self._trained = held.close
+        with prepared_meanwhile(config, allow_targets) as self._trained:
             try:
                 yield
             finally:
@@ -52,8 +50,8 @@ class All(Stage):
         with nullcontext() if self._trained else self.preparing(config, run.allow_targets):
             train(config, run)
             self._trained()
-        for work in others:
-            work(config, run)
+            for work in others:
+                work(config, run)
         with run.held():
             run.update(through=_settings_hash(config))
 

@@ -3,9 +3,11 @@
 import os
 import threading
 import warnings
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import groupby
 
 from joblib import Parallel, delayed
@@ -24,16 +26,21 @@ from ib_runner.stages.worker import in_worker
 #: deaths of workers in a row, without a finished epoch between them, after which to give up
 DEATHS = 3
 _GOLDEN = (5**0.5 - 1) / 2
-#: the most processes that compile kernels while a network trains
-MOST_COMPILING = 2
+#: the most processes that compile kernels while a network trains; seconds without work after which
+#: they end
+MOST_COMPILING, IDLE = 2, 10
 
 
 @dataclass
 class _State:
-    """Whether kernels were ``compiled`` before this process, and what was ``rehearsed`` by it."""
+    """Whether kernels were ``compiled`` before this process, and what it has had rehearsed.
+
+    ``begun`` includes what is ``done``.
+    """
 
     compiled: bool | None = None
-    rehearsed: set[Chosen] = field(default_factory=set)
+    begun: set[Chosen] = field(default_factory=set)
+    done: set[Chosen] = field(default_factory=set)
 
 
 _state = _State()
@@ -58,47 +65,57 @@ def prepare(tasks: Sequence[EpochTask], n_jobs: int) -> None:
     """Start the workers for ``tasks``, and have each of them compile a share of the kernels.
 
     Used where these were not ``compiled_before``; does nothing for a single worker, and leaves out
-    what ``prepared_meanwhile`` had compiled.
+    what ``prepared_meanwhile`` had compiled. What that has begun comes last: it is waited for.
     """
     _state.compiled, workers = True, n_workers(n_jobs, len(tasks))
     if workers == 1:
         return
     with suppress(UsageError, TerminatedWorkerError):  # in_processes meets and reports both again
         parts = rehearsals(tasks[0].settings, tasks[0].allow_targets)
-        parts = [one for one in parts if one.part not in _state.rehearsed]
+        parts = [one for one in parts if one.part not in _state.done]
+        parts.sort(key=lambda one: one.part in _state.begun)
         Parallel(n_jobs=workers)(delayed(in_worker)(part, os.getpid(), 1) for part in parts)
 
 
 @contextmanager
-def prepared_meanwhile(config: DictConfig, allow_targets: tuple[str, ...]) -> Iterator[None]:
+def prepared_meanwhile(
+    config: DictConfig, allow_targets: tuple[str, ...]
+) -> Iterator[Callable[[], None]]:
     """While the block runs, compile the kernels for measuring on other processors.
 
-    Does nothing where the kernels were compiled before, or there is only one processor.
+    Gives a function that has no further kernels begun; those that are begun go on. Does nothing
+    where the kernels were compiled before, or there is only one processor.
     """
     others = min(processors(), MOST_COMPILING + 1) - 1
+    over = threading.Event()
     if others == 0 or compiled_before():
-        yield
+        yield over.set
         return
     parts: Iterator[Rehearsal] = iter(())
     with suppress(UsageError):
         parts = iter(rehearsals(OmegaConf.to_yaml(config), allow_targets))
-    over = threading.Event()
-    with ProcessPoolExecutor(others) as pool:
+    with ProcessPoolExecutor(others, timeout=IDLE) as pool:
 
-        def submit_next(_: object = None) -> None:
+        def submit_next() -> None:
             if not over.is_set() and (part := next(parts, None)) is not None:
-                _state.rehearsed.add(part.part)
-                pool.submit(in_worker, part, os.getpid(), 1).add_done_callback(submit_next)
+                _state.begun.add(part.part)
+                future = pool.submit(in_worker, part, os.getpid(), 1)
+                future.add_done_callback(partial(ended, part.part))
+
+        def ended(part: Chosen, future: Future[None]) -> None:
+            if not future.cancelled() and future.exception() is None:
+                _state.done.add(part)
+                submit_next()
 
         for _ in range(others):
             submit_next()
         try:
-            yield
+            yield over.set
         except BaseException:
             over.set()
             pool.shutdown(wait=False, kill_workers=True)
             raise
-        over.set()  # kernels that a worker has begun are waited for; prepare compiles the others
+        over.set()
 
 
 def in_processes(tasks: Sequence[EpochTask], n_jobs: int) -> Iterator[Measured]:

@@ -4,6 +4,7 @@ from concurrent.futures import Future
 from contextlib import contextmanager, nullcontext
 
 import pytest
+from joblib.externals.loky.process_executor import TerminatedWorkerError
 from omegaconf import OmegaConf, open_dict
 from tiny_run import train_tiny
 
@@ -114,7 +115,8 @@ def pools(monkeypatch):
     """The pools that are made, with kernels that were never compiled and eight processors."""
     made = []
 
-    def pool(workers):
+    def pool(workers, timeout):
+        assert timeout == measure_processes.IDLE  # idle workers keep no memory while others measure
         made.append(Pool(workers))
         return made[-1]
 
@@ -134,19 +136,37 @@ def test_a_worker_gets_the_next_part_when_it_has_done_one_and_none_after_trainin
     config, pools, monkeypatch
 ):
     monkeypatch.setattr(measure_processes, "MOST_COMPILING", 1)
-    with measure_processes.prepared_meanwhile(config, ()):
+    with measure_processes.prepared_meanwhile(config, ()) as trained:
         assert pools[0].done == [1, "mutual_information"]
         pools[0].begun[0].set_result(None)
         assert pools[0].done[2:] == ["binned_entropy"]
+        trained()
+        assert pools[0].done[3:] == []  # what is begun is not waited for
     assert pools[0].done[3:] == ["waited"]
-    with measure_processes.prepared_meanwhile(config, ()):
-        pass
-    pools[1].begun[0].set_result(None)  # after training: what is left is another's to compile
+    with measure_processes.prepared_meanwhile(config, ()) as trained:
+        trained()
+        pools[1].begun[0].set_result(None)  # after training: what is left is another's to compile
     assert pools[1].done == [1, "mutual_information", "waited"]
 
 
-def test_what_was_begun_while_training_is_not_compiled_again_for_measuring(
-    config, pools, monkeypatch
+def test_a_worker_that_died_gets_no_further_part(config, pools, monkeypatch, caplog):
+    monkeypatch.setattr(measure_processes, "MOST_COMPILING", 1)
+    with measure_processes.prepared_meanwhile(config, ()):
+        pools[0].begun[0].set_exception(TerminatedWorkerError("killed"))
+    assert pools[0].done == [1, "mutual_information", "waited"]
+    assert not caplog.records
+
+
+@pytest.mark.parametrize(
+    ("ends", "left"),
+    [
+        ([], ["binned_entropy", "mutual_information"]),
+        ([None], ["binned_entropy"]),
+        ([TerminatedWorkerError("killed")], ["binned_entropy", "mutual_information"]),
+    ],
+)
+def test_measuring_begins_with_what_is_not_compiled_and_waits_for_what_is_begun(
+    config, pools, monkeypatch, ends, left
 ):
     ran = []
 
@@ -159,23 +179,25 @@ def test_what_was_begun_while_training_is_not_compiled_again_for_measuring(
 
     monkeypatch.setattr(measure_processes, "MOST_COMPILING", 1)
     monkeypatch.setattr(measure_processes, "Parallel", Here)
-    with measure_processes.prepared_meanwhile(config, ()):
-        pass
-    monkeypatch.setattr(measure_processes, "is_kept", lambda kernel: True)  # others are not
-    assert not measure_processes.compiled_before()
-    task = EpochTask("a run", (), OmegaConf.to_yaml(config), (), 0)
-    measure_processes.prepare([task, task], 2)
-    assert ran == ["binned_entropy"]
+    with measure_processes.prepared_meanwhile(config, ()) as trained:
+        trained()
+        for future, end in zip(pools[0].begun, ends, strict=False):
+            future.set_exception(end) if end else future.set_result(None)
+        monkeypatch.setattr(measure_processes, "is_kept", lambda kernel: True)  # others are not
+        assert not measure_processes.compiled_before()
+        task = EpochTask("a run", (), OmegaConf.to_yaml(config), (), 0)
+        measure_processes.prepare([task, task], 2)
+    assert ran == left
     assert measure_processes.compiled_before()
 
 
-def test_all_compiles_from_the_notice_to_the_end_of_training(config, monkeypatch):
+def test_all_begins_to_compile_at_the_notice_and_begins_nothing_after_training(config, monkeypatch):
     seen, stage = [], All()
 
     @contextmanager
     def compiling(config, allow_targets):
         seen.append("begins")
-        yield
+        yield lambda: seen.append("trained")
         seen.append("ends")
 
     monkeypatch.setattr(measure_processes, "prepared_meanwhile", compiling)
@@ -193,10 +215,10 @@ def test_all_compiles_from_the_notice_to_the_end_of_training(config, monkeypatch
     with stage.preparing(config, ()):
         seen.append("announces")
         stage._go_through(works, config, Done())
-    assert seen == ["begins", "announces", "trains", "ends", "measures"]
+    assert seen == ["begins", "announces", "trains", "trained", "measures", "ends"]
     seen.clear()
     stage._go_through(works, config, Done())  # a job of a sweep
-    assert seen == ["begins", "trains", "ends", "measures"]
+    assert seen == ["begins", "trains", "trained", "measures", "ends"]
 
 
 def test_what_was_compiled_before_is_not_again(config, pools, monkeypatch):
