@@ -16,12 +16,13 @@ from torch import Tensor, nn
 
 from ib_runner.datasets import Split
 from ib_runner.datasets.arrays import as_inputs
+from ib_runner.information.sampling.sampler import measurable_network
 from ib_runner.measurements.layers import channel_rows
 from ib_runner.networks.activations import BOUNDS
 from ib_runner.networks.fitted_inputs import fitted, in_double
 from ib_runner.networks.hidden import hidden_layers, unwrapped
 from ib_runner.networks.noise import NoiseChannel
-from ib_runner.networks.preconditions import Measurable, measurable
+from ib_runner.networks.preconditions import Measurable
 from ib_runner.seeds import stream_seed
 from ib_runner.tables.layers import Layers
 
@@ -111,4 +112,4 @@ class Snapshot:
 
     @cached_property
     def _measurable(self) -> Measurable:
-        return measurable(self.network, self.inputs.x)
+        return measurable_network(self.network, self.inputs.x)

@@ -4,7 +4,6 @@ Both are drawn and used block by block, so that no more than a few inputs' draws
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -12,7 +11,7 @@ from ib_runner.information.interval.bounds import Points
 from ib_runner.information.interval.kernels import own_cloud_densities
 from ib_runner.information.interval.mixtures import (
     LN2,
-    Mixtures,
+    Densities,
     MixtureSums,
     fit,
     join,
@@ -37,24 +36,34 @@ def lengths_of(layers: Sequence[Layer]) -> dict[int, float]:
 
 
 def draw_points(
-    sampler: Sampler, layer: Layer, first: int, cloud: np.ndarray, n_mc: int, purpose: Stream
+    sampler: Sampler,
+    layer: Layer,
+    numbers: np.ndarray,
+    cloud: np.ndarray,
+    n_mc: int,
+    purpose: Stream,
 ) -> Points:
-    """In-sample points t = s + z for inputs ``first``, …: point j is made from draw j.
+    """In-sample points t = s + z for the inputs ``numbers`` [n]: point j is made from draw j.
 
     ``cloud`` [n, d, n_x] in noise units. Only an exact layer, whose draws are all equal, has more
     points than draws.
     """
-    t, references = in_sample(sampler, layer, first, cloud, n_mc, purpose)
+    t, references = in_sample(sampler, layer, numbers, cloud, n_mc, purpose)
     return Points(t, densities_of_own(t, references, cloud))
 
 
 def in_sample(
-    sampler: Sampler, layer: Layer, first: int, cloud: np.ndarray, n_mc: int, purpose: Stream
+    sampler: Sampler,
+    layer: Layer,
+    numbers: np.ndarray,
+    cloud: np.ndarray,
+    n_mc: int,
+    purpose: Stream,
 ) -> tuple[np.ndarray, np.ndarray]:
     """The points of ``draw_points`` [n, d, n_mc], and −‖t − s‖² [n, n_mc]."""
     n, dim, n_x = cloud.shape
     z = np.empty((n, dim, n_mc + n_mc % 2), np.float32)
-    normals(n, sampler.seed, purpose.of_layer(layer.number), first, z)
+    normals(n, sampler.seed, purpose.of_layer(layer.number), numbers, z)
     s = cloud[:, :, :n_mc] if n_x > 1 else cloud
     t = z[:, :, :n_mc] / np.float32(np.sqrt(2.0 * LN2))
     t += s
@@ -77,20 +86,13 @@ def join_points(parts: Sequence[Points]) -> Points:
     )
 
 
-@dataclass(frozen=True)
-class Densities:
-    """The densities q(t|x) of one layer, fitted to cloud B of every input, about its centre."""
-
-    centres: np.ndarray
-    mixtures: Mixtures
-
-
 def fit_densities(
     sampler: Sampler, layers: Sequence[Layer], sizes: Mapping[int, tuple[int, int]]
 ) -> dict[int, Densities]:
     """q(t|x) of every input and layer, from cloud B.
 
-    ``sizes``: draws and Gaussians for each cloud, by layer.
+    All inputs have the same noise where the kernel draws: q may be any density that does not depend
+    on the points. ``sizes``: draws and Gaussians for each cloud, by layer.
     """
     keep = [layer.number for layer in layers]
     if not keep:
@@ -99,14 +101,16 @@ def fit_densities(
     parts = {number: [] for number in keep}
     most = max(sizes[k][0] for k in keep)
     for first, last in blocks_of(len(sampler), most):
+        inputs = np.arange(first, last)
         clouds, first_draws = sampler.clouds(
-            first, last, most, Stream.CLOUD_B, lengths_of(layers), None
+            inputs, most, Stream.CLOUD_B, lengths_of(layers), None, common=True
         )
         for k in keep:
             n_o, components = sizes[k]
             centres[k].append(first_draws[k])
             parts[k].append(fit(np.ascontiguousarray(clouds[k][:, :, :n_o]), components))
-    return {k: Densities(np.concatenate(centres[k]), join(parts[k])) for k in keep}
+    lengths = lengths_of(layers)
+    return {k: Densities(np.concatenate(centres[k]), join(parts[k]), lengths[k]) for k in keep}
 
 
 def evaluation_points(
@@ -125,11 +129,12 @@ def evaluation_points(
     most = max(n_x[k] for k in keep)
     for first, last in blocks_of(len(sampler), most):
         about = {k: densities[k].centres[first:last] for k in keep}
-        clouds, _ = sampler.clouds(first, last, most, Stream.CLOUD_A, lengths_of(layers), about)
+        inputs = np.arange(first, last)
+        clouds, _ = sampler.clouds(inputs, most, Stream.CLOUD_A, lengths_of(layers), about)
         for layer in layers:
             k = layer.number
             cloud = clouds[k][:, :, : n_x[k]]
-            parts[k].append(draw_points(sampler, layer, first, cloud, n_mc[k], Stream.POINTS))
+            parts[k].append(draw_points(sampler, layer, inputs, cloud, n_mc[k], Stream.POINTS))
     return {k: join_points(parts[k]) for k in keep}
 
 
@@ -140,30 +145,21 @@ def blocks_of(n: int, n_draws: int) -> list[tuple[int, int]]:
 
 
 def sums_at(
-    layer: Layer,
     points: Points,
     blocks: Sequence[tuple[int, int]],
     densities: Densities,
     classes: np.ndarray,
 ) -> MixtureSums:
     """q(t|x), its sum over the class and over all inputs, at the points of ``blocks``."""
-    return mixture_sums(
-        points.t,
-        owners_of(blocks),
-        densities.centres,
-        densities.mixtures,
-        classes,
-        unit(layer.beta),
-    )
+    return mixture_sums(points.t, owners_of(blocks), densities, classes)
 
 
-def evaluations_at(layer: Layer, points: Points, densities: Densities, enough: float) -> int:
+def evaluations_at(points: Points, densities: Densities, enough: float) -> int:
     """About the number of components that ``sums_at`` would evaluate at ``points`` of all inputs.
 
     Counted in some blocks of inputs; in all of them where it is more than half of ``enough``.
     """
-    owners, length = np.arange(len(points.t)), unit(layer.beta)
-    at = points.t, owners, densities.centres, densities.mixtures, length
+    at = points.t, np.arange(len(points.t)), densities
     roughly = own_densities(*at, every=_COUNTED)[1]
     return roughly if 2 * roughly <= enough else own_densities(*at)[1]
 

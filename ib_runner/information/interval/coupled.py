@@ -24,13 +24,12 @@ from ib_runner.information.interval.bounds import (
     of_both,
 )
 from ib_runner.information.interval.clouds import (
-    Densities,
     evaluation_points,
     evaluations_at,
     fit_densities,
     sums_at,
 )
-from ib_runner.information.interval.mixtures import LN2, MixtureSums
+from ib_runner.information.interval.mixtures import LN2, Densities, MixtureSums
 from ib_runner.information.interval.sizes import BUDGET, Request, Sizes, choose
 from ib_runner.information.paths import certify
 from ib_runner.information.paths import plan as path_plan
@@ -120,7 +119,7 @@ def values(task: Task, layer: Layer, prepared: Prepared) -> dict[str, Values]:
         prepared.sizes[k],
     )
     if points is not None:
-        points = _within(prepared.left, layer, points, densities, sizes)
+        points = _within(prepared.left, points, densities, sizes)
     if points is None:
         return nothing_certified(task)
     return _of_layer(task, layer, points, densities, sizes)
@@ -194,9 +193,7 @@ def _refit(
     densities.update(fit_densities(sampler, again, wanted))
 
 
-def _within(
-    budget: float, layer: Layer, points: Points, densities: Densities, sizes: Sizes
-) -> Points | None:
+def _within(budget: float, points: Points, densities: Densities, sizes: Sizes) -> Points | None:
     """As many of the ``points`` per input as their kernel evaluations allow; None if not two.
 
     The evaluations are counted beforehand, so that the choice depends on no value.
@@ -208,7 +205,7 @@ def _within(
         return points
     # counting the evaluations computes the densities of the points' own inputs
     budget -= own
-    evaluations = evaluations_at(layer, points, densities, budget)
+    evaluations = evaluations_at(points, densities, budget)
     if evaluations <= budget:
         return points
     n_mc = int(n_mc * budget / evaluations)
@@ -222,7 +219,7 @@ def _of_layer(
     made = "exact" if layer.exact else f"by clouds of {sizes.n_x} and {sizes.n_o} draws"
     _logger.debug("layer %d: %d points, p(t|x) %s", layer.number, points.log2_own_cloud.size, made)
     classes = np.zeros(n, np.int64) if labels is None else labels.classes
-    sums = sums_at(layer, points, [(0, n)], densities, classes)
+    sums = sums_at(points, [(0, n)], densities, classes)
     bounds = {"x": bound_x(points, sums, n, sizes.delta)}
     if labels is not None:
         bounds["y"] = bound_y(points, sums, labels.sizes, sizes.delta)

@@ -4,6 +4,7 @@ Keeps the mixtures that ``mixture_fit`` fits to clouds, block by block; ``kernel
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -70,64 +71,6 @@ def join(parts: list[Mixtures]) -> Mixtures:
 
 
 @dataclass(frozen=True)
-class MixtureSums:
-    """log2 densities at points [n, m], relative to the noise's peak.
-
-    ``own``: q(t|x) of the input that drew the point; ``same``: the sum over inputs of its class;
-    ``total``: over all inputs.
-    """
-
-    own: np.ndarray
-    same: np.ndarray
-    total: np.ndarray
-    evaluations: int
-
-
-def mixture_sums(
-    points: np.ndarray,
-    owners: np.ndarray,
-    centres: np.ndarray,
-    mixtures: Mixtures,
-    classes: np.ndarray,
-    length: float = 1.0,
-) -> MixtureSums:
-    """Sums of all N mixtures at ``points`` [n, d, m] drawn by the inputs ``owners`` [n].
-
-    Points and mixtures are in noise units, relative to their input's row of ``centres`` [N, d];
-    the centres are in the units of S, in which a noise unit has ``length``. ``classes`` [N] are
-    integers. Pruning takes at most the share ``PRUNED`` from each sum.
-    """
-    n, _, m = points.shape
-    own, same, total = (np.empty((n, m)) for _ in range(3))
-    places = places_of(centres, length, mixtures.boxes)
-    sums = (own, same, total)
-    evaluations = _add(points, owners, places, mixtures, classes, sums, count_only=False)
-    return MixtureSums(own, same, total, evaluations)
-
-
-def own_densities(
-    points: np.ndarray,
-    owners: np.ndarray,
-    centres: np.ndarray,
-    mixtures: Mixtures,
-    length: float = 1.0,
-    every: int = 1,
-) -> tuple[np.ndarray, int]:
-    """The ``own`` of :func:`mixture_sums`, and about the number of evaluations for all of its sums.
-
-    ``every``: only every so many blocks of inputs are looked at, for about that number alone.
-    """
-    n, _, m = points.shape
-    own, unused = np.empty((n, m)), np.empty((n, m))
-    places = places_of(centres, length, mixtures.boxes)
-    sums, one_class = (own, unused, unused), np.zeros(len(centres), np.int64)
-    evaluations = _add(
-        points, owners, places, mixtures, one_class, sums, count_only=True, every=every
-    )
-    return own, evaluations
-
-
-@dataclass(frozen=True)
 class Places:
     """``centres`` [N, d] in noise units; ``moved``: whether gaps between them were narrowed."""
 
@@ -160,11 +103,75 @@ def places_of(centres: np.ndarray, length: float, boxes: np.ndarray) -> Places:
     return Places(found, moved)
 
 
+@dataclass(frozen=True)
+class Densities:
+    """The densities q(t|x) of N inputs: ``mixtures``, relative to their rows of ``centres`` [N, d].
+
+    The centres are in the units of S, in which a noise unit has ``length``.
+    """
+
+    centres: np.ndarray
+    mixtures: Mixtures
+    length: float = 1.0
+
+    @cached_property
+    def places(self) -> Places:
+        """The centres in noise units."""
+        return places_of(self.centres, self.length, self.mixtures.boxes)
+
+    @cached_property
+    def boxes(self) -> Boxes:
+        """Where the mixtures' components are."""
+        return sorted_boxes(self.places.centres, self.mixtures.boxes)
+
+
+@dataclass(frozen=True)
+class MixtureSums:
+    """log2 densities at points [n, m], relative to the noise's peak.
+
+    ``own``: q(t|x) of the input that drew the point; ``same``: the sum over inputs of its class;
+    ``total``: over all inputs.
+    """
+
+    own: np.ndarray
+    same: np.ndarray
+    total: np.ndarray
+    evaluations: int
+
+
+def mixture_sums(
+    points: np.ndarray, owners: np.ndarray, densities: Densities, classes: np.ndarray
+) -> MixtureSums:
+    """Sums of all N mixtures at ``points`` [n, d, m] drawn by the inputs ``owners`` [n].
+
+    Points are in noise units, relative to their input's centre. ``classes`` [N] are integers.
+    Pruning takes at most the share ``PRUNED`` from each sum.
+    """
+    n, _, m = points.shape
+    own, same, total = (np.empty((n, m)) for _ in range(3))
+    sums = (own, same, total)
+    evaluations = _add(points, owners, densities, classes, sums, count_only=False)
+    return MixtureSums(own, same, total, evaluations)
+
+
+def own_densities(
+    points: np.ndarray, owners: np.ndarray, densities: Densities, every: int = 1
+) -> tuple[np.ndarray, int]:
+    """The ``own`` of :func:`mixture_sums`, and about the number of evaluations for all of its sums.
+
+    ``every``: only every so many blocks of inputs are looked at, for about that number alone.
+    """
+    n, _, m = points.shape
+    own, unused = np.empty((n, m)), np.empty((n, m))
+    sums, one_class = (own, unused, unused), np.zeros(len(densities.centres), np.int64)
+    evaluations = _add(points, owners, densities, one_class, sums, count_only=True, every=every)
+    return own, evaluations
+
+
 def _add(
     points: np.ndarray,
     owners: np.ndarray,
-    places: Places,
-    mixtures: Mixtures,
+    densities: Densities,
     classes: np.ndarray,
     sums: tuple[np.ndarray, np.ndarray, np.ndarray],
     *,
@@ -175,6 +182,7 @@ def _add(
 
     ``every``: only for every so many blocks; the evaluations are about those of all of them.
     """
+    places, mixtures = densities.places, densities.mixtures
     centres = places.centres
     rows, starts = blocks(
         centres[owners], classes[owners], max(_BLOCK_POINTS // points.shape[2], 1)
@@ -185,8 +193,7 @@ def _add(
     queries = Queries(np.ascontiguousarray(points, dtype=np.float32), owners, rows, starts)
     components = Components(centres, mixtures.records, mixtures.offsets, classes)
     found = Sums(*sums, np.zeros(len(starts) - 1, np.int64))
-    boxes = sorted_boxes(centres, mixtures.boxes)
-    add_mixtures(len(starts) - 1, queries, components, boxes, found, count_only)
+    add_mixtures(len(starts) - 1, queries, components, densities.boxes, found, count_only)
     if places.moved:  # points far from their own centre may be near moved ones: sums are unknown
         sums[0][sums[0] < -_FAR] = np.nan
     return int(found.evaluations.sum()) * len(owners) // len(rows)

@@ -12,13 +12,13 @@ import numpy as np
 
 from ib_runner.information.interval.bounds import Points, bound_x
 from ib_runner.information.interval.clouds import (
-    Densities,
     densities_of_own,
     in_sample,
     lengths_of,
+    owners_of,
     sums_at,
 )
-from ib_runner.information.interval.mixtures import LN2, fit, own_densities, unit
+from ib_runner.information.interval.mixtures import LN2, Densities, fit, own_densities, unit
 from ib_runner.information.interval.sizes import DELTAS, N_O, N_X, Pilot
 from ib_runner.information.sampling.sampler import Layer, Sampler
 from ib_runner.information.sampling.streams import Stream
@@ -33,8 +33,8 @@ BASE = (256, 1)
 _INPUTS, _POINTS, _POINTS_IN_ALL = 192, 16, 4096
 #: the pilot's points at which sums over all inputs are evaluated
 _SUMMED = 2048
-#: neighbouring inputs that are drawn together: by the fused kernel, and by true forward passes
-_FUSED_GROUP, _GROUP = 4, 16
+#: neighbouring inputs that true forward passes draw together; the fused kernel draws any
+_GROUP = 16
 #: the most draws for one cloud (A or B) of all the pilot's inputs together
 _DRAWS = 2**17
 #: the share of the budget that the pilot may use, and the budget above which its cost is constant
@@ -64,7 +64,7 @@ class Plan:
 def plan(sampler: Sampler, budget: float) -> Plan | None:
     """The pilot for ``sampler``'s inputs; None if ``budget`` (kernel evaluations) is too small."""
     n = len(sampler)
-    group = _FUSED_GROUP if sampler.plain is not None else _GROUP
+    group = 1 if sampler.plain is not None else _GROUP
     chosen = np.random.default_rng(sampler.seed).permutation(-(-n // group))[: _INPUTS // group]
     ranges = [(group * g, min(group * (g + 1), n)) for g in np.sort(chosen).tolist()]
     n_inputs = sum(last - first for first, last in ranges)
@@ -119,13 +119,9 @@ def _draw(
     densities: dict[int, Densities],
 ) -> dict[int, np.ndarray]:
     """``n`` draws for the inputs of ``groups``, in noise units: [inputs, d, draws] by layer."""
-    parts: dict[int, list[np.ndarray]] = {layer.number: [] for layer in layers}
-    for first, last in groups:
-        about = {k: densities[k].centres[first:last] for k in parts}
-        clouds, _ = sampler.clouds(first, last, n, purpose, lengths_of(layers), about)
-        for k, part in parts.items():
-            part.append(clouds[k])
-    return {k: np.concatenate(part) for k, part in parts.items()}
+    inputs = owners_of(groups)
+    about = {layer.number: densities[layer.number].centres[inputs] for layer in layers}
+    return sampler.clouds(inputs, n, purpose, lengths_of(layers), about)[0]
 
 
 def _of_layer(
@@ -139,20 +135,22 @@ def _of_layer(
     target_width: float,
 ) -> Pilot:
     """The pilot of one layer from clouds A and B of the groups' inputs, [inputs, d, draws]."""
-    centres = [densities.centres[first:last] for first, last in plan.groups]
+    inputs = owners_of(plan.groups)
     own, points = _own(sampler, layer, plan, clouds)
-    origin, length = np.concatenate(centres), unit(layer.beta)
+    origin, length = densities.centres[inputs], unit(layer.beta)
 
     def fitted(n_o: int, components: int) -> float:
         mixtures = fit(np.ascontiguousarray(fitted_to[:, :, :n_o]), components)
-        found, _ = own_densities(points.t, np.arange(len(origin)), origin, mixtures, length)
+        found, _ = own_densities(
+            points.t, np.arange(len(origin)), Densities(origin, mixtures, length)
+        )
         return float(found.mean()) * LN2
 
     sizes_o = [1] if layer.exact else plan.sizes_o
     tried = {(n_o, 1): fitted(n_o, 1) for n_o in sizes_o}
     summed = points.first(max(2, _SUMMED // plan.n_inputs))
     one_class = np.zeros(len(densities.centres), np.int64)
-    sums = sums_at(layer, summed, plan.groups, densities, one_class)
+    sums = sums_at(summed, plan.groups, densities, one_class)
     distance = float((summed.log2_own_cloud - sums.own).mean()) * LN2
     bounds = {delta: bound_x(summed, sums, len(densities.centres), delta) for delta in DELTAS}
     pilot = Pilot(
@@ -183,12 +181,8 @@ def _own(
 
     The points are the same for all sizes: each is made of one of the first draws.
     """
-    parts, done = [], 0
-    for first, last in plan.groups:
-        cloud = clouds[done : done + last - first]
-        parts.append(in_sample(sampler, layer, first, cloud, plan.n_mc, Stream.PILOT_POINTS))
-        done += last - first
-    t, references = (np.concatenate(part) for part in zip(*parts, strict=True))
+    inputs = owners_of(plan.groups)
+    t, references = in_sample(sampler, layer, inputs, clouds, plan.n_mc, Stream.PILOT_POINTS)
     found, points = {}, Points(t, references)
     for n_x in [1] if layer.exact else plan.sizes_x:
         points = Points(t, densities_of_own(t, references, clouds[:, :, :n_x]))

@@ -79,7 +79,13 @@ def noisy_samples(sampler: Sampler, layer: Layer, n_x: int) -> np.ndarray:
         last = min(first + _BLOCK, n)
         s = sampler.draw(first, last, n_x, Stream.NEIGHBOURS_S, [layer.number])[layer.number]
         z = np.empty((last - first, layer.dim, n_x + n_x % 2), np.float32)
-        normals(len(z), sampler.seed, Stream.NEIGHBOURS_Z.of_layer(layer.number), first, z)
+        normals(
+            len(z),
+            sampler.seed,
+            Stream.NEIGHBOURS_Z.of_layer(layer.number),
+            np.arange(first, last),
+            z,
+        )
         s_of_all[first:last] = s.transpose(0, 2, 1)
         z_of_all[first:last] = z[:, :, :n_x].transpose(0, 2, 1)
     # float64 from here on: samples of one input differ by a small share of their value

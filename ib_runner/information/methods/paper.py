@@ -50,13 +50,16 @@ class Entropies:
     stderr: float
 
 
-def _points(sampler, layer, first, cloud, n_mc, rng):
-    """``n_mc`` points for each input of ``cloud`` [n, d, n_x] (noise units), and their centres."""
+def _points(sampler, layer, numbers, cloud, n_mc, rng):
+    """``n_mc`` points for each of the inputs ``numbers`` [n], and their centres.
+
+    ``cloud`` [n, d, n_x]: the inputs' draws, noise units.
+    """
     n, dim, n_x = cloud.shape
     centre = rng.integers(n_x, size=(n, 1, n_mc))
     s = np.take_along_axis(cloud, centre, axis=2)
     z = np.empty((n, dim, n_mc + n_mc % 2), np.float32)
-    normals(n, sampler.seed, Stream.PAPER_POINTS.of_layer(layer.number), first, z)
+    normals(n, sampler.seed, Stream.PAPER_POINTS.of_layer(layer.number), numbers, z)
     return s + z[:, :, :n_mc] / np.float32(np.sqrt(2 * LN2)), s
 
 
@@ -157,7 +160,8 @@ def draw(sampler: Sampler, layers: Sequence[Layer], n_x: int) -> dict[int, Drawn
         for layer in layers
     }
     for first, last in blocks_of(n, n_x):
-        clouds, centres = sampler.clouds(first, last, n_x, Stream.PAPER_CLOUD, lengths, None)
+        inputs = np.arange(first, last)
+        clouds, centres = sampler.clouds(inputs, n_x, Stream.PAPER_CLOUD, lengths, None)
         for k, of_layer in drawn.items():
             of_layer.draws[first:last] = clouds[k]
             of_layer.centres[first:last] = centres[k]
@@ -176,7 +180,7 @@ def entropies(sampler: Sampler, layer: Layer, n_mc: int, drawn: Drawn) -> Entrop
     for first in range(0, n, _BLOCK):
         last = min(first + _BLOCK, n)
         cloud = drawn.draws[first:last]
-        t[first:last], s = _points(sampler, layer, first, cloud, n_mc, rng)
+        t[first:last], s = _points(sampler, layer, np.arange(first, last), cloud, n_mc, rng)
         references = -np.square(t[first:last] - s).sum(1)
         own_cloud_densities(last - first, t[first:last], references, cloud, own[first:last])
     clouds = Clouds.of(drawn.draws, drawn.centres, unit(layer.beta))

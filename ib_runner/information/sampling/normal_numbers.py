@@ -115,15 +115,15 @@ def fill_normals(state, bits, out):
 
 
 @parallel_range()
-def normals(begin, end, seed, purpose, first, out):
+def normals(begin, end, seed, purpose, numbers, out):
     """Fill ``out`` [n, rows, columns] (float32, columns even) with independent N(0, 1).
 
-    ``out[k]`` is a function of (``seed``, ``purpose``, ``first`` + k).
+    ``out[k]`` is a function of (``seed``, ``purpose``, ``numbers[k]``).
     """
     rows, columns = out.shape[1:]
     for k in range(begin, end):
         state = np.empty((4, columns // 2), np.uint32)
         bits = np.empty((2, columns // 2), np.uint32)
-        seed_lanes(state, stream(seed, purpose, first + k))
+        seed_lanes(state, stream(seed, purpose, numbers[k]))
         for row in range(rows):
             fill_normals(state, bits, out[k, row])

@@ -173,15 +173,19 @@ def _activate(code, slope, row):
 
 
 @inner(fastmath=True, error_model="numpy")
+def _add(s, beta, z, t):
+    for j in range(DRAWS):
+        t[j] = s[j] + beta * z[j]
+
+
+@inner(fastmath=True, error_model="numpy")
 def _add_noise(s, beta, state, bits, z, t):
     """t = s + beta·z for one unit's draws."""
     if beta > _f(0.0):
         fill_normals(state, bits, z)
-        for j in range(DRAWS):
-            t[j] = s[j] + beta * z[j]
+        _add(s, beta, z, t)
     else:
-        for j in range(DRAWS):
-            t[j] = s[j]
+        t[:] = s
 
 
 @inner(fastmath=True, error_model="numpy")
@@ -198,15 +202,20 @@ def _first_layer(x, widths, weights, biases, activations, slopes, s):
 
 
 @inner(fastmath=True, error_model="numpy")
-def _propagate(widths, weights, biases, activations, slopes, betas, state, rows, t, z, bits):
-    """DRAWS draws of S of one input, ``rows`` [Σ widths, DRAWS], which has layer 1's."""
+def _propagate(
+    widths, weights, biases, activations, slopes, betas, common, draw, state, rows, t, z, bits
+):
+    """Draws ``draw`` … of S of one input, ``rows`` [Σ widths, DRAWS], which has layer 1's."""
     first_weight = widths[0] * widths[1]
     first_unit = widths[1]
     for layer in range(1, activations.size):
         n_in = widths[layer]
         for unit in range(n_in):
-            below = rows[first_unit - n_in + unit]
-            _add_noise(below, betas[layer - 1], state, bits, z, t[unit])
+            below = first_unit - n_in + unit
+            if common.shape[0] > 0:
+                _add(rows[below], betas[layer - 1], common[below, draw : draw + DRAWS], t[unit])
+            else:
+                _add_noise(rows[below], betas[layer - 1], state, bits, z, t[unit])
         for unit in range(widths[layer + 1]):
             row = rows[first_unit + unit]
             of_unit = weights[first_weight + unit * n_in : first_weight + (unit + 1) * n_in]
@@ -221,7 +230,7 @@ def fused_propagation(
     begin,
     end,
     x,
-    first,
+    numbers,
     widths,
     weights,
     biases,
@@ -230,6 +239,7 @@ def fused_propagation(
     betas,
     seed,
     purpose,
+    common,
     skipped,
     places,
     centres,
@@ -239,8 +249,9 @@ def fused_propagation(
 ):
     """Draws of S in all hidden layers, (S − ``centres``)·``scales``, into ``s`` [values].
 
-    ``x`` [n, d] holds inputs number ``first``, ``first`` + 1, …; the noise of an input is a
-    function of (``seed``, ``purpose``, its number). The first ``skipped`` units of all layers are
+    ``x`` [n, d] holds the inputs ``numbers`` [n]. The noise is ``common`` [units, draws], standard
+    normal, where there is any; if not, that of an input is a function of (``seed``, ``purpose``,
+    its number). The first ``skipped`` units of all layers are
     not written. ``places`` [n, units]: where in ``s`` the draws of an input's unit begin, as many
     as from one unit to the next, a multiple of 256. ``centres`` [n, units], ``scales`` [units];
     ``centred``: the first draws become the centres.
@@ -254,10 +265,13 @@ def fused_propagation(
     state = np.empty((4, DRAWS // 2), np.uint32)
     bits = np.empty((2, DRAWS // 2), np.uint32)
     for k in range(begin, end):
-        seed_lanes(state, stream(seed, purpose, first + k))
+        seed_lanes(state, stream(seed, purpose, numbers[k]))
         _first_layer(x[k], widths, weights, biases, activations, slopes, rows)
         for draw in range(0, s.size // places.size, DRAWS):
-            _propagate(widths, weights, biases, activations, slopes, betas, state, rows, t, z, bits)
+            _propagate(
+                widths, weights, biases, activations, slopes, betas,
+                common, draw, state, rows, t, z, bits,
+            )  # fmt: skip
             for i in range(n_units - skipped):
                 row = rows[skipped + i]
                 if centred and draw == 0:

@@ -13,11 +13,11 @@ import torch
 from torch import Tensor, nn
 
 from ib_runner.datasets.arrays import as_inputs
-from ib_runner.information.sampling.normal_numbers import stream
+from ib_runner.information.sampling.normal_numbers import normals, stream
 from ib_runner.information.sampling.propagation import DRAWS, fused_propagation, plain_network
 from ib_runner.networks.hidden import hidden_layers, unwrapped
 from ib_runner.networks.noise import GaussianNoise, NoNoise
-from ib_runner.networks.preconditions import measurable
+from ib_runner.networks.preconditions import Measurable, measurable
 from ib_runner.threads import one_thread
 
 #: the most float32 numbers that one forward pass may produce in all layers together
@@ -50,6 +50,12 @@ class Layer:
         return self.dim * (0.5 * math.log(2 * math.pi * math.e) + math.log(self.beta))
 
 
+def _runs(numbers: np.ndarray) -> list[tuple[int, int]]:
+    """The ranges (first, last + 1) of consecutive numbers in ``numbers``."""
+    parts = np.split(numbers, np.flatnonzero(np.diff(numbers) != 1) + 1)
+    return [(int(part[0]), int(part[-1]) + 1) for part in parts]
+
+
 def in_units(s: np.ndarray, centres: np.ndarray, length: float) -> np.ndarray:
     """Draws ``s`` [n, d, m] minus ``centres`` [n, d], in units of ``length``: float32."""
     unit = s.dtype.type(length)
@@ -58,6 +64,12 @@ def in_units(s: np.ndarray, centres: np.ndarray, length: float) -> np.ndarray:
     moved = s - centres[:, :, None]
     moved /= unit
     return np.ascontiguousarray(moved, dtype=np.float32)
+
+
+def measurable_network(network: nn.Module, x: Tensor) -> Measurable:
+    """``measurable``; a plain network, in which nothing can go wrong, makes no trial passes."""
+    trusted = plain_network(unwrapped(network), as_inputs(x)) is not None
+    return measurable(network, x, trusted=trusted)
 
 
 class Sampler:
@@ -71,8 +83,7 @@ class Sampler:
     """
 
     def __init__(self, network: nn.Module, x: Tensor, seed: int):
-        trusted = plain_network(unwrapped(network), as_inputs(x)) is not None
-        found = measurable(network, x, trusted=trusted)
+        found = measurable_network(network, x)
         self.network, self.x = found.network, found.x
         #: the noise channels, in forward order
         self.channels = found.channels
@@ -147,17 +158,25 @@ class Sampler:
         if noisy and self.plain is None:
             found |= self._forward_passes(first, last, n, purpose, noisy)
         elif noisy:
-            found |= self._fused(first, last, n, purpose, dict.fromkeys(noisy, 1.0), None)[0]
+            lengths, inputs = dict.fromkeys(noisy, 1.0), np.arange(first, last)
+            found |= self._fused(inputs, n, purpose, lengths, None, common=False)[0]
         return found
 
     def clouds(
-        self, first: int, last: int, n: int, purpose: int, lengths: dict, centres: dict | None
+        self,
+        numbers: np.ndarray,
+        n: int,
+        purpose: int,
+        lengths: dict,
+        centres: dict | None,
+        common: bool = False,
     ) -> tuple[dict, dict]:
-        """``draw`` of the layers in ``lengths``, about ``centres`` and in units of the lengths.
+        """``draw`` for the inputs ``numbers``, about ``centres`` and in units of ``lengths``.
 
-        ``centres`` {layer: [inputs, dim]}; where there are none, the first draws. Returns clouds
-        {layer: float32 [inputs, dim, n]} and centres {layer: ``kind`` [inputs, dim]}. Exact layers
-        have one draw.
+        The layers are those in ``lengths``. ``centres`` {layer: [inputs, dim]}; where there are
+        none, the first draws. ``common``: where the kernel draws, the inputs share their noise.
+        Returns clouds {layer: float32 [inputs, dim, n]} and centres {layer: ``kind`` [inputs,
+        dim]}. Exact layers have one draw.
         """
         exact = [k for k in lengths if self.layers[k - 1].exact]
         fused, others = {}, [k for k in lengths if k not in exact]
@@ -166,20 +185,31 @@ class Sampler:
             others = [k for k in others if k not in fused]
         clouds, about = {}, {}
         if fused:
-            clouds, about = self._fused(first, last, n, purpose, fused, centres or {})
-        drawn = self.draw(first, last, 1, purpose, exact)
-        drawn |= self.draw(first, last, n, purpose, others)
+            clouds, about = self._fused(numbers, n, purpose, fused, centres or {}, common)
+        drawn = {k: s[numbers, :, None] for k in exact if (s := self.exact_s(k)) is not None}
+        for keep, n_draws in (([k for k in exact if k not in drawn], 1), (others, n)):
+            parts = [self.draw(*run, n_draws, purpose, keep) for run in _runs(numbers) if keep]
+            drawn |= {k: np.concatenate([part[k] for part in parts]) for k in keep}
         for k, s in drawn.items():
             about[k] = centres[k] if centres else s[:, :, 0].copy()
             clouds[k] = in_units(s, about[k], lengths[k])
         return clouds, about
 
     def _fused(
-        self, first: int, last: int, n: int, purpose: int, lengths: dict, about: dict | None
+        self,
+        numbers: np.ndarray,
+        n: int,
+        purpose: int,
+        lengths: dict,
+        about: dict | None,
+        common: bool,
     ) -> tuple[dict, dict]:
         """``clouds`` of layers that are not exact, by the kernel; S itself if ``about`` is None."""
-        p, rows, keep = self.plain, last - first, sorted(lengths)
+        p, rows, keep = self.plain, len(numbers), sorted(lengths)
         n_draws = -(-n // DRAWS) * DRAWS
+        noise = np.empty((1, int(p.widths[1:].sum()) if common else 0, n_draws), np.float32)
+        if common:
+            normals(1, self.seed, int(purpose), np.zeros(1, np.int64), noise)
         starts = np.concatenate([[0], np.cumsum(p.widths[1:])])
         skipped = starts[keep[0] - 1]
         starts = starts[keep[0] - 1 :] - skipped
@@ -197,9 +227,9 @@ class Sampler:
                 centres[:, begin:end] = about[k]
         s = np.empty(places.size * n_draws, np.float32)
         fused_propagation(
-            last - first,
-            self._rows[first:last],
-            first,
+            rows,
+            self._rows[numbers],
+            numbers,
             p.widths,
             p.weights,
             p.biases,
@@ -208,6 +238,7 @@ class Sampler:
             p.betas,
             self.seed,
             int(purpose),
+            noise[0],
             skipped,
             places,
             centres,

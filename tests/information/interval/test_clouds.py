@@ -63,15 +63,15 @@ def test_sums_at_the_points_of_some_inputs(sampler):
     rows = clouds.owners_of(some)
     part = clouds.Points(points.t[rows], points.log2_own_cloud[rows])
     classes = np.arange(40) % 2
-    whole = clouds.sums_at(layer, points, [(0, 40)], densities, classes)
-    found = clouds.sums_at(layer, part, some, densities, classes)
+    whole = clouds.sums_at(points, [(0, 40)], densities, classes)
+    found = clouds.sums_at(part, some, densities, classes)
     for name in ("own", "same", "total"):
         assert getattr(found, name) == pytest.approx(getattr(whole, name)[rows], abs=1e-3)
     # an exact layer's one Gaussian is the noise itself
     assert found.own == pytest.approx(part.log2_own_cloud, abs=1e-3)
     assert (found.own <= found.same + 1e-6).all()
     assert (found.same <= found.total + 1e-6).all()
-    evaluations = clouds.evaluations_at(layer, points, densities, 0.0)
+    evaluations = clouds.evaluations_at(points, densities, 0.0)
     assert evaluations >= points.log2_own_cloud.size
 
 
@@ -84,8 +84,8 @@ def test_evaluations_are_counted_in_some_blocks_where_these_show_that_they_are_f
     layer = found.layers[0]
     densities = clouds.fit_densities(found, [layer], {1: (1, 1)})[1]
     points = clouds.evaluation_points(found, [layer], {1: densities}, {1: 1}, {1: 300})[1]
-    exact = clouds.evaluations_at(layer, points, densities, 0.0)
-    roughly = clouds.evaluations_at(layer, points, densities, math.inf)
+    exact = clouds.evaluations_at(points, densities, 0.0)
+    roughly = clouds.evaluations_at(points, densities, math.inf)
     assert roughly != exact
     assert roughly == pytest.approx(exact, rel=0.1)
 

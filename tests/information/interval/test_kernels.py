@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 
 from ib_runner.information.interval.kernels import own_cloud_densities
-from ib_runner.information.interval.mixtures import PRUNED, blocks, fit, join, mixture_sums
+from ib_runner.information.interval.mixtures import (
+    PRUNED,
+    Densities,
+    blocks,
+    fit,
+    join,
+    mixture_sums,
+)
 
 LN2 = np.log(2)
 
@@ -38,7 +45,7 @@ def test_sums_of_mixtures(dim, n_components, spacing, stretch):
     points[0] += np.float32(30.0)  # far from its own cloud
     mixtures = join([fit(clouds[:10], n_components), fit(clouds[10:], n_components)])
     classes = np.arange(n) % 3
-    sums = mixture_sums(points, np.arange(n), centres, mixtures, classes)
+    sums = mixture_sums(points, np.arange(n), Densities(centres, mixtures), classes)
     for x in range(n):
         terms = np.array(
             [
@@ -67,7 +74,7 @@ def test_a_long_cloud_is_left_out_beside_it():
     centres[0] = 0.0
     mixtures = fit(clouds, 1)
     points = clouds[1:, :, :m] + rng.standard_normal((n - 1, 2, m)).astype(np.float32)
-    sums = mixture_sums(points, np.arange(1, n), centres, mixtures, np.zeros(n, int))
+    sums = mixture_sums(points, np.arange(1, n), Densities(centres, mixtures), np.zeros(n, int))
     assert np.allclose(sums.total, sums.own, atol=1e-6)
     assert sums.evaluations == 2 * points.shape[0] * m  # the own mixture, alone and in the sum
 
@@ -103,13 +110,15 @@ def test_sums_are_the_same_in_any_unit_and_however_far_groups_are(scale):
     clouds = rng.standard_normal((20, 2, 64)).astype(np.float32) * np.float32(0.3)
     points = clouds[:, :, :4] + rng.standard_normal((20, 2, 4)).astype(np.float32)
     alone = fit(clouds[:10], 1)
-    wanted = mixture_sums(points[:10], np.arange(10), near, alone, np.zeros(10, int))
+    wanted = mixture_sums(points[:10], np.arange(10), Densities(near, alone), np.zeros(10, int))
     centres = np.concatenate([near, far]) * scale
     both = fit(clouds, 1)
-    found = mixture_sums(points, np.arange(20), centres, both, np.zeros(20, int), scale)
+    found = mixture_sums(points, np.arange(20), Densities(centres, both, scale), np.zeros(20, int))
     assert np.allclose(found.own[:10], wanted.own, atol=1e-5)
     assert np.allclose(found.total[:10], wanted.total, atol=1e-4)
-    again = mixture_sums(points[10:], np.arange(10), near, fit(clouds[10:], 1), np.zeros(10, int))
+    again = mixture_sums(
+        points[10:], np.arange(10), Densities(near, fit(clouds[10:], 1)), np.zeros(10, int)
+    )
     assert np.allclose(found.total[10:], again.total, atol=1e-4)
 
 

@@ -34,7 +34,7 @@ def sampler(n=100, module=False):
 @pytest.mark.parametrize("n", [1, 7, 100, 1000])
 def test_it_looks_at_whole_groups_of_different_inputs(n, module):
     planned = pilot.plan(sampler(n, module), 1e9)
-    group = 16 if module else 4
+    group = 16 if module else 1
     assert all(first % group == 0 for first, _ in planned.groups)
     assert all(last == min(first + group, n) for first, last in planned.groups)
     assert len(set(planned.groups)) == len(planned.groups)

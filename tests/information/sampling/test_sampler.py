@@ -37,7 +37,7 @@ def inputs(n=3):
 
 def test_normal_numbers_are_normal_and_independent():
     z = np.empty((50, 4, 1000), np.float32)
-    normals(len(z), 7, 1, 0, z)
+    normals(len(z), 7, 1, np.arange(len(z)), z)
     assert stats.kstest(z.ravel(), "norm").pvalue > 1e-3
     halves = z[..., :500].ravel(), z[..., 500:].ravel()
     for f in (np.asarray, np.square):
@@ -81,6 +81,37 @@ def test_draws_do_not_depend_on_blocks_or_threads():
         assert np.array_equal(whole, np.concatenate(parts))
         assert not np.allclose(whole, sampler.draw(0, 40, 300, 2, [3])[3])
         assert not np.allclose(whole, Sampler(module, x, seed=4).draw(0, 40, 300, 1, [3])[3])
+
+
+@pytest.mark.parametrize("plain", [True, False])
+def test_clouds_of_some_inputs_are_those_of_all(plain):
+    module = network() if plain else Wrapped(network())
+    sampler = Sampler(module, inputs(40), seed=3)
+    lengths, numbers = {1: 0.5, 2: 0.3, 3: 0.3}, np.array([3, 4, 5, 20, 21, 39])
+    whole, centres = sampler.clouds(np.arange(40), 300, 1, lengths, None)
+    some, about = sampler.clouds(numbers, 300, 1, lengths, None)
+    for k in lengths:
+        assert np.array_equal(some[k], whole[k][numbers])
+        assert np.array_equal(about[k], centres[k][numbers])
+
+
+def test_inputs_with_common_noise_have_clouds_of_the_same_shape():
+    """Of two equal inputs the draws are the same, and their law is that of draws apart."""
+    sampler = Sampler(network(), inputs().repeat(2, 1), seed=3)
+    lengths, numbers = {2: 1.0, 3: 1.0}, np.arange(6)
+    zeros = {k: np.zeros((6, sampler.layers[k - 1].dim), np.float32) for k in lengths}
+    common, _ = sampler.clouds(numbers, N_DRAWS, 1, lengths, zeros, common=True)
+    apart, _ = sampler.clouds(numbers, N_DRAWS, 1, lengths, zeros)
+    two = {k: centre[:2] for k, centre in zeros.items()}
+    first, _ = sampler.clouds(numbers[:2], N_DRAWS, 1, lengths, two, common=True)
+    for k in lengths:
+        assert np.array_equal(common[k][:3], common[k][3:])
+        assert np.array_equal(common[k][:2], first[k])
+        assert not np.allclose(apart[k][:3], apart[k][3:])
+        room = 5 * np.sqrt((common[k].var(2) + apart[k].var(2)) / N_DRAWS)
+        assert np.all(np.abs(common[k].mean(2) - apart[k].mean(2)) < room)
+        assert np.allclose(common[k].std(2), apart[k].std(2), rtol=0.1)
+    assert abs(np.corrcoef(common[2][0])[0, 1] - np.corrcoef(apart[2][0])[0, 1]) < 0.1
 
 
 def test_the_last_channel_of_a_block_of_units_is_flattened():
