@@ -6,11 +6,15 @@ Nothing here changes a picture. Where a name that this rests on has gone, all is
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import wraps
+from types import MethodType
 from typing import Any
 
+import matplotlib
 from fontTools import subset
 from fontTools.ttLib import TTFont
 from matplotlib.axis import Axis
+from matplotlib.markers import MarkerStyle
+from matplotlib.mathtext import MathTextParser
 
 #: tables of a font that shape running text
 _SHAPING = ("GSUB", "GPOS", "GDEF")
@@ -88,3 +92,66 @@ def bare_fonts() -> Iterator[None]:
         yield
     finally:
         subset.load_font = load
+
+
+@contextmanager
+def markers_shared() -> Iterator[None]:
+    """A copy of a marker shares its outline with the original, for the length of the block.
+
+    matplotlib copies outline, transforms and, by a reference, the whole original three times for
+    each tick of an axis. It replaces these parts, but changes none of them in place.
+    """
+    set_marker = getattr(MarkerStyle, "_set_marker", None)
+    if set_marker is None:
+        yield
+        return
+
+    @wraps(set_marker)
+    def sharing(style: MarkerStyle, marker: Any) -> None:
+        parts = vars(marker) if type(marker) is MarkerStyle else {}
+        made_by = parts.get("_marker_function")
+        # markers that the user has turned are changed in place
+        if not isinstance(made_by, MethodType) or parts.get("_user_transform", 0) is not None:
+            set_marker(style, marker)
+            return
+        vars(style).update(parts, _marker_function=MethodType(made_by.__func__, style))
+
+    MarkerStyle._set_marker = sharing
+    try:
+        yield
+    finally:
+        MarkerStyle._set_marker = set_marker
+
+
+#: formulas that are set, by kind of output, text, resolution and font; and the style of all of them
+_formulas: dict[Any, Any] = {}
+_formulas_style: dict[str, Any] = {}
+
+
+@contextmanager
+def formulas_once() -> Iterator[None]:
+    """In blocks of one style, a formula, such as 10³ at a tick, is set once for each resolution.
+
+    matplotlib forgets it with the figure, and with each of its files.
+    """
+    cached = getattr(MathTextParser, "_parse_cached", None)
+    parse = getattr(cached, "__wrapped__", None)
+    if parse is None:
+        yield
+        return
+    if _formulas_style != matplotlib.rcParams:
+        _formulas_style.clear()
+        _formulas_style.update(matplotlib.rcParams)
+        _formulas.clear()
+
+    def parsed(parser: MathTextParser, *arguments: Any) -> Any:
+        key = parser._output_type, *arguments
+        if key not in _formulas:
+            _formulas[key] = parse(parser, *arguments)
+        return _formulas[key]
+
+    MathTextParser._parse_cached = parsed
+    try:
+        yield
+    finally:
+        MathTextParser._parse_cached = cached

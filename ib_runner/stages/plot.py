@@ -29,11 +29,12 @@ class Plot(Stage):
     may_change = ("plot", "figure")
 
     def work(self, config, run):
-        from ib_runner.stages.worker import helpers
+        from ib_runner.stages.worker import helpers, imported
 
         others = _other_processes(config.plot.figures, config)
         with helpers(others, "ib_runner.stages.plot_run") as pool:
-            from ib_runner.stages.plot_run import plot  # meanwhile
+            imported("ib_runner.stages.plot_run")  # meanwhile
+            from ib_runner.stages.plot_run import plot
 
             plot(config, run, pool)
 

@@ -12,6 +12,8 @@ from typing import TypeVar
 
 from joblib.externals.loky.process_executor import BrokenProcessPool, ProcessPoolExecutor
 
+from ib_runner.collector import collector_rests
+
 Result = TypeVar("Result")
 
 #: seconds between a worker's checks whether its parent process is alive
@@ -34,6 +36,12 @@ def end_with(parent: int) -> None:
     os._exit(1)  # at once, to free the memory: the results have no reader
 
 
+def imported(module: str) -> None:
+    """Import ``module``, whose objects stay, while the garbage collector rests."""
+    with collector_rests():
+        import_module(module)
+
+
 @contextmanager
 def helpers(workers: int, module: str) -> Iterator[ProcessPoolExecutor | None]:
     """Processes that import ``module`` while this one does other things; None for 0 ``workers``.
@@ -46,7 +54,7 @@ def helpers(workers: int, module: str) -> Iterator[ProcessPoolExecutor | None]:
     pool = ProcessPoolExecutor(workers)
     try:
         for _ in range(workers):
-            pool.submit(in_worker, import_module, os.getpid(), module)
+            pool.submit(in_worker, imported, os.getpid(), module)
         yield pool
     except BaseException:
         pool.shutdown(wait=False, kill_workers=True)

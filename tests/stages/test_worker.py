@@ -1,5 +1,6 @@
 """Names shared out between this process and others."""
 
+import gc
 import os
 import time
 from functools import partial
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ib_runner.errors import UsageError
-from ib_runner.stages.worker import helpers, shared_out
+from ib_runner.stages.worker import helpers, imported, shared_out
 
 NAMES = [f"figure {k}" for k in range(6)]
 
@@ -60,3 +61,13 @@ def test_what_a_dead_worker_leaves_is_done_here(tmp_path):
         found = list(shared_out(NAMES, partial(note, tmp_path), partial(die, tmp_path), pool))
     assert sorted(found) == NAMES
     assert done_by(tmp_path) == dict.fromkeys(NAMES, os.getpid())
+
+
+def test_the_garbage_collector_rests_while_a_module_is_imported(tmp_path, monkeypatch):
+    (tmp_path / "says_whether.py").write_text("import gc\nENABLED = gc.isenabled()\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    imported("says_whether")
+    import says_whether
+
+    assert not says_whether.ENABLED
+    assert gc.isenabled()
