@@ -59,7 +59,11 @@ def has_triton(device: str) -> bool:
 
 
 def njit(**options: Any) -> Callable[[Callable], Any]:
-    """``numba.njit`` with these options, and with the cache that this module describes."""
+    """``numba.njit`` with these options, and with the cache that this module describes.
+
+    No other library is meant to call it by its address, for which numba would compile an entry.
+    """
+    options |= {"no_cfunc_wrapper": True}  # not in numba's type stubs
 
     def compiled(function: Callable) -> Any:
         kernel = numba.njit(**options)(function)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
-from numba.core import types
+from numba.core import errors, ir, types
 from numba.core.errors import NumbaError
 from numba.core.target_extension import get_local_target
 from numba.core.targetconfig import TargetConfig
@@ -19,6 +19,14 @@ from numba.core.utils import order_by_target_specificity
 
 _equal = TargetConfig.__eq__
 _call_type = BaseFunction.get_call_type
+_variables = ir.Inst._rec_list_vars
+#: numba's messages in colours, which it has where colorama is installed
+_colours: Any = getattr(errors, "HighlightColorScheme", None)
+_their_markup = getattr(_colours, "_markup", None)
+#: as in colorama
+_BRIGHT, _RESET = "\033[1m", "\033[0m"
+#: what statements of numba's have most of, and no variables in it
+_PLAIN = {str, int, bool, type(None), ir.Loc}
 
 
 def install() -> None:
@@ -26,6 +34,9 @@ def install() -> None:
     TargetConfig.__eq__ = _equal_at_once  # type: ignore[method-assign]
     TargetConfig.values = _values_at_once  # type: ignore[method-assign]
     BaseFunction.get_call_type = _call_type_as_before  # type: ignore[assignment, method-assign]
+    ir.Inst._rec_list_vars = _variables_in  # type: ignore[method-assign]
+    if _colours is not None:
+        _colours._markup = _in_colour
 
 
 def _equal_at_once(self: Any, other: Any) -> Any:
@@ -82,3 +93,29 @@ def _arguments(
         return args, kws
     plain = {name: _unlit_non_poison(one) for name, one in kws.items()}
     return tuple(_unlit_non_poison(one) for one in args), plain
+
+
+def _variables_in(self: Any, value: Any) -> list[ir.Var]:
+    """numba's list of the variables in a part of a statement, most frequent types first."""
+    kind = type(value)
+    if kind is ir.Var:
+        return [value]
+    if kind in _PLAIN:
+        return []
+    if kind is dict:
+        value = value.values()
+    elif kind is not list and kind is not tuple:
+        return _variables(self, value)
+    found: list[ir.Var] = []
+    for one in value:
+        if type(one) not in _PLAIN:
+            found += _variables_in(self, one)
+    return found
+
+
+def _in_colour(self: Any, text: str, color: str | None = None, style: str = _BRIGHT) -> str:
+    """numba's message in colours, without preparing the terminal for each: few are ever shown.
+
+    numba makes one for each name in a kernel that is not a number or an array.
+    """
+    return f"{color or ''}{style}{text}{_RESET}"

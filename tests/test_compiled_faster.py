@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 from numba import types
-from numba.core.compiler import Flags
+from numba.core.compiler import Flags, run_frontend
 from numba.core.errors import TypingError
 from numba.core.registry import cpu_target
 
@@ -99,17 +99,54 @@ def test_what_no_template_takes_is_numbas_error(context):
         plus.get_call_type(context, (VECTOR, types.unicode_type), {})
 
 
+def _with_many_statements(x, y=2.0, *more):
+    z = np.zeros((x.size, 2))
+    for k, (one, other) in enumerate(zip(x, z[::-1, 0], strict=True)):
+        z[k, 0], z[k, 1] = max(one, other, y), {"a": [one, (k, other)], "b": more}["a"][0]
+        if not 0 < k < 3 or y is None:
+            raise ValueError(f"{k} of {more[0]}")
+        del one
+    return [a + y for a in x], z[1:, ...], lambda b: b * y
+
+
+def test_the_variables_of_a_statement_are_numbas_in_its_order():
+    statements = [
+        statement
+        for block in run_frontend(_with_many_statements).blocks.values()
+        for statement in block.body
+    ]
+    kinds = {type(one) for one in statements}
+    assert len(kinds) > 6
+    for one in statements:
+        for part in (one.__dict__, *one.__dict__.values(), object(), {1, 2}):
+            found = compiled_faster._variables_in(one, part)
+            assert [(v.name, id(v)) for v in found] == [
+                (v.name, id(v)) for v in compiled_faster._variables(one, part)
+            ]
+
+
+def test_numbas_messages_have_the_same_colours():
+    colorama = pytest.importorskip("colorama")
+    theirs = compiled_faster._their_markup
+    for colour in (None, colorama.Fore.RED):
+        for style in ({}, {"style": colorama.Style.DIM}, {"style": ""}):
+            text = compiled_faster._in_colour(None, "no – such type", colour, **style)
+            assert text == theirs(None, "no – such type", colour, **style)
+
+
 #: kernels whose functions differ in their options: of each overload of numba's there are two
 KERNELS = """
 import re, sys
 import numba, numpy as np
 from ib_runner import compiled
 if sys.argv[1] == "numba's own":
+    from numba.core import ir
     from numba.core.targetconfig import TargetConfig
     from numba.core.types.functions import BaseFunction
     from ib_runner import compiled_faster
     TargetConfig.__eq__ = compiled_faster._equal
     BaseFunction.get_call_type = compiled_faster._call_type
+    ir.Inst._rec_list_vars = compiled_faster._variables
 
 def source(x, y):
     z = np.zeros((x.size, 2), np.float32)

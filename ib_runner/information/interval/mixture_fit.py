@@ -105,7 +105,7 @@ def _principal_axis(covariance, axis):
 def _write_record(mean, covariance, weight, record):
     """Cholesky factor of I + 2 ln 2 · covariance, inverted; see the top of the module."""
     dim = mean.size
-    lower = np.zeros((dim, dim))
+    lower = np.empty((dim, dim))
     log2_det = 0.0
     for i in range(dim):
         for j in range(i + 1):
@@ -116,7 +116,7 @@ def _write_record(mean, covariance, weight, record):
                 value -= lower[i, k] * lower[j, k]
             lower[i, j] = np.sqrt(max(value, 1e-12)) if i == j else value / lower[j, j]
         log2_det += np.log2(lower[i, i])
-    inverse = np.zeros((dim, dim))
+    inverse = np.empty((dim, dim))
     for j in range(dim):
         for i in range(j, dim):
             value = 1.0 if i == j else 0.0
@@ -180,12 +180,13 @@ def _fit(cloud, noise_variance, records, box):
     """Fit one cloud [d, n]; returns the number of components used."""
     dim, n_draws = cloud.shape
     most = records.shape[0]
-    begins = np.zeros(most + 1, np.int64)
-    ends = np.zeros(most + 1, np.int64)
-    spreads = np.zeros(most + 1)
-    means = np.zeros((most + 1, dim))
-    covariances = np.zeros((most + 1, dim, dim))
-    axes = np.zeros((most + 1, dim))
+    begins = np.empty(most + 1, np.int64)
+    ends = np.empty(most + 1, np.int64)
+    spreads = np.empty(most + 1)
+    means = np.empty((most + 1, dim))
+    covariances = np.empty((most + 1, dim, dim))
+    axes = np.empty((most + 1, dim))
+    begins[0] = 0
     ends[0] = n_draws
     _whole_moments(cloud, means[0], covariances[0])
     order = np.empty(n_draws if most > 2 else 0, np.int64)
