@@ -267,6 +267,26 @@ def _add_in_4(tile, n, u, reference, total):
 
 
 @inner(fastmath=True, error_model="numpy")
+def _add_in_5(tile, n, u, reference, total):
+    """``_add_tile`` in five dimensions with units that hold all terms: nothing is stored."""
+    constant, m0, m1, m2, m3, m4 = tile[0], tile[1], tile[2], tile[3], tile[4], tile[5]
+    f00, f10, f11, f20, f21, f22 = tile[6], tile[7], tile[8], tile[9], tile[10], tile[11]
+    f30, f31, f32, f33 = tile[12], tile[13], tile[14], tile[15]
+    f40, f41, f42, f43, f44 = tile[16], tile[17], tile[18], tile[19], tile[20]
+    for j in range(u.shape[0]):
+        u0, u1, u2, u3, u4, base = u[j, 0], u[j, 1], u[j, 2], u[j, 3], u[j, 4], reference[j]
+        part = _f(0.0)
+        for k in range(n):
+            a = f00[k] * u0 - m0[k]
+            b = f10[k] * u0 + f11[k] * u1 - m1[k]
+            c = f20[k] * u0 + f21[k] * u1 + f22[k] * u2 - m2[k]
+            d = f30[k] * u0 + f31[k] * u1 + f32[k] * u2 + f33[k] * u3 - m3[k]
+            e = f40[k] * u0 + f41[k] * u1 + f42[k] * u2 + f43[k] * u3 + f44[k] * u4 - m4[k]
+            part += exp2_coarse(constant[k] - base - a * a - b * b - c * c - d * d - e * e)
+        total[j] += part
+
+
+@inner(fastmath=True, error_model="numpy")
 def _exponent(tile, k, u):
     """log2 of the component in column ``k`` of ``tile`` at the point ``u`` [d]."""
     value = tile[0, k]
@@ -323,11 +343,14 @@ def _add_tile(tile, n, u, reference, total, q, y):
     The sums are in units of 2^``reference``; a low unit is raised where a component is far higher.
     """
     dim = u.shape[1]
-    if n > _FEW and (dim == 3 or dim == 4) and _no_less(reference, _LOWEST_REFERENCE):
+    if n > _FEW and 3 <= dim <= 5 and _no_less(reference, _LOWEST_REFERENCE):
+        n = _fill_up(tile, n)
         if dim == 3:
-            _add_in_3(tile, _fill_up(tile, n), u, reference, total)
+            _add_in_3(tile, n, u, reference, total)
+        elif dim == 4:
+            _add_in_4(tile, n, u, reference, total)
         else:
-            _add_in_4(tile, _fill_up(tile, n), u, reference, total)
+            _add_in_5(tile, n, u, reference, total)
         return
     for j in range(u.shape[0]):
         part, base = _add_point(tile, n, u[j], reference[j], q, y)
