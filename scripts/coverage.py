@@ -7,7 +7,7 @@ lies, and clipped to [0, H]; its remaining error counts against the interval. Ev
 to ``--cases-file`` as it ends, and is not run again; the summary, with every case that the interval
 missed, is written to ``--output``.
 
-    python scripts/coverage.py [--cases 1120] [--seconds 300] [--seed 1]
+    python scripts/coverage.py [--cases 1120] [--seconds 300] [--seed 1] [--processes 2]
 """
 
 if __name__ != "__main__":
@@ -19,12 +19,15 @@ import csv
 import json
 import time
 from contextlib import nullcontext
+from itertools import takewhile
 from pathlib import Path
 from unittest import mock
 
+import numba
 import numpy as np
 import torch
 from coverage_families import Case, random_case, truths
+from joblib import Parallel, delayed
 
 from ib_runner.files.atomic import write_text
 from ib_runner.files.provenance import of_result
@@ -40,6 +43,13 @@ _BUDGETS[False] = (10**7, 10**8)
 _EFFORTS, _CLEAR = (1, 4, 16), 3.5
 #: rounding of intervals and truths, nats
 _ROUNDED = 2e-6
+
+
+def _rows_of(seed: int, number: int) -> list[dict]:
+    """The rows of case ``number``, one for each target."""
+    torch.set_num_threads(1)
+    numba.set_num_threads(1)
+    return _rows(random_case(seed, number), number, seed)
 
 
 def _rows(case: Case, number: int, seed: int) -> list[dict]:
@@ -134,14 +144,14 @@ def main() -> None:
     parser.add_argument("--cases", type=int, default=1120)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", type=int, nargs="+", help="these cases, printed, not kept")
+    parser.add_argument("--processes", type=int, default=1, help="that share the cases")
     parser.add_argument("--seconds", type=float, default=float("inf"), help="then stop")
     parser.add_argument("--cases-file", type=Path, default=Path("results/coverage.csv"))
     parser.add_argument("--output", type=Path, default=Path("results/coverage.json"))
     options = parser.parse_args()
-    torch.set_num_threads(1)
     if options.only:
         for number in options.only:
-            for row in _rows(random_case(options.seed, number), number, options.seed):
+            for row in _rows_of(options.seed, number):
                 print(row)
         return
     options.cases_file.parent.mkdir(parents=True, exist_ok=True)
@@ -152,11 +162,15 @@ def main() -> None:
     else:
         options.cases_file.write_text(",".join(FIELDS) + "\n")
     started = time.monotonic()
-    for number in range(options.cases):
-        if number not in done and time.monotonic() - started < options.seconds:
-            rows = _rows(random_case(options.seed, number), number, options.seed)
-            with options.cases_file.open("a") as file:
-                csv.DictWriter(file, FIELDS).writerows(rows)
+    in_time = takewhile(
+        lambda _: time.monotonic() - started < options.seconds,
+        (number for number in range(options.cases) if number not in done),
+    )
+    calls = (delayed(_rows_of)(options.seed, number) for number in in_time)
+    pool = Parallel(options.processes, return_as="generator_unordered", pre_dispatch="n_jobs")
+    for rows in pool(calls):
+        with options.cases_file.open("a") as file:
+            csv.DictWriter(file, FIELDS).writerows(rows)
     with options.cases_file.open() as file:
         rows = [row for row in csv.DictReader(file) if int(row["case"]) < options.cases]
     found = summary(rows)
