@@ -76,6 +76,8 @@ class Checkout:
             "NUMBA_CACHE_DIR": str(work / "numba"),
             "OMP_NUM_THREADS": "1",
             "NUMBA_NUM_THREADS": "1",
+            # as for a user, modules are not parsed again by each process
+            "PYTHONDONTWRITEBYTECODE": "",
         }
 
     def run(self, *words: str) -> tuple[str, dict[str, float]]:
