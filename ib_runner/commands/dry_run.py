@@ -126,7 +126,7 @@ def announce(plan: Plan) -> None:
         return
     job, builder = jobs[0], cache(jobs[0].builder)
     for step in plan.stage.steps:
-        if step.may_take_long(job.config, job.run, builder):
+        if step.may_take_long(job.config, job.run, builder, len(jobs)):
             cost = step.cost(job.config, job.run, builder)
             if warning := cost.warning(step.name, len(jobs)):
                 logger.info(warning)

@@ -18,17 +18,19 @@ from typing import Any
 import numba
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ib_runner.config.builder import Builder, for_runs, resolve_device
 from ib_runner.datasets import Split
 from ib_runner.errors import UsageError, raise_interruption_behind
 from ib_runner.information.forecast import Forecast
+from ib_runner.information.interval.coupled import CLOUD_UNITS
 from ib_runner.information.interval.sizes import BUDGET
+from ib_runner.information.sampling.propagation import plain_network
 from ib_runner.measurements.measurement import OfSeveralMethods, Summary
 from ib_runner.measurements.mutual_information import MutualInformation
 from ib_runner.measurements.snapshot import Snapshot
-from ib_runner.stages.measure_epoch import chosen, use_threads
+from ib_runner.stages.measure_epoch import chosen, methods_of, use_threads
 from ib_runner.stages.timing import seconds_once_loaded, without_seed
 
 #: inputs of the first, untimed call, which loads or compiles the kernels
@@ -105,17 +107,51 @@ def forecast(
     return _known[key]
 
 
+def seconds_of_an_epoch(
+    builder: Builder,
+    network: nn.Module,
+    epoch: int,
+    epochs: Sequence[int],
+    inputs: Split,
+    threads: int = 1,
+) -> float | None:
+    """Seconds to make all that is asked at ``epoch`` of the measured ``epochs``, with ``network``.
+
+    None where one epoch may take long, or where measuring fails: unless the network is a plain one
+    of layers with clouds.
+    """
+    try:
+        plain = plain_network(network, inputs.x)
+        if plain is None or plain.widths[1:].max() > CLOUD_UNITS:
+            return None
+        measurements = _of_epochs(builder)
+        device = resolve_device(builder.config.device)
+        snapshot = Snapshot(epoch, network, inputs, builder.config.seed, device)
+        seconds = 0.0
+        with _threads(threads):
+            for one in chosen(measurements, epochs)[epoch]:
+                entry: Any = methods_of(measurements[one.name], one)
+                entry(_some(snapshot, FEW))  # the untimed call, which loads the kernels
+                seconds += _time(entry, snapshot).seconds
+    except Exception as error:  # measuring will say what is wrong, for each epoch
+        raise_interruption_behind(error)
+        return None
+    return seconds
+
+
+def _of_epochs(builder: Builder) -> dict[str, Any]:
+    """The measurements that are made at epochs, by name."""
+    made = for_runs(builder.measurements())
+    return {name: one for name, one in made.items() if not isinstance(one, Summary)}
+
+
 def _forecast(
     builder: Builder,
     epochs: Sequence[int],
     inputs: Split,
     weights: Mapping[int, Mapping[str, Tensor]],
 ) -> list[Timed]:
-    measurements = {
-        name: one
-        for name, one in for_runs(builder.measurements()).items()
-        if not isinstance(one, Summary)
-    }
+    measurements = _of_epochs(builder)
     made: dict[tuple[str, str | None], list[int]] = defaultdict(list)
     for epoch, asked in chosen(measurements, epochs).items():
         for one in asked:

@@ -15,6 +15,8 @@ DENSITIES = {
 }
 #: seconds that are not timed: per run, and per epoch for reading weights and writing tables
 SECONDS_A_RUN, SECONDS_AN_EPOCH = 1.0, 0.05
+#: how many times as long as the middle one of the measured epochs they may take on average
+CAUTION = 1.5
 #: upper bound of the seconds to measure one input in one layer, per (units of the layer + 10)
 MOST_A_UNIT = 5e-5
 
@@ -47,7 +49,7 @@ class Measure(Stage):
         sweep.collect_tables()
         measure_sweep(sweep)
 
-    def may_take_long(self, config, run, builder):
+    def may_take_long(self, config, run, builder, times=1):
         from ib_runner.stages.measure_processes import compiled_before
 
         if config.measure.scheduler is not None or not compiled_before():
@@ -62,7 +64,18 @@ class Measure(Stage):
         last, every = config.trainer.epochs, config.trainer.checkpoint_every
         epochs = epochs_to_measure(config, [*range(0, last, every), last])
         units = sum(10 + row["dim"] for row in channel_rows(network, inputs.x[:2]))
-        return len(epochs) * len(inputs) * units * MOST_A_UNIT > LONG_SECONDS
+        if times * len(epochs) * len(inputs) * units * MOST_A_UNIT <= LONG_SECONDS:
+            return False
+        from ib_runner.files.provenance import processors
+        from ib_runner.stages.forecast import seconds_of_an_epoch
+        from ib_runner.stages.measure_processes import n_workers
+
+        middle, workers = epochs[len(epochs) // 2], n_workers(config.measure.n_jobs, len(epochs))
+        if run is not None and middle in run.epochs:
+            network.load_state_dict(run.weights(middle))
+        threads = max(1, processors() // workers)
+        seconds = seconds_of_an_epoch(built, network, middle, epochs, inputs, threads)
+        return seconds is None or times * len(epochs) * seconds * CAUTION / workers > LONG_SECONDS
 
     def cost(self, config, run, builder):
         from ib_runner.files.provenance import processors

@@ -136,9 +136,13 @@ class Stage:
         return None
 
     def may_take_long(
-        self, config: "DictConfig", run: "Run | None", builder: "Callable[[], Builder]"
+        self,
+        config: "DictConfig",
+        run: "Run | None",
+        builder: "Callable[[], Builder]",
+        times: int = 1,
     ) -> bool:
-        """Whether ``work`` may take over a minute, so that ``cost`` should be asked for first."""
+        """Whether ``work``, done ``times`` times, may take over a minute: asked before ``cost``."""
         return False
 
 

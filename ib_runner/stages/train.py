@@ -42,7 +42,7 @@ class Train(Stage):
     def over_runs(self, sweep):
         sweep.collect_tables()
 
-    def may_take_long(self, config, run, builder):
+    def may_take_long(self, config, run, builder, times=1):
         if run is not None and self.is_done(config, run):
             return False
         built = builder()
@@ -51,12 +51,13 @@ class Train(Stage):
         n = len(dataset.train)
         steps = -(-n // (config.trainer.batch_size or n))
         epoch = steps * MOST_A_STEP * (1 + weights / 1e5) + n * MOST_AN_INPUT
-        if config.trainer.epochs * epoch <= LONG_SECONDS:
+        epochs = times * config.trainer.epochs
+        if epochs * epoch <= LONG_SECONDS:
             return False
         from ib_runner.stages.timing import seconds_by_kernels
 
         made = seconds_by_kernels(built, dataset)
-        return made is None or config.trainer.epochs * made * CAUTION > LONG_SECONDS
+        return made is None or epochs * made * CAUTION > LONG_SECONDS
 
     def cost(self, config, run, builder):
         from ib_runner.stages.timing import time_training

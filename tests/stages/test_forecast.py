@@ -6,8 +6,9 @@ import pytest
 from ib_runner.config.builder import Builder
 from ib_runner.config.compose import compose, open_hydra, settings
 from ib_runner.stages import forecast as module
-from ib_runner.stages import timing
+from ib_runner.stages import measure_processes, timing
 from ib_runner.stages.forecast import Spent, _growth, _of_some_epochs, _over_epochs, forecast
+from ib_runner.stages.stage import stages
 from ib_runner.stages.timing import seconds_once_loaded
 
 EPOCHS = (0, 1, 2, 3)
@@ -134,3 +135,39 @@ def test_what_is_known_is_not_timed_again():
     timed = {0: Spent(1.0)}
     found = _of_some_epochs(timed.__getitem__, {0: 0, 9: 9}, False, {9: Spent(4.0)})
     assert found == {0: Spent(1.0), 9: Spent(4.0)}
+
+
+def long_measuring(*words, times=1):
+    """Whether measuring may take over a minute, and the arguments to time one epoch of it."""
+    config = settings(compose(open_hydra(), "measure", ["+exp=szt_tanh", *words]))
+    builder = Builder(config)
+    network = builder.network(builder.dataset()).eval()
+    inputs = builder.dataset().all[:64]
+    found = stages()["measure"].may_take_long(config, None, lambda: builder, times)
+    return found, (builder, network, 30, [1, 30], inputs)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "times", "long"),
+    [(0.5, 1, False), (0.5, 4, True), (5.0, 1, True), (None, 1, True)],
+)
+def test_one_epoch_is_timed_before_more_are(monkeypatch, seconds, times, long):
+    monkeypatch.setattr(module, "seconds_of_an_epoch", lambda *of: seconds)
+    monkeypatch.setattr(measure_processes, "compiled_before", lambda: True)
+    monkeypatch.setattr(measure_processes, "processors", lambda: 2)
+    assert long_measuring(times=times)[0] == long  # 85 epochs, by two processes
+
+
+def test_an_epoch_of_clouds_is_timed_and_one_of_wide_layers_is_not():
+    _, asked = long_measuring()
+    assert 0.01 < module.seconds_of_an_epoch(*asked) < 60.0
+    _, asked = long_measuring("network.widths=[20,3]")
+    assert module.seconds_of_an_epoch(*asked) is None
+
+
+def test_a_measurement_that_fails_may_take_long(monkeypatch):
+    def fail(one, snapshot):
+        raise RuntimeError("no layers")
+
+    monkeypatch.setattr(module, "_time", fail)
+    assert module.seconds_of_an_epoch(*long_measuring()[1]) is None

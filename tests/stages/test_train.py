@@ -53,6 +53,14 @@ def test_an_epoch_by_kernels_is_timed_before_more_are(monkeypatch, epoch, long):
     assert long_training()[0] == long  # 10,000 epochs, which may take twice as long on average
 
 
+def test_short_trainings_of_a_sweep_may_take_long_together(monkeypatch):
+    monkeypatch.setattr(timing, "seconds_by_kernels", lambda *of: 1e-3)
+    _, builder = long_training()
+    asked = stages()["train"].may_take_long
+    assert not asked(builder.config, None, lambda: builder, 2)
+    assert asked(builder.config, None, lambda: builder, 4)
+
+
 def test_an_epoch_by_kernels_is_timed_and_another_is_not():
     _, builder = long_training("trainer.epochs=1")
     assert 2e-5 < timing.seconds_by_kernels(builder, builder.dataset()) < 1.0
