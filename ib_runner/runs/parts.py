@@ -7,6 +7,7 @@ zip archive, which has checksums, of the tables as Arrow streams.
 import io
 import shutil
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -22,6 +23,10 @@ from ib_runner.tables.files import to_pandas
 EPOCH = "[0-9]" * 6 + "*"
 #: endings of the file of an epoch that is measured, and of one of which a measurement failed
 WHOLE, PARTIAL = ".zip", ".partial.zip"
+#: what reading an altered archive may raise: a flag of encryption is a RuntimeError, and so on
+_OF_DAMAGE = (
+    OSError, ValueError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error, pa.ArrowException
+)  # fmt: skip
 _REMEDY = "It is removed: the same command measures its epoch again."
 
 
@@ -91,7 +96,7 @@ def _read(path: Path) -> list[tuple[str, pa.Table]]:
                 (name, pa.ipc.open_stream(archive.read(name)).read_all())
                 for name in archive.namelist()
             ]
-    except (OSError, ValueError, zipfile.BadZipFile, EOFError) as error:
+    except _OF_DAMAGE as error:
         refusal = unread(path, error, _REMEDY)
         if isinstance(refusal, DamagedFileError):
             path.unlink()

@@ -66,6 +66,8 @@ class Measure(Stage):
         units = sum(10 + row["dim"] for row in channel_rows(network, inputs.x[:2]))
         if times * len(epochs) * len(inputs) * units * MOST_A_UNIT <= LONG_SECONDS:
             return False
+        if run is not None and run.epochs and _is_measured(config, run):
+            return False
         from ib_runner.files.provenance import processors
         from ib_runner.stages.forecast import seconds_of_an_epoch
         from ib_runner.stages.measure_processes import n_workers

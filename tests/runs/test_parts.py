@@ -69,6 +69,23 @@ def test_a_damaged_part_is_named_and_removed(place, tmp_path):
     assert len(rows_of(parts)["binned_entropy"]) == 2
 
 
+def test_any_altered_byte_is_found(tmp_path):
+    """Or it is one that says nothing: the tables are the same."""
+    parts = Parts(tmp_path / ".parts-1")
+    parts.add(1, entropies(1, 0.5))
+    path = parts.folder / "000001.zip"
+    whole, wanted, damaged = path.read_bytes(), str(rows_of(parts)), 0
+    for place in range(len(whole)):
+        data = bytearray(whole)
+        data[place] ^= 0x01
+        path.write_bytes(data)
+        try:
+            assert str(rows_of(parts)) == wanted
+        except DamagedFileError:
+            damaged += 1
+    assert damaged > 0.9 * len(whole)
+
+
 def test_remove_takes_abandoned_parts_too(tmp_path):
     for name in ("1", "2"):
         Parts(tmp_path / f".parts-{name}").add(1, entropies(1, 0.5))

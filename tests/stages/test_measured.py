@@ -3,6 +3,9 @@
 import pytest
 from tiny_run import tables_of, train_tiny
 
+from ib_runner.stages import forecast, measure_processes
+from ib_runner.stages import measure as stages_measure
+
 AGAIN = "nothing to do"
 
 
@@ -49,3 +52,15 @@ def test_dry_run_says_so(measured, ib_run):
     assert "nothing is left to do" in "\n".join(
         ib_run("measure", f"run={run.path}", "--dry-run")[1]
     )
+
+
+def test_no_epoch_of_what_is_measured_is_timed(measured, monkeypatch):
+    measure, _ = measured
+    timed = []
+    monkeypatch.setattr(stages_measure, "LONG_SECONDS", 0.0)
+    monkeypatch.setattr(measure_processes, "compiled_before", lambda: True)
+    monkeypatch.setattr(forecast, "seconds_of_an_epoch", lambda *of: timed.append(of) or 0.0)
+    assert measure()
+    assert len(timed) == 1
+    assert not measure()
+    assert len(timed) == 1

@@ -18,7 +18,7 @@ from ib_runner.information.interval.clouds import (
     owners_of,
     sums_at,
 )
-from ib_runner.information.interval.mixtures import LN2, Densities, fit, own_densities, unit
+from ib_runner.information.interval.mixtures import LN2, Densities, fit, own_densities
 from ib_runner.information.interval.sizes import DELTAS, N_O, N_X, Pilot
 from ib_runner.information.sampling.sampler import Layer, Sampler
 from ib_runner.information.sampling.streams import Stream
@@ -137,12 +137,12 @@ def _of_layer(
     """The pilot of one layer from clouds A and B of the groups' inputs, [inputs, d, draws]."""
     inputs = owners_of(plan.groups)
     own, points = _own(sampler, layer, plan, clouds)
-    origin, length = densities.centres[inputs], unit(layer.beta)
+    origin = densities.centres[inputs]
 
     def fitted(n_o: int, components: int) -> float:
         mixtures = fit(np.ascontiguousarray(fitted_to[:, :, :n_o]), components)
         found, _ = own_densities(
-            points.t, np.arange(len(origin)), Densities(origin, mixtures, length)
+            points.t, np.arange(len(origin)), Densities(origin, mixtures, densities.length)
         )
         return float(found.mean()) * LN2
 
