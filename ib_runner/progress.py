@@ -93,13 +93,13 @@ class Progress:
                 initial=done,
                 desc=what,
                 unit=unit,
+                postfix=doing or None,  # beside the bar from its first drawing
                 file=sys.stderr,
                 # a terminal may say that it has 0 columns and rows, where no bar would show
                 **({"dynamic_ncols": True} if _columns() else {"ncols": COLUMNS, "nrows": ROWS}),
                 bar_format="{desc} |{bar}| {n_fmt} of {total_fmt} {unit}s{left}{postfix}",
             )
             self._bar.pace = self._pace
-            self.doing(doing)
 
     def doing(self, what: str) -> None:
         """Show ``what`` beside the bar, for work during which no unit is finished."""
