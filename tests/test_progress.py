@@ -56,7 +56,7 @@ def test_a_terminal_shows_what_goes_on_and_no_unknown_estimate(monkeypatch):
 
 
 def _read_until(text: str, reader: int) -> str:
-    """What arrives at ``reader`` up to ``text``, in as many parts as it comes; 5 seconds at most."""
+    """What arrives at ``reader`` up to ``text``, in however many parts; 5 seconds at most."""
     shown = ""
     while text not in shown and select([reader], [], [], 5.0)[0]:
         shown += os.read(reader, 1000).decode()
