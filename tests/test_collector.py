@@ -1,10 +1,15 @@
 """The garbage collector rests, and is then as it was."""
 
 import gc
+import weakref
 
 import pytest
 
-from ib_runner.collector import collector_rests, leave_out_what_is_there
+from ib_runner.collector import (
+    collector_rests,
+    leave_out_what_is_there,
+    leave_to_a_full_collection,
+)
 
 
 @pytest.mark.parametrize("enabled", [True, False])
@@ -28,5 +33,36 @@ def test_what_is_there_is_left_out_once():
         leave_out_what_is_there()
         assert gc.get_freeze_count() <= left_out
         assert len(kept) == 1000
+    finally:
+        gc.unfreeze()
+
+
+class Cycle:
+    """What only the collector can free."""
+
+    def __init__(self):
+        self.itself = self
+
+
+def test_garbage_is_left_to_a_full_collection():
+    gc.unfreeze()
+    with collector_rests():
+        left, young = weakref.ref(Cycle()), None
+        leave_to_a_full_collection()
+        young = weakref.ref(Cycle())
+        gc.collect(0)
+        assert left() is not None
+        assert young() is None
+        gc.collect()
+        assert left() is None
+
+
+def test_what_is_left_out_for_good_stays_so():
+    gc.unfreeze()
+    try:
+        leave_out_what_is_there()
+        left_out = gc.get_freeze_count()
+        leave_to_a_full_collection()
+        assert gc.get_freeze_count() == left_out
     finally:
         gc.unfreeze()

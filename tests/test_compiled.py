@@ -289,6 +289,13 @@ def test_the_garbage_collector_is_as_it_was_after_compiling(enabled):
         gc.enable()
 
 
+def test_what_numba_leaves_behind_waits_for_a_full_collection(monkeypatch):
+    left = []
+    monkeypatch.setattr(compiled, "leave_to_a_full_collection", lambda: left.append(None))
+    assert compiled.njit()(_twice_and_once)(np.int16(7)) == 21  # three functions, one kernel
+    assert len(left) == 1
+
+
 def test_it_is_known_which_kernels_are_kept(monkeypatch):
     def anew():
         return compiled.parallel_range()(_count.kernel.py_func)

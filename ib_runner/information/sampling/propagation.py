@@ -184,8 +184,9 @@ def _add_noise(s, beta, state, bits, z, t):
     if beta > _f(0.0):
         fill_normals(state, bits, z)
         _add(s, beta, z, t)
-    else:
-        t[:] = s
+    else:  # by a loop: assigning to a slice takes a second to compile, for its errors' words
+        for j in range(DRAWS):
+            t[j] = s[j]
 
 
 @inner(fastmath=True, error_model="numpy")

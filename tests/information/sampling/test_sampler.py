@@ -4,11 +4,13 @@ import numba
 import numpy as np
 import pytest
 import torch
+from numba.core import event
 from scipy import stats
 from torch import nn
 
+from ib_runner.compiled import njit
 from ib_runner.information.sampling.normal_numbers import normals
-from ib_runner.information.sampling.propagation import plain_network
+from ib_runner.information.sampling.propagation import DRAWS, _add_noise, plain_network
 from ib_runner.information.sampling.sampler import Sampler
 from ib_runner.networks import FCN, DropoutNoise, GaussianNoise, NoNoise, hidden_layers
 
@@ -153,3 +155,27 @@ def test_only_plain_networks_take_the_fused_path():
     gelu = network()
     gelu[1] = nn.GELU()
     assert plain_network(gelu, x) is None
+
+
+def test_a_unit_without_noise_is_copied_and_no_code_for_text_is_compiled():
+    modules = set()
+
+    class Seen(event.Listener):
+        def on_start(self, event):
+            modules.add(event.data["dispatcher"].py_func.__module__)
+
+        def on_end(self, event):
+            pass
+
+    @njit()
+    def unit(s, beta, state, bits, z, t):
+        _add_noise(s, beta, state, bits, z, t)
+
+    s = np.arange(DRAWS, dtype=np.float32)
+    z, t = np.ones_like(s), np.zeros_like(s)
+    state, bits = np.ones((4, DRAWS // 2), np.uint32), np.zeros((2, DRAWS // 2), np.uint32)
+    with event.install_listener("numba:compile", Seen()):
+        unit(s, np.float32(0.0), state, bits, z, t)
+    assert (t == s).all()
+    assert (z == 1.0).all()
+    assert "numba.cpython.unicode" not in modules
