@@ -15,7 +15,8 @@ from ib_runner.compiled import inner, parallel_range
 BLOCK = 256
 TILE_ROWS = 32
 CHUNK = 32
-_UNROLL = 4
+#: dimensions added in one pass over a row; sets of counters
+_UNROLL, _SETS = 4, 4
 
 
 def in_blocks(values: np.ndarray) -> np.ndarray:
@@ -31,45 +32,72 @@ def in_blocks(values: np.ndarray) -> np.ndarray:
 
 
 @inner(fastmath={"contract"}, error_model="numpy")
+def _add_squares(rows, row, columns, begin, end, squares):
+    """Squared distances in the dimensions ``begin`` to ``end`` into ``squares`` [BLOCK]."""
+    for k in range(begin, end, _UNROLL):
+        a0, a1, a2, a3 = rows[k, row], rows[k + 1, row], rows[k + 2, row], rows[k + 3, row]
+        c0, c1, c2, c3 = columns[k], columns[k + 1], columns[k + 2], columns[k + 3]
+        if k == begin:
+            for j in range(BLOCK):
+                d0, d1, d2, d3 = a0 - c0[j], a1 - c1[j], a2 - c2[j], a3 - c3[j]
+                squares[j] = d0 * d0 + d1 * d1 + d2 * d2 + d3 * d3
+        else:
+            for j in range(BLOCK):
+                d0, d1, d2, d3 = a0 - c0[j], a1 - c1[j], a2 - c2[j], a3 - c3[j]
+                squares[j] += d0 * d0 + d1 * d1 + d2 * d2 + d3 * d3
+
+
+@inner(fastmath={"contract"}, error_model="numpy")
 def _fill_tile(rows, first_row, columns, tile):
-    """Distances of the points ``first_row…`` of one block and all of another's, into ``tile``.
+    """Squared distances of points ``first_row…`` of one block and all of another's, into ``tile``.
 
     ``rows`` and ``columns`` [d', BLOCK] are blocks of :func:`in_blocks`, ``tile`` is float32
     [TILE_ROWS, BLOCK].
     """
     partial = np.empty(BLOCK, dtype=np.float32)
-    tile[:] = np.float32(0.0)
-    for chunk in range(0, rows.shape[0], CHUNK):
-        chunk_end = min(chunk + CHUNK, rows.shape[0])
+    dim = rows.shape[0]
+    for chunk in range(0, dim, CHUNK):
+        end = min(chunk + CHUNK, dim)
         for i in range(TILE_ROWS):
-            partial[:] = np.float32(0.0)
-            for k in range(chunk, chunk_end, _UNROLL):
-                a0 = rows[k, first_row + i]
-                a1 = rows[k + 1, first_row + i]
-                a2 = rows[k + 2, first_row + i]
-                a3 = rows[k + 3, first_row + i]
+            if chunk == 0:
+                _add_squares(rows, first_row + i, columns, chunk, end, tile[i])
+            else:
+                _add_squares(rows, first_row + i, columns, chunk, end, partial)
                 for j in range(BLOCK):
-                    d0 = a0 - columns[k, j]
-                    d1 = a1 - columns[k + 1, j]
-                    d2 = a2 - columns[k + 2, j]
-                    d3 = a3 - columns[k + 3, j]
-                    partial[j] += d0 * d0 + d1 * d1 + d2 * d2 + d3 * d3
-            for j in range(BLOCK):
-                tile[i, j] += partial[j]
-    for i in range(TILE_ROWS):
-        for j in range(BLOCK):
-            tile[i, j] = np.sqrt(tile[i, j])
+                    tile[i, j] += partial[j]
 
 
-@inner()
-def _find_counters(distances, label, labels, lowest, highest, bins_per_unit, n_bins, counters):
-    """Number of the counter for each distance: below, n_bins bins, above; within, then between."""
-    top = np.float32(n_bins + 1)
+@inner(error_model="numpy")
+def _find_counters(squares, label, labels, lowest, highest, bins_per_unit, n_bins, counters):
+    """Number of the counter for each squared distance: below, n_bins bins, above; within, then
+    between.
+    """
+    last, between = np.float32(n_bins), np.uint32(n_bins + 2)
     for j in range(BLOCK):
-        position = (distances[j] - lowest) * bins_per_unit + np.float32(1.0)
-        limit = top if distances[j] > highest else np.float32(n_bins)
-        bin_ = np.int32(min(max(position, np.float32(0.0)), limit))
-        counters[j] = bin_ + (np.int32(n_bins + 2) if labels[j] != label else np.int32(0))
+        distance = np.sqrt(squares[j])
+        position = (distance - lowest) * bins_per_unit + np.float32(1.0)
+        limit = last + np.float32(1.0) if distance > highest else last
+        bin_ = np.uint32(np.int32(min(max(position, np.float32(0.0)), limit)))
+        counters[j] = bin_ + (between if labels[j] != label else np.uint32(0))
+
+
+@inner(error_model="numpy")
+def _count(counters, begin, end, counts):
+    """Add 1 to the counter of each of ``counters[begin:end]``, in one of the sets ``counts``.
+
+    Neighbours in a row often fall into the same bin: an increment need not wait for those before.
+    """
+    c0, c1, c2, c3 = counts[0], counts[1], counts[2], counts[3]
+    j = begin
+    while j + 4 <= end:
+        c0[counters[j]] += 1
+        c1[counters[j + 1]] += 1
+        c2[counters[j + 2]] += 1
+        c3[counters[j + 3]] += 1
+        j += 4
+    while j < end:
+        c0[counters[j]] += 1
+        j += 1
 
 
 @inner()
@@ -79,11 +107,8 @@ def _run_task(task, blocks, labels, n, lowest, highest, bins_per_unit, counts):
     """
     n_tasks, n_counters = counts.shape
     tile = np.empty((TILE_ROWS, BLOCK), dtype=np.float32)
-    counters = np.empty(BLOCK, dtype=np.int32)
-    # neighbours in a row often fall into the same bin: with two sets of counters an increment
-    # need not wait for the one before
-    even = np.zeros(n_counters, dtype=np.int64)
-    odd = np.zeros(n_counters, dtype=np.int64)
+    counters = np.empty(BLOCK, dtype=np.uint32)
+    sets = np.zeros((_SETS, n_counters), dtype=np.int64)
     for first in (task * TILE_ROWS, (2 * n_tasks - 1 - task) * TILE_ROWS):
         if first >= n:
             continue
@@ -91,21 +116,14 @@ def _run_task(task, blocks, labels, n, lowest, highest, bins_per_unit, counts):
             _fill_tile(blocks[first // BLOCK], first % BLOCK, blocks[block], tile)
             start = block * BLOCK
             there = labels[start : start + BLOCK]
-            end = min(BLOCK, n - start)
             for i in range(first, min(first + TILE_ROWS, n)):
-                distances = tile[i - first]
                 _find_counters(
-                    distances, labels[i], there, lowest, highest, bins_per_unit,
+                    tile[i - first], labels[i], there, lowest, highest, bins_per_unit,
                     n_counters // 2 - 2, counters,
                 )  # fmt: skip
-                begin = max(i + 1 - start, 0)
-                for j in range(begin, end - 1, 2):
-                    even[counters[j]] += 1
-                    odd[counters[j + 1]] += 1
-                if end > begin and (end - begin) % 2:
-                    even[counters[end - 1]] += 1
+                _count(counters, max(i + 1 - start, 0), min(BLOCK, n - start), sets)
     for c in range(n_counters):
-        counts[task, c] = even[c] + odd[c]
+        counts[task, c] = sets[0, c] + sets[1, c] + sets[2, c] + sets[3, c]
 
 
 @parallel_range()
