@@ -20,16 +20,16 @@ from ib_runner.wording import near_miss
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command line; returns its exit status."""
+    """Run one command line, None: this process's own; returns its exit status."""
     with legible_output():
-        return _guarded(list(sys.argv[1:] if argv is None else argv))
+        return _guarded(list(sys.argv[1:] if argv is None else argv), alone=argv is None)
 
 
-def _guarded(argv: list[str]) -> int:
+def _guarded(argv: list[str], alone: bool) -> int:
     full = os.environ.get("HYDRA_FULL_ERROR") == "1"
     try:
         with _terminable():
-            status = _dispatch(argv)
+            status = _dispatch(argv, alone)
             sys.stdout.flush()
             return status
     except (KeyboardInterrupt, Interrupted) as interruption:
@@ -77,7 +77,7 @@ def _terminable() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _dispatch(argv: list[str]) -> int:
+def _dispatch(argv: list[str], alone: bool) -> int:
     if not argv or argv[0] in ("--help", "-h", "help"):
         print(_help())
         return 0
@@ -99,7 +99,7 @@ def _dispatch(argv: list[str]) -> int:
     from ib_runner.commands.arguments import parse_command
     from ib_runner.commands.run import run
 
-    return run(parse_command(known[argv[0]], argv[1:]))
+    return run(parse_command(known[argv[0]], argv[1:]), alone)
 
 
 def _help() -> str:

@@ -1,5 +1,6 @@
 """Resting Python's garbage collector where many objects are made that live on."""
 
+import atexit
 import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -39,3 +40,9 @@ def leave_to_a_full_collection() -> None:
     if gc.get_freeze_count() == 0:
         gc.freeze()
         gc.unfreeze()
+
+
+def rest_to_the_end() -> None:
+    """The collector rests until the process ends, which then gives all memory back at once."""
+    gc.disable()
+    atexit.register(gc.freeze)  # Python collects as it ends, whatever it was told

@@ -1,6 +1,8 @@
 """The garbage collector rests, and is then as it was."""
 
 import gc
+import subprocess
+import sys
 import weakref
 
 import pytest
@@ -66,3 +68,18 @@ def test_what_is_left_out_for_good_stays_so():
         assert gc.get_freeze_count() == left_out
     finally:
         gc.unfreeze()
+
+
+@pytest.mark.parametrize("rests", [True, False])
+def test_what_nobody_needs_is_not_looked_for_at_the_end(rests):
+    words = (
+        "from ib_runner.collector import rest_to_the_end\n"
+        "class Cycle:\n"
+        "    def __init__(self): self.itself = self\n"
+        "    def __del__(self): print('collected')\n"
+        "Cycle()\n"
+        f"if {rests}: rest_to_the_end()\n"
+        "print([[k] for k in range(3000)][-1])"
+    )
+    done = subprocess.run([sys.executable, "-c", words], capture_output=True, text=True, check=True)
+    assert ("collected" in done.stdout) != rests

@@ -18,7 +18,6 @@ from ib_runner.runs.lock import hold
 from ib_runner.runs.log import logger
 from ib_runner.runs.sweep_folder import read_sweep, write_sweep
 from ib_runner.stages.stage import Stage
-from ib_runner.stages.sweep_of_runs import SweepOfRuns
 
 
 def execute(hydra: Hydra, plan: Plan) -> int:
@@ -111,6 +110,8 @@ def _finish(plan: Plan, path: Path, failed: Mapping[str, str]) -> int:
 
 def _over_runs(plan: Plan, path: Path) -> dict[str, str]:
     """Do each step's work over all runs of the sweep; returns the failed steps' reasons by name."""
+    from ib_runner.stages.sweep_of_runs import SweepOfRuns  # pandas
+
     configs = {job.name: job.config for job in plan.jobs}
     allow_targets = plan.jobs[0].config.get("allow_targets", ())
     runs = [run for run in open_found(path, allow_targets).runs if run.path.name in configs]

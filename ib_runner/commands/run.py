@@ -5,14 +5,17 @@ import os
 import sys
 from contextlib import nullcontext
 
-from ib_runner.collector import collector_rests, leave_out_what_is_there
+from ib_runner.collector import collector_rests, leave_out_what_is_there, rest_to_the_end
 from ib_runner.commands.arguments import Command
 from ib_runner.config.compose import compose, open_hydra, settings
 from ib_runner.errors import UsageError
 
 
-def run(command: Command) -> int:
-    """Carry out ``command``; returns the exit status. Raises ``UsageError`` for a mistake in it."""
+def run(command: Command, alone: bool = False) -> int:
+    """Carry out ``command``; returns the exit status. Raises ``UsageError`` for a mistake in it.
+
+    ``alone``: this process is for it alone, and ends with it.
+    """
     here = os.getcwd()
     if here not in sys.path:
         sys.path.append(here)  # a _target_ may be in a package in the working folder
@@ -50,4 +53,6 @@ def run(command: Command) -> int:
     from ib_runner.commands.execute import execute
 
     leave_out_what_is_there()
+    if alone and stage.is_brief and not plan.is_sweep:
+        rest_to_the_end()
     return execute(hydra, plan)

@@ -1,5 +1,6 @@
 """``ib-run plot``: from tables to figures."""
 
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from multiprocessing import parent_process
 
@@ -9,6 +10,8 @@ from ib_runner.stages.cost import Cost
 from ib_runner.stages.stage import Stage, on_each
 from ib_runner.wording import duration_text
 
+#: the module that draws, which other processes import
+DRAWING = "ib_runner.stages.plot_run"
 #: seconds to start; seconds of one figure of five layers as png and pdf; those of the figures that
 #: take longer; and the share of these seconds that does not depend on the number of layers
 SECONDS_TO_START, SECONDS_A_FIGURE = 1.0, 0.75
@@ -27,16 +30,31 @@ class Plot(Stage):
     summary = "draw the tables"
     place = 30
     may_change = ("plot", "figure")
+    is_brief = True
+
+    #: the processes that help with the run being prepared for
+    _others = None
+
+    @contextmanager
+    def preparing(self, config, allow_targets):
+        from ib_runner.stages.helper import helpers
+
+        with helpers(_other_processes(config.plot.figures, config), DRAWING) as self._others:
+            try:
+                yield
+            finally:
+                self._others = None
 
     def work(self, config, run):
-        from ib_runner.stages.worker import helpers, imported
+        from ib_runner.stages.helper import imported
 
-        others = _other_processes(config.plot.figures, config)
-        with helpers(others, "ib_runner.stages.plot_run") as pool:
-            imported("ib_runner.stages.plot_run")  # meanwhile
+        # a step of another stage, or called from Python, has not been prepared for
+        with nullcontext() if self._others is not None else self.preparing(config, ()):
+            others = self._others
+            imported(DRAWING)  # meanwhile
             from ib_runner.stages.plot_run import plot
 
-            plot(config, run, pool)
+            plot(config, run, others)
 
     def work_in_sweep(self, config, run):
         from ib_runner.stages.plot_run import wants_each_run
@@ -45,15 +63,15 @@ class Plot(Stage):
             self.work(config, run)
 
     def work_on_all(self, configs):
+        from ib_runner.stages.helper import helpers
         from ib_runner.stages.plot_run import plot, wants_each_run
-        from ib_runner.stages.worker import helpers
 
         each = {run: config for run, config in configs.items() if wants_each_run(config, run)}
         others = max(
             (_other_processes(one.plot.figures, one, len(each)) for one in each.values()), default=0
         )
-        with helpers(others, "ib_runner.stages.plot_run") as pool:
-            return on_each(each, partial(plot, pool=pool))
+        with helpers(others, DRAWING) as started:
+            return on_each(each, partial(plot, others=started))
 
     def over_runs(self, sweep):
         from ib_runner.stages.plot_sweep import plot_sweep

@@ -1,12 +1,12 @@
 """Drawing a run's figures: every figure of ``plot.figures`` in every format."""
 
+import gc
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache, lru_cache, partial
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 import pandas as pd
-from joblib.externals.loky.process_executor import ProcessPoolExecutor
 from matplotlib.figure import Figure
 from omegaconf import DictConfig, OmegaConf
 
@@ -15,23 +15,32 @@ from ib_runner.config.builder import for_runs, for_sweeps
 from ib_runner.errors import UsageError
 from ib_runner.figures.style import Look, encode, looking
 from ib_runner.files.atomic import make_folder, write_bytes
+from ib_runner.files.yaml_text import parsed
 from ib_runner.progress import Progress
 from ib_runner.runs.folder import Run
 from ib_runner.runs.log import log_to, logger
 from ib_runner.selections.context import Context, Tables
-from ib_runner.stages.plot import seconds_of
+from ib_runner.stages.helper import Helper, shared_out
+from ib_runner.stages.plot import DRAWING, seconds_of
 from ib_runner.stages.run_context import context_of, tables_of
-from ib_runner.stages.worker import shared_out
 
 
-def plot(config: DictConfig, run: Run, pool: ProcessPoolExecutor | None = None) -> None:
-    """Write ``figures/NAME.FORMAT`` for every figure whose tables exist; ``pool`` draws some.
+def plot(config: DictConfig, run: Run, others: Sequence[Helper] = ()) -> None:
+    """Write ``figures/NAME.FORMAT`` for every figure whose tables exist; ``others`` draw some.
 
     The log names figures that wait for ``ib-run measure``, and figures that have nothing to show of
     this run; figures of tables that this run does not measure are skipped silently.
 
     Raises ``UsageError`` where no figure can be drawn, or an epoch to draw was not measured.
     """
+    with collector_rests():
+        _plot(config, run, others)
+
+
+def _plot(config: DictConfig, run: Run, others: Sequence[Helper]) -> None:
+    there = str(run.path), list(run.allow_targets), OmegaConf.to_yaml(config)
+    for one in others:
+        one.begin(f"{DRAWING}:_opened", *there)
     figures = for_runs(run.builder(config).figures())
     if not figures:
         logger.info("plot: plot.figures names no figure of a single run")
@@ -54,25 +63,32 @@ def plot(config: DictConfig, run: Run, pool: ProcessPoolExecutor | None = None) 
         def draw(name: str) -> None:
             write_figure(folder, name, config, partial(drawable[name], tables, context))
 
-        settings = OmegaConf.to_yaml(config)
-        there = partial(_draw, str(run.path), run.allow_targets, settings)
         longest_first = sorted(drawable, key=seconds_of, reverse=True)
-        for name in shared_out(longest_first, draw, there, pool):
+        for name in shared_out(longest_first, draw, (f"{DRAWING}:_draw", *there), others):
             bar.update(name)
         logger.info("%s: %s", folder, ", ".join(drawable))
 
 
-def _draw(path: str, allow_targets: tuple[str, ...], settings: str, name: str) -> None:
-    """Write the figure ``name`` of the run at ``path``, whose lock another process holds."""
+def _draw(path: str, allow_targets: Sequence[str], settings: str, name: str) -> None:
+    """Write the figure ``name`` of the run at ``path``, whose lock another process holds.
+
+    ``settings`` are the configuration as YAML.
+    """
     config, figures, tables, context = _opened(path, allow_targets, settings)
     write_figure(Path(path) / "figures", name, config, partial(figures[name], tables, context))
 
 
+Opened = tuple[DictConfig, Mapping[str, Callable[..., Figure]], Tables, Context]
+
+
+def _opened(path: str, allow_targets: Sequence[str], settings: str) -> Opened:
+    return _open(path, tuple(allow_targets), settings)
+
+
 @lru_cache(maxsize=1)
-def _opened(
-    path: str, allow_targets: tuple[str, ...], settings: str
-) -> tuple[DictConfig, Mapping[str, Callable[..., Figure]], Tables, Context]:
-    config, run = OmegaConf.create(settings), Run(path, allow_targets)
+def _open(path: str, allow_targets: tuple[str, ...], settings: str) -> Opened:
+    gc.collect()  # what was drawn of another run
+    config, run = OmegaConf.create(parsed(settings)), Run(path, allow_targets)
     figures = for_runs(run.builder(config).figures())
     return config, figures, shown(config, tables_of(config, run)), context_of(config, run)
 

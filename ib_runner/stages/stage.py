@@ -56,6 +56,8 @@ class Stage:
     lists: ClassVar[tuple[str, ...]] = ()
     #: keys and nodes in which the configuration may differ from the one saved with the run
     may_change: ClassVar[tuple[str, ...]] = ()
+    #: whether the work on one run takes seconds, after which the process may have kept all it made
+    is_brief: ClassVar[bool] = False
     #: whether the folder's path is printed as the last line on standard output
     says_path: ClassVar[bool] = True
 

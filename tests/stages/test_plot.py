@@ -1,6 +1,8 @@
 """The figures that are drawn of a run; the log names only figures that the run could have."""
 
 import shutil
+import subprocess
+import sys
 from contextlib import contextmanager
 
 import pytest
@@ -10,10 +12,10 @@ from omegaconf import OmegaConf
 from ib_runner.config.compose import compose, open_hydra, settings
 from ib_runner.errors import RunInUseError, UsageError
 from ib_runner.runs.folder import Run
+from ib_runner.stages import helper
 from ib_runner.stages import plot as plot_stage
-from ib_runner.stages import worker
+from ib_runner.stages.helper import helpers
 from ib_runner.stages.plot_run import plot
-from ib_runner.stages.worker import helpers
 from ib_runner.tables.files import write_table
 
 SETTINGS = ["+exp=szt_tanh", "plot.formats=[png]", "trainer.epochs=20"]
@@ -91,9 +93,9 @@ def test_other_processes_start_once_for_all_runs_of_a_sweep(base, run, monkeypat
     @contextmanager
     def counted(workers, module):
         started.append(workers)
-        yield None
+        yield []
 
-    monkeypatch.setattr(worker, "helpers", counted)
+    monkeypatch.setattr(helper, "helpers", counted)
     monkeypatch.setattr(plot_stage, "processors", lambda: 2)
     monkeypatch.setattr(plot_stage, "WORTH_A_PROCESS", 1.5)  # three runs, not one
     names = ["losses", "binned_entropy"]
@@ -118,10 +120,26 @@ def test_two_processes_write_the_files_of_one(base, run, monkeypatch):
     )
     found = []
     for workers in (0, 1, 1):
-        with helpers(workers, "ib_runner.stages.plot_run") as pool:
-            if pool is not None:
-                pool.submit(int).result()  # it has started
-            plot(config, run, pool)
+        with helpers(workers, "ib_runner.stages.plot_run") as others:
+            for one in others:
+                assert one.call("ib_runner.stages.plot_run:seconds_of", "losses")  # has started
+            plot(config, run, others)
         found.append({path.name: path.read_bytes() for path in run.path.glob("figures/*")})
     assert len(found[0]) == 4
     assert found[0] == found[1] == found[2]
+
+
+@pytest.mark.slow
+def test_the_collector_rests_to_the_end_of_a_process_that_only_draws(run):
+    words = ["plot", f"run={run.path}", "plot.figures=[losses]", "plot.formats=[png]"]
+    program = (
+        "import gc, sys\n"
+        "from ib_runner.cli import main\n"
+        f"assert main({words}) == 0\n"
+        "assert gc.isenabled()\n"
+        f"sys.argv[1:] = {words}\n"
+        "assert main() == 0\n"
+        "assert not gc.isenabled()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
