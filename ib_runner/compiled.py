@@ -26,7 +26,7 @@ from typing import Any
 
 import llvmlite.binding as llvm
 import numba
-from numba.core import event
+from numba.core import event, ir, types
 from numba.core.caching import (
     CompileResultCacheImpl,
     FunctionCache,
@@ -38,6 +38,7 @@ from numba.core.caching import (
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import CompilerBase, DefaultPassBuilder
 from numba.core.compiler_machinery import AnalysisPass, register_pass
+from numba.core.errors import CompilerError
 from numba.core.registry import cpu_target
 from numba.core.typed_passes import AnnotateTypes
 from numba.core.typing.templates import _OverloadFunctionTemplate
@@ -78,14 +79,19 @@ def njit(**options: Any) -> Callable[[Callable], Any]:
     return compiled
 
 
-def inner(**options: Any) -> Callable[[Callable], Any]:
+def inner(*, allocates: bool = False, **options: Any) -> Callable[[Callable], Any]:
     """``numba.njit`` with these options, for a function that only other kernels call.
 
     The function is compiled into each kernel that calls it, without a cached file, machine code of
     its own and the wrapper for Python, which would double the time to compile: a call from Python
     crashes.
+
+    ``allocates``: whether it makes arrays or an error's text, or gets arrays that were made from
+    another function. Functions that do not need not count the references to the arrays that they
+    look at, which their callers hold: a seventh of a kernel's code before it is optimised.
     """
     options |= {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}  # not in numba's type stubs
+    options |= {"_nrt": allocates}  # numba's run time, which allocates
     return numba.njit(pipeline_class=_InnerCompiler, **options)
 
 
@@ -318,7 +324,10 @@ class _InnerLibrary(JITCodeLibrary):
 
 @register_pass(mutates_CFG=False, analysis_only=True)
 class _WriteDownOnly(AnalysisPass):
-    """Have the function that is compiled kept in an ``_InnerLibrary``."""
+    """Have the function that is compiled kept in an ``_InnerLibrary``.
+
+    Refuses one that does not count references, but would return or get an array that others count.
+    """
 
     _name = "ib_runner_write_down_only"
 
@@ -326,9 +335,26 @@ class _WriteDownOnly(AnalysisPass):
         super().__init__()
 
     def run_pass(self, state: Any) -> bool:
+        if not state.flags.nrt:
+            for name, returned in _returned_types(state):
+                if state.targetctx.data_model_manager[returned].contains_nrt_meminfo():
+                    raise CompilerError(
+                        f"{name} returns {returned}: {state.func_id.func_name} needs "
+                        "inner(allocates=True)"
+                    )
         state.library = _InnerLibrary(state.targetctx.codegen(), state.func_id.func_qualname)
         state.library.enable_object_caching()  # as numba does for each library
         return False
+
+
+def _returned_types(state: Any) -> Iterator[tuple[str, Any]]:
+    """What the function that is compiled, and the compiled functions that it calls, return."""
+    yield state.func_id.func_name, state.return_type
+    for called, signature in state.calltypes.items():
+        if isinstance(called, ir.Expr) and called.op == "call":
+            function = state.typemap[called.func.name]
+            if isinstance(function, types.Dispatcher):
+                yield function.dispatcher.py_func.__name__, signature.return_type
 
 
 class _InnerCompiler(CompilerBase):

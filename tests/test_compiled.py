@@ -199,14 +199,14 @@ def test_wrong_arguments_of_a_range_are_an_error_on_any_number_of_threads():
         _count(1000, "counts", np.zeros(1000, np.int64))
 
 
-@compiled.inner()
+@compiled.inner(allocates=True)
 def _checked(x):
     if x < 0:
         raise ValueError(f"{x} is below 0")
     return x
 
 
-@compiled.inner()
+@compiled.inner(allocates=True)
 def _twice(x):
     return 2 * _checked(x)
 
@@ -273,6 +273,78 @@ def test_functions_of_numbas_are_no_machine_code_of_their_own_in_kernels():
         with pytest.raises(ValueError, match="negative dimensions not allowed"):
             kernel(-x)
     assert whole == [{False}, {True}, set()]
+
+
+def _last_of(x):
+    rest = x
+    for k in range(1, x.size):
+        rest = x[k:]
+    return rest[0]
+
+
+def _makes(x):
+    return np.empty(x.size).size
+
+
+def _copies(x):
+    return x.copy()[0]
+
+
+def _returns_its_argument(x):
+    return x
+
+
+def _returns_a_view(x):
+    return x[1:]
+
+
+def _returns_two(x):
+    return x[0], x[1:]
+
+
+@compiled.inner(allocates=True)
+def _made(n):
+    return np.ones(n)
+
+
+def _gets(x):
+    return _made(x.size)[0]
+
+
+def _lists(x):
+    return [x.size][0]
+
+
+@pytest.mark.parametrize(
+    "function",
+    [_makes, _copies, _returns_its_argument, _returns_a_view, _returns_two, _gets, _lists],
+)
+def test_a_function_that_has_arrays_of_its_own_has_to_say_so(function):
+    def kernel_of(called):
+        def kernel(x):
+            called(x)
+            return x[0]
+
+        return compiled.njit()(kernel)
+
+    with pytest.raises(numba.core.errors.NumbaError):
+        kernel_of(compiled.inner()(function))(np.ones(3))
+    assert kernel_of(compiled.inner(allocates=True)(function))(np.ones(3)) == 1.0
+
+
+@pytest.mark.parametrize("allocates", [False, True])
+def test_functions_that_make_no_arrays_do_not_count_references(allocates):
+    last_of = compiled.inner(allocates=allocates)(_last_of)
+
+    def kernel(x):
+        return last_of(x) + _made(x.size)[0]
+
+    x = np.arange(5.0)
+    before = sys.getrefcount(x)
+    assert compiled.njit()(kernel)(x) == 5.0
+    assert sys.getrefcount(x) == before
+    ((_, made),) = last_of.overloads.items()
+    assert made.target_context.enable_nrt is allocates
 
 
 @pytest.mark.parametrize("enabled", [True, False])

@@ -47,7 +47,7 @@ def _add_squares(rows, row, columns, begin, end, squares):
                 squares[j] += d0 * d0 + d1 * d1 + d2 * d2 + d3 * d3
 
 
-@inner(fastmath={"contract"}, error_model="numpy")
+@inner(allocates=True, fastmath={"contract"}, error_model="numpy")
 def _fill_tile(rows, first_row, columns, tile):
     """Squared distances of points ``first_row…`` of one block and all of another's, into ``tile``.
 
@@ -100,7 +100,7 @@ def _count(counters, begin, end, counts):
         j += 1
 
 
-@inner()
+@inner(allocates=True)
 def _run_task(task, blocks, labels, n, lowest, highest, bins_per_unit, counts):
     """Two row tiles against all that follows: one from the front, which meets many blocks, and
     one from the back, which meets few, so that all tasks cost the same.

@@ -86,7 +86,7 @@ def fill_noise(layers, seed, epoch, z):
     _fill_noise(layers, seed, epoch, z)
 
 
-@inner()
+@inner(allocates=True)
 def _fill_noise(layers, seed, epoch, z):
     """Fill ``z`` [units, N] with the channels' addends or factors; rows without noise stay as is.
 
@@ -119,7 +119,7 @@ def _fill_noise(layers, seed, epoch, z):
                 values[k] = kept if (bits64 >> np.uint64(32)) >= threshold else _f(0.0)
 
 
-@inner(**_SUMS)
+@inner(allocates=True, **_SUMS)
 def _matrix(flat, at, rows, columns):
     return flat[at : at + rows * columns].reshape(rows, columns)
 
@@ -175,7 +175,7 @@ def _through_activation(kind, slope, s, gradient, n):
                 g[k] = g[k] if row[k] > _f(0.0) else slope * g[k]
 
 
-@inner(**_SUMS)
+@inner(allocates=True, **_SUMS)
 def _affine_of_layer(layers, layer, parameters, below, clean, n):
     """``clean`` = activation(weights · ``below`` + bias), in the first n columns."""
     fan_in, width = layers.widths[layer], layers.widths[layer + 1]
@@ -243,7 +243,7 @@ def _loss_gradient(loss, outputs, targets, gradient, scratch, n):
             gradient[c, k] = (gradient[c, k] / total[k] - targets[c, k]) / _f(n)
 
 
-@inner(**_SUMS)
+@inner(allocates=True, **_SUMS)
 def _backward(layers, parameters, gradients, s, t, z, start, g, scratch, n):
     """Fill ``gradients`` with those of all parameters.
 
@@ -301,7 +301,7 @@ def _update(update, rate, step, parameters, gradients, m, v):
         parameters[j] -= size * (m[j] / (math.sqrt(v[j]) / root + eps))
 
 
-@inner(**_SUMS)
+@inner(allocates=True, **_SUMS)
 def _parseval(layers, alpha, parameters, scratch):
     """W ← W − α (W Wᵀ − I) W for all weights but the output layer's (Cisse et al., 2017)."""
     for layer in range(len(layers.activation) - 1):
@@ -322,7 +322,7 @@ def _parseval(layers, alpha, parameters, scratch):
                 w[o, i] -= _f(alpha) * change[o, i]
 
 
-@inner(**_SUMS)
+@inner(allocates=True, **_SUMS)
 def _train_epoch(layers, update, loss, rate, step, parameters, m, v, x, y, order, z, batch_size):
     """One pass through ``x`` [inputs, N] with targets ``y`` [k, N] in ``order`` [N].
 
@@ -358,7 +358,7 @@ def _train_epoch(layers, update, loss, rate, step, parameters, m, v, x, y, order
     return step
 
 
-@inner(**_SUMS)
+@inner(allocates=True, **_SUMS)
 def _score(layers, loss, parameters, x, y, n_inputs):
     """Mean loss and number of misclassified inputs, without noise.
 

@@ -77,7 +77,7 @@ def _widest_leaf(tree):
     return (most + LANES - 1) // LANES * LANES
 
 
-@inner()
+@inner(allocates=True)
 def _group_sums(points, blocks, tree, scale, tolerance, scratch, out):
     """Fill ``out`` with the log2 sums of one group; False where float32 can't hold one of them."""
     local, minus_square, buffer, stack, found, shell_of = scratch
@@ -206,7 +206,7 @@ def _add_leaf(
         add_power_sums(doubled, weights, local, minus_square, count, buffer, sums)
 
 
-@inner()
+@inner(allocates=True)
 def _point_sum(point, blocks, tree, scale, tolerance, stack):
     """The log2 sum of one point in float64, relative to its nearest centre."""
     point = point.astype(np.float64)

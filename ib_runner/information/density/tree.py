@@ -121,7 +121,7 @@ def _split(rows, d, leaf_size, node, starts, stops, leaf):
     starts[2 * node + 2], stops[2 * node + 2] = middle, stop
 
 
-@inner()
+@inner(allocates=True)
 def choose_split(rows, d, start, stop):
     """The dimension in which a sample varies most, and the sample's median in it."""
     count = min(SAMPLE, stop - start)

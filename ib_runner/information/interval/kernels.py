@@ -435,7 +435,7 @@ def find_near(low_here, high_here, origin, lowest, boxes, near, distance):
     return n_near
 
 
-@inner(error_model="numpy")
+@inner(allocates=True, error_model="numpy")
 def _add_block(queries, first, last, components, boxes, sums, count_only, scratch):
     """``add_mixtures`` for one block; returns the number of evaluations."""
     dim, m = queries.points.shape[1:]

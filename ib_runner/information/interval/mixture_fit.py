@@ -49,7 +49,7 @@ def _moments(cloud, order, begin, end, mean, covariance):
             covariance[j, i] = covariance[i, j]
 
 
-@inner(fastmath=True, error_model="numpy")
+@inner(allocates=True, fastmath=True, error_model="numpy")
 def _whole_moments(cloud, mean, covariance):
     """``_moments`` of all draws of a cloud, in their order: vector code."""
     dim, n = cloud.shape
@@ -72,7 +72,7 @@ def _whole_moments(cloud, mean, covariance):
             covariance[j, i] = covariance[i, j]
 
 
-@inner(error_model="numpy")
+@inner(allocates=True, error_model="numpy")
 def _principal_axis(covariance, axis):
     """The leading eigenvector into ``axis`` [d], roughly; returns its variance."""
     dim = axis.size
@@ -101,7 +101,7 @@ def _principal_axis(covariance, axis):
     return variance
 
 
-@inner(error_model="numpy")
+@inner(allocates=True, error_model="numpy")
 def _write_record(mean, covariance, weight, record):
     """Cholesky factor of I + 2 ln 2 · covariance, inverted; see the top of the module."""
     dim = mean.size
@@ -175,7 +175,7 @@ def _write_box(means, covariances, count, box):
             box[2, i] = max(box[2, i], 1.0 + 2.0 * np.log(2.0) * covariances[p, i, i])
 
 
-@inner(error_model="numpy")
+@inner(allocates=True, error_model="numpy")
 def _fit(cloud, noise_variance, records, box):
     """Fit one cloud [d, n]; returns the number of components used."""
     dim, n_draws = cloud.shape

@@ -77,7 +77,7 @@ def other_clouds(
     return sums
 
 
-@inner(error_model="numpy")
+@inner(allocates=True, error_model="numpy")
 def _add_block(points, owners, log2_own, centres, draws, boxes, scratch, out):
     """``_add_others`` for one block of ``points`` [p, d]."""
     q, near, distance = scratch

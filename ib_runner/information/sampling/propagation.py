@@ -189,7 +189,7 @@ def _add_noise(s, beta, state, bits, z, t):
             t[j] = s[j]
 
 
-@inner(fastmath=True, error_model="numpy")
+@inner(allocates=True, fastmath=True, error_model="numpy")
 def _first_layer(x, widths, weights, biases, activations, slopes, s):
     """S of layer 1, a function of ``x`` [d]: the same in every draw, ``s`` [units, DRAWS]."""
     value = np.empty(1, np.float32)
