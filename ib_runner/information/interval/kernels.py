@@ -20,8 +20,13 @@ _HIGHEST_EXPONENT = _f(60.0)
 _MOST_COMPONENTS_BITS = 5.0
 #: components that are summed in float32 before that partial sum is added to the total in float64
 _TILE = 256
-#: axes along which all inputs of a range are compared with a block; the others, for those left
-_AXES_FIRST = 3
+#: inputs of a range are compared with a block along all axes if these are no more than so many;
+#: else along the first few, and along the others where these leave any
+_ALL_AXES, _AXES_FIRST = 8, 3
+#: components of several inputs are placed in a tile together, when there are so many or more
+_TOGETHER = 64
+#: columns of a tile: it is summed when ``_TILE`` are filled, by so many and one more input at most
+_COLUMNS = _TILE + _TOGETHER + 2 ** int(_MOST_COMPONENTS_BITS)
 #: up to this many components are not worth a vector
 _FEW = 3
 #: tiles are filled up to a multiple of this many components, of which the rest are 2 to this power
@@ -90,19 +95,28 @@ class Sums(NamedTuple):
 class Scratch(NamedTuple):
     """Room for one block at a time.
 
-    ``tile`` [R, _TILE]: components, a column for each: log2 of weight/det L, L⁻¹·mean, and L⁻¹ row
-    by row; ``q``, ``y`` [_TILE]. ``u`` [p, d] the block's points about the middle of their box;
+    ``tile`` [R, _COLUMNS]: components, a column for each: log2 of weight/det L, L⁻¹·mean, and L⁻¹
+    row by row; ``q``, ``y`` [_COLUMNS]. ``moved`` [d, _COLUMNS], ``bound`` [3, _COLUMNS] are
+    float64, for placing components. ``u`` [p, d] the block's points about the middle of their box;
     ``reference`` and ``total`` [p] their sums. ``near`` [N + 1], ``distance`` [N]: inputs.
+    ``shift``, ``half`` [d] (float64), ``low``, ``high``, ``middle`` [d]: of the box.
     """
 
     tile: np.ndarray
     q: np.ndarray
     y: np.ndarray
+    moved: np.ndarray
+    bound: np.ndarray
     u: np.ndarray
     reference: np.ndarray
     total: np.ndarray
     near: np.ndarray
     distance: np.ndarray
+    shift: np.ndarray
+    half: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    middle: np.ndarray
 
 
 @inner(fastmath=True, error_model="numpy")
@@ -180,6 +194,57 @@ def _take(record, shift, half, least, tile, k):
             return False
         at += i + 1
     return True
+
+
+@inner(error_model="numpy")
+def _copy(record, shift, tile, column, moved, place):
+    """Copy a record to ``column`` of ``tile``, and its mean, moved by ``shift``, to ``place``."""
+    dim = shift.size
+    tile[0, column] = record[0]
+    for i in range(dim):
+        moved[i, place] = record[1 + i] + shift[i]
+    for r in range(1 + dim, record.size):
+        tile[r, column] = record[r]
+
+
+@inner(error_model="numpy")
+def _place(tile, first, count, moved, half, least, bound):
+    """``_take`` for the ``count`` components in the columns of ``tile`` from ``first`` on.
+
+    There they have their records, but for their means, which are in ``moved`` [d, ≥ count]. Those
+    that are low in all of the box are removed; returns the number of columns then filled.
+    """
+    dim = half.size
+    high, at_mean, reach = bound[0], bound[1], bound[2]
+    constant = tile[0, first : first + count]
+    for k in range(count):
+        high[k] = constant[k]
+    at = 1 + dim
+    for i in range(dim):
+        for k in range(count):
+            at_mean[k] = 0.0
+            reach[k] = 0.0
+        for j in range(i + 1):
+            slopes = tile[at + j, first : first + count]
+            mean, side = moved[j], half[j]
+            for k in range(count):
+                slope = np.float64(slopes[k])
+                at_mean[k] += slope * mean[k]
+                reach[k] += abs(slope) * side
+        placed = tile[1 + i, first : first + count]
+        for k in range(count):
+            placed[k] = at_mean[k]
+            gap = max(abs(at_mean[k]) - reach[k], 0.0)
+            high[k] -= gap * gap
+        at += i + 1
+    filled = first
+    for k in range(count):
+        if not high[k] < least:
+            if filled < first + k:
+                for r in range(at):
+                    tile[r, filled] = tile[r, first + k]
+            filled += 1
+    return filled
 
 
 @inner(error_model="numpy")
@@ -409,7 +474,7 @@ def find_near(low_here, high_here, origin, lowest, boxes, near, distance):
     last = _first_from(boxes.begins, end + reach)
     distance = distance[: max(last - first, 0)]
     distance[:] = _f(0.0)
-    some = min(dim, _AXES_FIRST)
+    some = dim if dim <= _ALL_AXES else _AXES_FIRST
     for i in range(some):
         box_low = _f(origin[i] + low_here[i] - boxes.slack)
         box_high = _f(origin[i] + high_here[i] + boxes.slack)
@@ -435,7 +500,7 @@ def find_near(low_here, high_here, origin, lowest, boxes, near, distance):
     return n_near
 
 
-@inner(allocates=True, error_model="numpy")
+@inner(error_model="numpy")
 def _add_block(queries, first, last, components, boxes, sums, count_only, scratch):
     """``add_mixtures`` for one block; returns the number of evaluations."""
     dim, m = queries.points.shape[1:]
@@ -443,8 +508,8 @@ def _add_block(queries, first, last, components, boxes, sums, count_only, scratc
     origin = components.centres[queries.owners[queries.rows[first]]]
     tile, q, y = scratch.tile, scratch.q, scratch.y
     u, reference, total = scratch.u[:n], scratch.reference[:n], scratch.total[:n]
-    shift, half = np.empty(dim), np.empty(dim)
-    low_here, high_here = np.empty(dim, np.float32), np.empty(dim, np.float32)
+    shift, half, middle = scratch.shift, scratch.half, scratch.middle
+    low_here, high_here = scratch.low, scratch.high
     for i in range(dim):  # numba's zeros and full take longer to compile
         shift[i] = half[i] = 0.0
         low_here[i], high_here[i] = np.inf, -np.inf
@@ -471,7 +536,6 @@ def _add_block(queries, first, last, components, boxes, sums, count_only, scratc
                 low_here[i] = min(low_here[i], u[at, i])
                 high_here[i] = max(high_here[i], u[at, i])
     n_near = find_near(low_here, high_here, origin, lowest, boxes, scratch.near, scratch.distance)
-    middle = np.empty(dim, np.float32)
     for i in range(dim):
         middle[i] = (low_here[i] + high_here[i]) * _f(0.5)
         half[i] = np.float64(high_here[i] - low_here[i]) / 2 + boxes.slack
@@ -481,20 +545,29 @@ def _add_block(queries, first, last, components, boxes, sums, count_only, scratc
     of_class = components.classes[queries.owners[queries.rows[first]]]
     total[:] = 0.0
     least = lowest - boxes.bits - _MOST_COMPONENTS_BITS
+    few = n_near <= _FEW
     for of_own_class in (True, False):
-        filled = np.int64(0)
-        for x in scratch.near[:n_near]:
+        filled, waiting = np.int64(0), np.int64(0)
+        for number in range(n_near):
+            x = scratch.near[number]
             if (components.classes[x] == of_class) == of_own_class:
                 for i in range(dim):
                     shift[i] = components.centres[x, i] - origin[i] - middle[i]
                 for r in range(components.offsets[x], components.offsets[x + 1]):
-                    if _take(components.records[r], shift, half, least, tile, filled):
-                        filled += 1
-                        if filled == _TILE:
-                            evaluations += n * filled
-                            if not count_only:
-                                _add_tile(tile, filled, u, reference, total, q, y)
-                            filled = np.int64(0)
+                    record = components.records[r]
+                    if few:
+                        filled += _take(record, shift, half, least, tile, filled)
+                        continue
+                    _copy(record, shift, tile, filled + waiting, scratch.moved, waiting)
+                    waiting += 1
+            if waiting >= _TOGETHER or (waiting > 0 and number == n_near - 1):
+                filled = _place(tile, filled, waiting, scratch.moved, half, least, scratch.bound)
+                waiting = np.int64(0)
+            if filled >= _TILE:
+                evaluations += n * filled
+                if not count_only:
+                    _add_tile(tile, filled, u, reference, total, q, y)
+                filled = np.int64(0)
         evaluations += n * filled
         if filled > 0 and not count_only:
             _add_tile(tile, filled, u, reference, total, q, y)
@@ -539,14 +612,21 @@ def add_mixtures(begin, end, queries, components, boxes, sums, count_only):
         most = max(most, (starts[b + 1] - starts[b]) * m)
     n_inputs = components.classes.size
     scratch = Scratch(
-        np.empty((components.records.shape[1], _TILE), np.float32),
-        np.empty(_TILE, np.float32),
-        np.empty(_TILE, np.float32),
+        np.empty((components.records.shape[1], _COLUMNS), np.float32),
+        np.empty(_COLUMNS, np.float32),
+        np.empty(_COLUMNS, np.float32),
+        np.empty((dim, _COLUMNS)),
+        np.empty((3, _COLUMNS)),
         np.empty((most, dim), np.float32),
         np.empty(most, np.float32),
         np.empty(most),
         np.empty(n_inputs + 1, np.int64),
         np.empty(n_inputs, np.float32),
+        np.empty(dim),
+        np.empty(dim),
+        np.empty(dim, np.float32),
+        np.empty(dim, np.float32),
+        np.empty(dim, np.float32),
     )
     for b in range(begin, end):
         sums.evaluations[b] = _add_block(

@@ -11,6 +11,8 @@ L Lᵀ = I + 2 ln 2 · covariance; its density is record[0] − ‖L⁻¹(u − 
 relative to the peak of the noise's density.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 
 from ib_runner.compiled import inner, parallel_range
@@ -23,6 +25,27 @@ _POWER_STEPS = 12
 #: weight of a Gaussian for the whole cloud beside the parts: it bounds −ln q in the tails
 _WHOLE = 0.05
 _f = np.float32
+
+
+class Scratch(NamedTuple):
+    """Room for fitting one cloud [d, n] at a time by p parts.
+
+    ``begins``, ``ends`` and ``spreads`` [p + 1] of the parts, ``means`` and ``axes`` [p + 1, d],
+    ``covariances`` [p + 1, d, d]. ``order`` [n]: the draws, part by part; ``centred`` [d, n] about
+    their mean. ``image`` [d]: of an axis. ``lower``, ``inverse`` [d, d]: a Cholesky factor.
+    """
+
+    begins: np.ndarray
+    ends: np.ndarray
+    spreads: np.ndarray
+    means: np.ndarray
+    axes: np.ndarray
+    covariances: np.ndarray
+    order: np.ndarray
+    centred: np.ndarray
+    image: np.ndarray
+    lower: np.ndarray
+    inverse: np.ndarray
 
 
 def record_length(dim: int) -> int:
@@ -49,11 +72,10 @@ def _moments(cloud, order, begin, end, mean, covariance):
             covariance[j, i] = covariance[i, j]
 
 
-@inner(allocates=True, fastmath=True, error_model="numpy")
-def _whole_moments(cloud, mean, covariance):
+@inner(fastmath=True, error_model="numpy")
+def _whole_moments(cloud, mean, covariance, centred):
     """``_moments`` of all draws of a cloud, in their order: vector code."""
     dim, n = cloud.shape
-    centred = np.empty((dim, n))
     for i in range(dim):
         total = 0.0
         for k in range(n):
@@ -72,15 +94,14 @@ def _whole_moments(cloud, mean, covariance):
             covariance[j, i] = covariance[i, j]
 
 
-@inner(allocates=True, error_model="numpy")
-def _principal_axis(covariance, axis):
+@inner(error_model="numpy")
+def _principal_axis(covariance, axis, image):
     """The leading eigenvector into ``axis`` [d], roughly; returns its variance."""
     dim = axis.size
     widest = 0
     for i in range(dim):
         if covariance[i, i] > covariance[widest, widest]:
             widest = i
-    image = np.empty(dim)
     for i in range(dim):
         image[i] = covariance[widest, i]
     variance = 0.0
@@ -101,11 +122,10 @@ def _principal_axis(covariance, axis):
     return variance
 
 
-@inner(allocates=True, error_model="numpy")
-def _write_record(mean, covariance, weight, record):
+@inner(error_model="numpy")
+def _write_record(mean, covariance, weight, lower, inverse, record):
     """Cholesky factor of I + 2 ln 2 · covariance, inverted; see the top of the module."""
     dim = mean.size
-    lower = np.empty((dim, dim))
     log2_det = 0.0
     for i in range(dim):
         for j in range(i + 1):
@@ -116,7 +136,6 @@ def _write_record(mean, covariance, weight, record):
                 value -= lower[i, k] * lower[j, k]
             lower[i, j] = np.sqrt(max(value, 1e-12)) if i == j else value / lower[j, j]
         log2_det += np.log2(lower[i, i])
-    inverse = np.empty((dim, dim))
     for j in range(dim):
         for i in range(j, dim):
             value = 1.0 if i == j else 0.0
@@ -175,25 +194,19 @@ def _write_box(means, covariances, count, box):
             box[2, i] = max(box[2, i], 1.0 + 2.0 * np.log(2.0) * covariances[p, i, i])
 
 
-@inner(allocates=True, error_model="numpy")
-def _fit(cloud, noise_variance, records, box):
+@inner(error_model="numpy")
+def _fit(cloud, noise_variance, scratch, records, box):
     """Fit one cloud [d, n]; returns the number of components used."""
-    dim, n_draws = cloud.shape
-    most = records.shape[0]
-    begins = np.empty(most + 1, np.int64)
-    ends = np.empty(most + 1, np.int64)
-    spreads = np.empty(most + 1)
-    means = np.empty((most + 1, dim))
-    covariances = np.empty((most + 1, dim, dim))
-    axes = np.empty((most + 1, dim))
+    most, n_draws = records.shape[0], cloud.shape[1]
+    begins, ends, spreads, order = scratch.begins, scratch.ends, scratch.spreads, scratch.order
+    means, covariances, axes = scratch.means, scratch.covariances, scratch.axes
     begins[0] = 0
     ends[0] = n_draws
-    _whole_moments(cloud, means[0], covariances[0])
-    order = np.empty(n_draws if most > 2 else 0, np.int64)
+    _whole_moments(cloud, means[0], covariances[0], scratch.centred)
     for k in range(order.size):
         order[k] = k
     if most > 2:  # else it is not split
-        spreads[0] = _principal_axis(covariances[0], axes[0])
+        spreads[0] = _principal_axis(covariances[0], axes[0], scratch.image)
     count = np.int64(1)  # a literal would have functions compiled once more
     while count < most - 1:
         p = _widest_part(begins, ends, spreads, count, noise_variance)
@@ -205,16 +218,18 @@ def _fit(cloud, noise_variance, records, box):
         ends[p] = middle
         for part in (p, count):
             _moments(cloud, order, begins[part], ends[part], means[part], covariances[part])
-            spreads[part] = _principal_axis(covariances[part], axes[part])
+            spreads[part] = _principal_axis(covariances[part], axes[part], scratch.image)
         count += 1
-    share = 1.0 if count == 1 else 1.0 - _WHOLE
-    for p in range(count):
-        weight = share * (ends[p] - begins[p]) / n_draws
-        _write_record(means[p], covariances[p], weight, records[p])
     if count > 1:
-        _whole_moments(cloud, means[count], covariances[count])
-        _write_record(means[count], covariances[count], _WHOLE, records[count])
+        _whole_moments(cloud, means[count], covariances[count], scratch.centred)
+        begins[count] = 0
+        ends[count] = n_draws
         count += 1
+    for p in range(count):
+        weight = (ends[p] - begins[p]) / n_draws
+        if count > 1:
+            weight *= _WHOLE if p == count - 1 else 1.0 - _WHOLE
+        _write_record(means[p], covariances[p], weight, scratch.lower, scratch.inverse, records[p])
     _write_box(means, covariances, count, box)
     return count
 
@@ -227,5 +242,20 @@ def fit_gaussian_mixtures(begin, end, clouds, noise_variance, records, counts, b
     record_length(d)], ``counts`` [N] of components used, and ``boxes`` [N, 3, d]: per coordinate,
     the lowest and the highest mean of any component and the largest 1 + 2 ln 2·variance.
     """
+    most = records.shape[1]
+    dim, n_draws = clouds.shape[1:]
+    scratch = Scratch(
+        np.empty(most + 1, np.int64),
+        np.empty(most + 1, np.int64),
+        np.empty(most + 1),
+        np.empty((most + 1, dim)),
+        np.empty((most + 1, dim)),
+        np.empty((most + 1, dim, dim)),
+        np.empty(n_draws if most > 2 else 0, np.int64),
+        np.empty((dim, n_draws)),
+        np.empty(dim),
+        np.empty((dim, dim)),
+        np.empty((dim, dim)),
+    )
     for c in range(begin, end):
-        counts[c] = _fit(clouds[c], noise_variance, records[c], boxes[c])
+        counts[c] = _fit(clouds[c], noise_variance, scratch, records[c], boxes[c])

@@ -64,6 +64,33 @@ def test_sums_of_mixtures(dim, n_components, spacing, stretch):
         assert np.allclose(sums.same[x], same, atol=room + PRUNED)
 
 
+@pytest.mark.parametrize("spacing", [1.0, 8.0, 30.0])
+@pytest.mark.parametrize(("dim", "n_components"), [(3, 4), (4, 1), (5, 1), (7, 4), (10, 1)])
+def test_sums_of_many_mixtures_of_which_some_are_low(dim, n_components, spacing):
+    rng = np.random.default_rng(5)
+    n, m = 700, 2
+    centres = np.round(rng.standard_normal((n, dim))) * spacing  # several share a place
+    clouds = rng.standard_normal((n, dim, 64)).astype(np.float32) * np.float32(0.4)
+    points = clouds[:, :, :m] + rng.standard_normal((n, dim, m)).astype(np.float32)
+    mixtures, classes = fit(clouds, n_components), rng.integers(0, 3, n)
+    sums = mixture_sums(points, np.arange(n), Densities(centres, mixtures), classes)
+    owner = np.repeat(np.arange(n), np.diff(mixtures.offsets))
+    tril = np.zeros((len(owner), dim, dim))
+    tril[:, *np.tril_indices(dim)] = mixtures.records[:, 1 + dim :]
+    means = mixtures.records[:, 1 : 1 + dim] + centres[owner]
+    for x in range(0, n, 7):
+        moved = (points[x] + centres[x][:, None]).T[:, None] - means
+        exponents = mixtures.records[:, 0] - np.square(np.einsum("kij,mkj->mki", tril, moved)).sum(
+            2
+        )
+        total = np.logaddexp.reduce(exponents * LN2, axis=1) / LN2
+        same = np.logaddexp.reduce(exponents[:, classes[owner] == classes[x]] * LN2, axis=1) / LN2
+        assert np.allclose(sums.total[x], total, atol=2e-4 + PRUNED)
+        assert np.allclose(sums.same[x], same, atol=2e-4 + PRUNED)
+    if spacing > 10.0:
+        assert sums.evaluations < sums.own.size * len(owner) / 3
+
+
 def test_a_long_cloud_is_left_out_beside_it():
     """Along each axis it reaches as far as small clouds off its diagonal, to which it adds 0."""
     rng = np.random.default_rng(0)
