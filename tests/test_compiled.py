@@ -347,6 +347,22 @@ def test_functions_that_make_no_arrays_do_not_count_references(allocates):
     assert made.target_context.enable_nrt is allocates
 
 
+@compiled.inner(fastmath=True, error_model="numpy")
+def _add_squares(x, y):
+    total = np.float32(0.0)
+    for k in range(x.size):
+        total += (x[k] - y[0]) * (x[k] - y[1])
+    return total
+
+
+def test_a_kernel_has_vector_code_of_the_functions_that_it_calls():
+    kernel = compiled.njit()(lambda x, y: _add_squares(x, y))
+    x = np.arange(20, dtype=np.float32)
+    assert kernel(x, x[:2]) == (x * (x - 1)).sum()
+    (code,) = kernel.inspect_llvm().values()
+    assert re.search(r"fmul fast <\d+ x float>", code)
+
+
 @pytest.mark.parametrize("enabled", [True, False])
 def test_the_garbage_collector_is_as_it_was_after_compiling(enabled):
     (gc.enable if enabled else gc.disable)()
