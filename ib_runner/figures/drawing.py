@@ -5,6 +5,7 @@ Nothing here changes a picture. Where a name that this rests on has gone, all is
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import copy
 from functools import wraps
 from types import MethodType
 from typing import Any
@@ -12,12 +13,18 @@ from typing import Any
 import matplotlib
 from fontTools import subset
 from fontTools.ttLib import TTFont
-from matplotlib.axis import Axis
+from matplotlib.axis import Axis, Tick, XTick, YTick
+from matplotlib.cbook import CallbackRegistry
 from matplotlib.markers import MarkerStyle
 from matplotlib.mathtext import MathTextParser
 
 #: tables of a font that shape running text
 _SHAPING = ("GSUB", "GPOS", "GDEF")
+#: tables of a font with the names of its glyphs, with their characters, and with their number
+_NAMING = ("post", "cmap", "maxp")
+
+#: ticks that are known to be no more than their lines and texts
+_TICKS = (XTick, YTick)
 
 
 @contextmanager
@@ -76,7 +83,8 @@ def _state(axis: Axis) -> Any:
 def bare_fonts() -> Iterator[None]:
     """Embed fonts without the tables that shape running text, for the length of the block.
 
-    matplotlib has placed each glyph; reading those tables is four fifths of embedding a font.
+    matplotlib has placed each glyph; reading those tables is four fifths of embedding a font. Of
+    the rest, reading the names of all its thousands of glyphs is half, and done once.
     """
     load = subset.load_font
 
@@ -85,6 +93,7 @@ def bare_fonts() -> Iterator[None]:
         for one in _SHAPING:
             if one in font:
                 del font[one]
+        _name_glyphs(font)
         return font
 
     subset.load_font = load_bare
@@ -92,6 +101,31 @@ def bare_fonts() -> Iterator[None]:
         yield
     finally:
         subset.load_font = load
+
+
+#: by what a font's file says of them: its glyphs' names in order, and the tables of its names and
+#: of the characters that they show
+_glyphs: dict[Any, tuple[list[str], Any, Any]] = {}
+
+
+def _name_glyphs(font: TTFont) -> None:
+    """Give ``font`` the names of its glyphs, as it would read them itself."""
+    if font.reader is None or not all(one in font for one in ("glyf", *_NAMING)):
+        return
+    key = tuple(font.reader[one] for one in _NAMING)
+    if key not in _glyphs:
+        order = font.getGlyphOrder()
+        for one in font["cmap"].tables:
+            one.ensureDecompiled()
+            one.ttFont = None
+        _glyphs[key] = order, font["post"], font["cmap"]
+    order, post, cmap = _glyphs[key]
+    # what takes glyphs away replaces these parts, but changes none of them in place
+    font.setGlyphOrder(list(order))
+    font["post"], font["cmap"] = copy(post), copy(cmap)
+    font["cmap"].tables = [copy(one) for one in cmap.tables]
+    for one in font["cmap"].tables:
+        one.ttFont = font
 
 
 @contextmanager
@@ -121,6 +155,57 @@ def markers_shared() -> Iterator[None]:
         yield
     finally:
         MarkerStyle._set_marker = set_marker
+
+
+@contextmanager
+def ticks_copied() -> Iterator[None]:
+    """For the length of the block, an axis makes one tick of each kind, and copies it for others.
+
+    A tick is three lines and two texts; matplotlib makes each of them from its settings and then
+    copies all properties from the first, place and text excepted.
+    """
+    make = getattr(Axis, "_get_tick", None)
+    if make is None:
+        yield
+        return
+
+    @wraps(make)
+    def copied(axis: Axis, major: bool) -> Tick:
+        there = vars(axis).get("majorTicks" if major else "minorTicks")
+        if axis._tick_class not in _TICKS or not there or type(there[0]) is not axis._tick_class:
+            return make(axis, major)
+        return _copy_of(there[0])
+
+    Axis._get_tick = copied
+    try:
+        yield
+    finally:
+        Axis._get_tick = make
+
+
+def _copy_of(tick: Tick) -> Tick:
+    """A tick at 0 that looks like ``tick``, and shares nothing with it that either may change."""
+    new: Tick = _alike(tick)
+    new.tick1line, new.tick2line = _alike(tick.tick1line), _alike(tick.tick2line)
+    new.gridline = _alike(tick.gridline)
+    new.label1, new.label2 = _alike(tick.label1), _alike(tick.label2)
+    for label in (new.label1, new.label2):
+        label._fontproperties = label._fontproperties.copy()
+        label._text = ""
+    new.update_position(0)
+    return new
+
+
+def _alike(artist: Any) -> Any:
+    new = object.__new__(type(artist))
+    # what belongs to the artist alone: those who listen to it, and edges that keep no margin
+    edges = artist._sticky_edges  # None until someone asks for them
+    own = {
+        "_callbacks": CallbackRegistry(signals=["pchanged"]),
+        "_sticky_edges": None if edges is None else type(edges)([], []),
+    }
+    vars(new).update(vars(artist), **own)
+    return new
 
 
 #: formulas that are set, by kind of output, text, resolution and font; and the style of all of them

@@ -13,7 +13,13 @@ import matplotlib.style
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure, SubFigure
 
-from ib_runner.figures.drawing import bare_fonts, formulas_once, markers_shared, ticks_once
+from ib_runner.figures.drawing import (
+    bare_fonts,
+    formulas_once,
+    markers_shared,
+    ticks_copied,
+    ticks_once,
+)
 from ib_runner.wording import near_miss
 
 #: widths of the paper's column and page, inches
@@ -108,7 +114,7 @@ def styled(draw: Callable[..., Figure]) -> Callable[..., Figure]:
 
     @wraps(draw)
     def inside(*arguments: Any, **keywords: Any) -> Figure:
-        with _style(), markers_shared(), formulas_once():
+        with _style(), markers_shared(), ticks_copied(), formulas_once():
             figure = draw(*arguments, **keywords)
             if title := _look.get().title:
                 figure.suptitle(title)
@@ -163,7 +169,7 @@ def encode(figure: Figure, kind: str) -> bytes:
     """``figure`` as the contents of a png or pdf file, without date: same figure, same bytes."""
     buffer = BytesIO()
     undated = {"pdf": {"CreationDate": None}, "svg": {"Date": None}}.get(kind, {})
-    with _style(), markers_shared(), formulas_once(), ticks_once(), bare_fonts():
+    with _style(), markers_shared(), ticks_copied(), formulas_once(), ticks_once(), bare_fonts():
         figure.savefig(buffer, format=kind, metadata=undated)
     return buffer.getvalue()
 
