@@ -292,7 +292,6 @@ class _TurnsEnd(event.Listener):
             kept.end_turn()
 
 
-compiled_faster.install()
 event.register("numba:compile", _CollectorRests())
 event.register("numba:compile", _TurnsEnd())
 
@@ -401,6 +400,7 @@ class _OfOurs(event.Listener):
 
 
 _of_ours = _OfOurs()
+compiled_faster.install(lambda: _of_ours.now)
 _their_decorator = _OverloadFunctionTemplate._get_jit_decorator
 
 

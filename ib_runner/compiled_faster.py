@@ -3,12 +3,13 @@
 Each of these functions takes the place of one of numba's, and has the same result.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
-from numba.core import errors, ir, types
+from numba.core import errors, ir, transforms, types
 from numba.core.errors import NumbaError
+from numba.core.postproc import PostProcessor, VariableLifetime
 from numba.core.target_extension import get_local_target
 from numba.core.targetconfig import TargetConfig
 from numba.core.types.functions import (  # type: ignore[attr-defined]
@@ -20,6 +21,7 @@ from numba.core.utils import order_by_target_specificity
 _equal = TargetConfig.__eq__
 _call_type = BaseFunction.get_call_type
 _variables = ir.Inst._rec_list_vars
+_process = PostProcessor.run
 #: numba's messages in colours, which it has where colorama is installed
 _colours: Any = getattr(errors, "HighlightColorScheme", None)
 _their_markup = getattr(_colours, "_markup", None)
@@ -29,8 +31,16 @@ _BRIGHT, _RESET = "\033[1m", "\033[0m"
 _PLAIN = {str, int, bool, type(None), ir.Loc}
 
 
-def install() -> None:
-    """Have numba use the functions of this module."""
+def install(ours: Callable[[], bool]) -> None:
+    """Have numba use the functions of this module.
+
+    ``ours``: whether what is compiled now is a kernel of this package.
+    """
+
+    def process(self: Any, emit_dels: bool = False, extend_lifetimes: bool = False) -> None:
+        (_process_ours if ours() else _process)(self, emit_dels, extend_lifetimes)
+
+    PostProcessor.run = process  # type: ignore[method-assign]
     TargetConfig.__eq__ = _equal_at_once  # type: ignore[method-assign]
     TargetConfig.values = _values_at_once  # type: ignore[method-assign]
     BaseFunction.get_call_type = _call_type_as_before  # type: ignore[assignment, method-assign]
@@ -111,6 +121,22 @@ def _variables_in(self: Any, value: Any) -> list[ir.Var]:
         if type(one) not in _PLAIN:
             found += _variables_in(self, one)
     return found
+
+
+def _process_ours(self: Any, emit_dels: bool = False, extend_lifetimes: bool = False) -> None:
+    """numba's ``PostProcessor.run``, which finds where variables live, only if that is asked for.
+
+    numba does so nine times for a function, and uses it twice. Left out is what there is on entry
+    of each block, which only generators and code for Python objects need.
+    """
+    if self.func_ir.is_generator:
+        _process(self, emit_dels, extend_lifetimes)
+        return
+    self.func_ir.blocks = transforms.canonicalize_cfg(self.func_ir.blocks)
+    self.func_ir.variable_lifetime = VariableLifetime(self.func_ir.blocks)
+    self.func_ir.generator_info = None
+    if emit_dels:
+        self._insert_var_dels(extend_lifetimes=extend_lifetimes)
 
 
 def _in_colour(self: Any, text: str, color: str | None = None, style: str = _BRIGHT) -> str:

@@ -7,8 +7,10 @@ import sys
 import numpy as np
 import pytest
 from numba import types
+from numba.core import analysis
 from numba.core.compiler import Flags, run_frontend
 from numba.core.errors import TypingError
+from numba.core.postproc import PostProcessor
 from numba.core.registry import cpu_target
 
 from ib_runner import compiled_faster
@@ -134,6 +136,41 @@ def test_numbas_messages_have_the_same_colours():
             assert text == theirs(None, "no – such type", colour, **style)
 
 
+def _counts(n):
+    total = 0
+    for k in range(n):
+        if k % 3:
+            total += k
+    return total
+
+
+def _yields(n):
+    for k in range(n):
+        yield 2 * k
+
+
+@pytest.mark.parametrize(
+    ("function", "emit_dels"), [(_counts, False), (_counts, True), (_yields, False)]
+)
+def test_variables_live_where_numba_finds_them(function, emit_dels):
+    theirs, ours = run_frontend(function), run_frontend(function)
+    compiled_faster._process(PostProcessor(theirs), emit_dels)
+    compiled_faster._process_ours(PostProcessor(ours), emit_dels)
+    assert ours.dump_to_string() == theirs.dump_to_string()
+    assert ours.variable_lifetime.livemap == theirs.variable_lifetime.livemap
+    assert (ours.generator_info is None) is (theirs.generator_info is None)
+    if function is _yields:
+        assert ours.generator_info.state_vars == theirs.generator_info.state_vars
+
+
+def test_where_variables_live_is_found_when_asked(monkeypatch):
+    found = run_frontend(_counts)
+    monkeypatch.setattr(analysis, "compute_live_map", None)
+    compiled_faster._process_ours(PostProcessor(found))
+    with pytest.raises(TypeError, match="not callable"):
+        compiled_faster._process(PostProcessor(found))
+
+
 #: kernels whose functions differ in their options: of each overload of numba's there are two
 KERNELS = """
 import re, sys
@@ -141,12 +178,14 @@ import numba, numpy as np
 from ib_runner import compiled
 if sys.argv[1] == "numba's own":
     from numba.core import ir
+    from numba.core.postproc import PostProcessor
     from numba.core.targetconfig import TargetConfig
     from numba.core.types.functions import BaseFunction
     from ib_runner import compiled_faster
     TargetConfig.__eq__ = compiled_faster._equal
     BaseFunction.get_call_type = compiled_faster._call_type
     ir.Inst._rec_list_vars = compiled_faster._variables
+    PostProcessor.run = compiled_faster._process
 
 def source(x, y):
     z = np.zeros((x.size, 2), np.float32)
@@ -156,12 +195,16 @@ def source(x, y):
         total += z[k, 0] * x[k] + abs(y[k]) ** 2 - np.log2(x[k]) // 1
     return total + z[1:, 0].sum()
 
+def around(inner):
+    return lambda x, y: inner(x, y)
+
 for options in ({}, {"fastmath": True}, {"error_model": "numpy"}, {}, {"fastmath": True}):
-    kernel = numba.njit(**options)(source)
-    a, b = np.arange(1.0, 9.0), np.arange(2.0, 10.0, dtype=np.float32)
-    kernel(a, b), kernel(b, b)
-    for code in kernel.inspect_asm().values():
-        print(re.sub(r"[0-9]{3,}", "N", code))
+    inner = compiled.inner(allocates=True, **options)(source)
+    for kernel in numba.njit(**options)(source), numba.njit(around(inner)):
+        a, b = np.arange(1.0, 9.0), np.arange(2.0, 10.0, dtype=np.float32)
+        kernel(a, b), kernel(b, b)
+        for code in kernel.inspect_asm().values():
+            print(re.sub(r"[0-9]{3,}", "N", code))
 """
 
 
