@@ -3,7 +3,7 @@
 Nothing here changes a picture. Where a name that this rests on has gone, all is done as before.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from copy import copy
 from functools import wraps
@@ -11,12 +11,14 @@ from types import MethodType
 from typing import Any
 
 import matplotlib
+import numpy as np
 from fontTools import subset
 from fontTools.ttLib import TTFont
 from matplotlib.axis import Axis, Tick, XTick, YTick
 from matplotlib.cbook import CallbackRegistry
 from matplotlib.markers import MarkerStyle
 from matplotlib.mathtext import MathTextParser
+from matplotlib.transforms import Bbox, BboxBase
 
 #: tables of a font that shape running text
 _SHAPING = ("GSUB", "GPOS", "GDEF")
@@ -206,6 +208,31 @@ def _alike(artist: Any) -> Any:
     }
     vars(new).update(vars(artist), **own)
     return new
+
+
+@contextmanager
+def unions_at_once() -> Iterator[None]:
+    """The box around several others is found with two calls of numpy, for the length of the block.
+
+    matplotlib asks each of them for its four sides, with a call for each; a spine's ticks are many.
+    """
+    one_by_one = getattr(Bbox, "union", None)
+    if one_by_one is None:
+        yield
+        return
+
+    @wraps(one_by_one)
+    def union(bboxes: Sequence[BboxBase]) -> Bbox:
+        if not len(bboxes):
+            return one_by_one(bboxes)
+        points = np.array([one.get_points() for one in bboxes])
+        return Bbox([points.min(axis=(0, 1)), points.max(axis=(0, 1))])
+
+    Bbox.union = staticmethod(union)
+    try:
+        yield
+    finally:
+        Bbox.union = staticmethod(one_by_one)
 
 
 #: formulas that are set, by kind of output, text, resolution and font; and the style of all of them

@@ -19,6 +19,7 @@ from ib_runner.figures.drawing import (
     markers_shared,
     ticks_copied,
     ticks_once,
+    unions_at_once,
 )
 from ib_runner.wording import near_miss
 
@@ -114,7 +115,7 @@ def styled(draw: Callable[..., Figure]) -> Callable[..., Figure]:
 
     @wraps(draw)
     def inside(*arguments: Any, **keywords: Any) -> Figure:
-        with _style(), markers_shared(), ticks_copied(), formulas_once():
+        with _style(), _quickly():
             figure = draw(*arguments, **keywords)
             if title := _look.get().title:
                 figure.suptitle(title)
@@ -122,6 +123,13 @@ def styled(draw: Callable[..., Figure]) -> Callable[..., Figure]:
             return figure
 
     return inside
+
+
+@contextmanager
+def _quickly() -> Iterator[None]:
+    """Make and draw what is in one style with less work."""
+    with markers_shared(), ticks_copied(), unions_at_once(), formulas_once():
+        yield
 
 
 def _lay_out(figure: Figure) -> None:
@@ -169,7 +177,7 @@ def encode(figure: Figure, kind: str) -> bytes:
     """``figure`` as the contents of a png or pdf file, without date: same figure, same bytes."""
     buffer = BytesIO()
     undated = {"pdf": {"CreationDate": None}, "svg": {"Date": None}}.get(kind, {})
-    with _style(), markers_shared(), ticks_copied(), formulas_once(), ticks_once(), bare_fonts():
+    with _style(), _quickly(), ticks_once(), bare_fonts():
         figure.savefig(buffer, format=kind, metadata=undated)
     return buffer.getvalue()
 

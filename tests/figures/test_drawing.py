@@ -3,6 +3,7 @@
 from contextlib import ExitStack, nullcontext
 
 import matplotlib
+import numpy as np
 import pytest
 from fake_tables import fake_tables
 from fontTools import subset
@@ -18,7 +19,7 @@ from matplotlib.font_manager import FontPath, FontProperties
 from matplotlib.markers import MarkerStyle
 from matplotlib.mathtext import MathTextParser
 from matplotlib.path import Path
-from matplotlib.transforms import Affine2D, TransformNode
+from matplotlib.transforms import Affine2D, Bbox, TransformedBbox, TransformNode
 
 from ib_runner.figures import drawing, style
 from ib_runner.figures.activation_histogram import ActivationHistogram
@@ -28,6 +29,7 @@ from ib_runner.figures.drawing import (
     markers_shared,
     ticks_copied,
     ticks_once,
+    unions_at_once,
 )
 from ib_runner.figures.fig5 import Fig5
 from ib_runner.figures.representation import Representation
@@ -54,7 +56,9 @@ def test_pictures_are_those_of_matplotlib_alone_for_a_fraction_of_the_work(
     ours = [encode(made(TABLES, CONTEXT), kind) for kind in ("png", "pdf")]
     few = sum(axis.axes.name != "3d" for axis in searches)
     searches.clear()
-    for one in ("ticks_once", "ticks_copied", "markers_shared", "formulas_once"):
+    for one in (
+        *("ticks_once", "ticks_copied", "markers_shared", "formulas_once", "unions_at_once"),
+    ):
         monkeypatch.setattr(style, one, nullcontext)
     assert ours == [encode(made(TABLES, CONTEXT), kind) for kind in ("png", "pdf")]
     many = sum(axis.axes.name != "3d" for axis in searches)
@@ -85,7 +89,13 @@ def test_ticks_follow_limits_sizes_and_scales_that_change():
 def test_afterwards_matplotlib_and_fonttools_are_as_before():
     def names():
         ticks = Axis._update_ticks, Axis._get_ticklabel_bboxes, Axis._get_tick
-        return *ticks, subset.load_font, MarkerStyle._set_marker, MathTextParser._parse_cached
+        return (
+            *ticks,
+            Bbox.union,
+            subset.load_font,
+            MarkerStyle._set_marker,
+            MathTextParser._parse_cached,
+        )
 
     before = names()
 
@@ -93,6 +103,7 @@ def test_afterwards_matplotlib_and_fonttools_are_as_before():
         together = ExitStack()
         for one in (ticks_once, ticks_copied, bare_fonts, markers_shared, formulas_once):
             together.enter_context(one())
+        together.enter_context(unions_at_once())
         return together
 
     with quickly():
@@ -179,6 +190,25 @@ def test_ticks_of_a_users_own_kind_are_made_by_matplotlib():
         second, third = axis.get_major_ticks(3)[1:]
     assert type(first) is XTick
     assert type(second) is type(third) is Own
+
+
+@pytest.mark.parametrize("odd", [0.0, -0.0, np.inf, -np.inf, np.nan])
+def test_the_box_around_others_is_matplotlibs(odd):
+    random = np.random.default_rng(3)
+    for n in (1, 2, 9):
+        boxes = [Bbox(random.normal(size=(2, 2))) for _ in range(n)]
+        boxes[n // 2] = TransformedBbox(Bbox([[odd, 1.0], [-3.0, odd]]), Affine2D().scale(2.0))
+        boxes[0] = boxes[0].frozen()
+        for some in (boxes, [*boxes, Bbox.null()]):
+            expected = Bbox.union(some)
+            with unions_at_once(), np.errstate(all="raise"):
+                found = Bbox.union(some)
+            # a text for each: zeros have their sign, and NaN has none
+            assert str(found.get_points().tolist()) == str(expected.get_points().tolist())
+            assert type(found) is Bbox
+            assert found.minpos.tolist() == expected.minpos.tolist()
+    with unions_at_once(), pytest.raises(ValueError, match="cannot be empty"):
+        Bbox.union([])
 
 
 def test_fonts_are_embedded_the_same_whatever_was_embedded_before(monkeypatch):
