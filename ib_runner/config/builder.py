@@ -4,9 +4,10 @@ Every collaborator is a ``_target_`` entry; ``config.trust`` says which of them 
 needs torch is imported where it is built: figures and findings are of tables alone.
 """
 
+import copy
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from hydra.errors import HydraException
@@ -41,6 +42,8 @@ class Builder:
     def __init__(self, config: DictConfig, allow_targets: Sequence[str] = ()):
         self.config = config
         self.allow_targets = tuple(allow_targets)
+        #: targets and arguments of the entries read so far, but those with other targets inside
+        self._plain: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {}
 
     def dataset(self) -> "Dataset":
         """The data set, its split drawn with ``seed``, its inputs and targets checked."""
@@ -150,10 +153,14 @@ class Builder:
 
     def _target(self, key: str) -> Callable[..., Any]:
         """The target of entry ``key`` with the entry's keys as arguments, not yet called."""
+        if key in self._plain:
+            function, arguments = self._plain[key]
+            return partial(function, **copy.deepcopy(arguments))
         node = as_named_now(
             OmegaConf.to_container(OmegaConf.select(self.config, key), resolve=True)
         )
-        for where, target in targets_in(key, node):
+        targets = list(targets_in(key, node))
+        for where, target in targets:
             check_package(where, target, self.allow_targets)
             package = target.partition(".")[0]
             if package in OURS and package not in self.allow_targets:
@@ -162,9 +169,12 @@ class Builder:
         if name.partition(".")[0] not in OURS:
             _check_rules(key, name, node)
         try:
-            return instantiate({**node, "_partial_": True}, _convert_="all")
+            made = instantiate({**node, "_partial_": True}, _convert_="all")
         except HydraException as error:
             raise UsageError(f"{key}: {_reason(error)}") from error
+        if len(targets) == 1 and not made.args:  # objects inside are made anew for each call
+            self._plain[key] = made.func, copy.deepcopy(made.keywords)
+        return made
 
 
 def _not_given(key: str, target: Callable[..., Any], arguments: Mapping[str, Any]) -> str:

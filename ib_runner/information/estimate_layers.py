@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from ib_runner.datasets.arrays import as_labels
 from ib_runner.errors import UnmeasurableError, raise_interruption_behind
 from ib_runner.information.estimate import Estimate, Status, Values
-from ib_runner.information.labels import Labels
+from ib_runner.information.labels import labels_of
 from ib_runner.information.methods.base import Method
 from ib_runner.information.methods.registry import METHODS
 from ib_runner.information.sampling.sampler import Layer, Sampler
@@ -126,9 +126,9 @@ def _task(
     if y is not None:
         y = as_labels(y, len(sampler))
     chosen = _chosen_layers(sampler, layers, method)
-    labels = Labels(y) if y is not None and means.labels else None
+    labels = labels_of(y) if y is not None and means.labels else None
     noisy = [layer for layer in chosen if layer.beta > 0]
-    return Task(sampler, noisy, Labels(sampler.x), labels, asked), chosen
+    return Task(sampler, noisy, labels_of(sampler.x), labels, asked), chosen
 
 
 def coupled_task(

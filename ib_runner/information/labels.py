@@ -1,8 +1,13 @@
 """X and Y as random variables: the classes of equal values among N equally likely inputs."""
 
+import hashlib
+
 import numpy as np
 import torch
 from torch import Tensor
+
+#: how many values have their classes kept: X and Y of a run that is measured epoch by epoch
+_KEPT = 4
 
 
 class Labels:
@@ -22,3 +27,18 @@ class Labels:
         self.number = len(counts)
         self.sizes = counts[self.classes]
         self.entropy = float(np.log(len(rows)) - np.mean(np.log(self.sizes)))
+
+
+def labels_of(values: Tensor) -> Labels:
+    """``Labels(values)``, those of the last few equal values found again: epochs share inputs."""
+    rows = values.detach().cpu().contiguous()
+    digest = hashlib.blake2b(rows.reshape(-1).view(torch.uint8).numpy().data)
+    name = (values.dtype, tuple(values.shape), digest.digest())
+    found = _kept.pop(name, None) or Labels(values)
+    _kept[name] = found
+    while len(_kept) > _KEPT:
+        del _kept[next(iter(_kept))]
+    return found
+
+
+_kept: dict[tuple[object, ...], Labels] = {}

@@ -18,6 +18,7 @@ from ib_runner.datasets import Split
 from ib_runner.datasets.arrays import as_inputs
 from ib_runner.information.sampling.sampler import measurable_network
 from ib_runner.measurements.layers import channel_rows
+from ib_runner.networks import generators
 from ib_runner.networks.activations import BOUNDS
 from ib_runner.networks.fitted_inputs import fitted, in_double
 from ib_runner.networks.hidden import hidden_layers, unwrapped
@@ -104,9 +105,9 @@ class Snapshot:
         else:
             x = self._measurable.x if x is self.inputs.x else fitted(network, as_inputs(x))
             if dtype == torch.float64:
-                network, x = in_double(network, x)
+                network, x = in_double(network, x, trusted=self._measurable.trusted)
             with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(self.stream("representations"))
+                generators.seed_cpu(self.stream("representations"))
                 layers = [x, *(layer.t for layer in hidden_layers(network, x, noise=noise))]
         return [layer.to(dtype).reshape(len(x), -1) for layer in layers]
 

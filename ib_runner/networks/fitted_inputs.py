@@ -38,14 +38,18 @@ def precision(network: nn.Module) -> torch.dtype | None:
     return found
 
 
-def fitted(network: nn.Module, x: Tensor) -> Tensor:
+def fitted(network: nn.Module, x: Tensor, *, trusted: bool = False) -> Tensor:
     """``x`` [N, …] in the number type that ``network`` takes, found by a trial with two rows.
 
     Real numbers get the type of the weights. Whole numbers stay whole where the network takes them,
-    as an embedding does, and else become real. Raises ``UnmeasurableError`` with the network's own
-    message where no type fits, and where a layer is neither float32 nor float64.
+    as an embedding does, and else become real. ``trusted``: the network has plain layers only, so
+    that it takes the type of its weights, and is not tried. Raises ``UnmeasurableError`` with the
+    network's own message where no type fits, and where a layer is neither float32 nor float64.
     """
     real = precision(network)
+    if trusted:
+        assert real is not None
+        return x if x.dtype == real else as_inputs(x.to(real), f"x as {type_name(real)}")
     if x.dtype in PRECISIONS:
         types = [real or x.dtype]
         if real is not None and x.dtype != real:
@@ -79,15 +83,17 @@ def _try(network: nn.Module, rows: Tensor) -> None:
                         )
 
 
-def in_double(network: nn.Module, x: Tensor) -> tuple[nn.Module, Tensor]:
+def in_double(network: nn.Module, x: Tensor, *, trusted: bool = False) -> tuple[nn.Module, Tensor]:
     """Copies of ``network`` and ``x`` [N, …] in float64; whole numbers in ``x`` stay whole.
 
-    ``network`` and ``x`` themselves where the forward pass casts to a type of its own.
+    ``network`` and ``x`` themselves where the forward pass casts to a type of its own, as those of
+    a ``trusted`` network, which has plain layers only, do not.
     """
     double = copy.deepcopy(network).double()
     rows = x.double() if x.is_floating_point() else x
     try:
-        _try(double, rows[[0, -1]])
+        if not trusted:
+            _try(double, rows[[0, -1]])
     except UnmeasurableError:  # the forward pass casts to a type of its own
         return network, x
     return double, rows

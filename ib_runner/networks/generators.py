@@ -33,6 +33,14 @@ def draw_as(then: States) -> None:
     torch.set_rng_state(torch.frombuffer(bytearray(then.of_torch), dtype=torch.uint8))
 
 
+def seed_cpu(seed: int) -> None:
+    """Seed torch's generator of the CPU alone.
+
+    ``torch.manual_seed`` also notes the seed, with a traceback, for accelerators not yet in use.
+    """
+    torch.default_generator.manual_seed(seed)
+
+
 @contextmanager
 def left_alone() -> Iterator[None]:
     """Restore the generators after the block, except those of accelerators such as GPUs."""

@@ -31,7 +31,8 @@ class Measurable:
     """A ``network`` on the CPU, the inputs ``x`` [N, …] in the type that it takes, and its layers.
 
     Layer k is the k-th of ``channels``, with units of shape ``shapes[k − 1]``. ``precision`` is
-    float64 where any layer is computed in float64, else float32.
+    float64 where any layer is computed in float64, else float32. ``trusted``: it has plain layers
+    only, and was not tried.
     """
 
     network: nn.Module
@@ -39,6 +40,7 @@ class Measurable:
     channels: list[NoiseChannel]
     shapes: list[torch.Size]
     precision: torch.dtype
+    trusted: bool = False
 
 
 def measurable(network: nn.Module, x: Any, *, trusted: bool = False) -> Measurable:
@@ -53,9 +55,9 @@ def measurable(network: nn.Module, x: Any, *, trusted: bool = False) -> Measurab
     network = _on_cpu(network)
     _check_channels(network)
     with generators.left_alone(), one_thread(), torch.device("cpu"):
-        torch.manual_seed(NOBODYS_SEED)
+        generators.seed_cpu(NOBODYS_SEED)
         with nullcontext() if trusted else _kept(network):
-            x = fitted(network, x)
+            x = fitted(network, x, trusted=trusted)
             rows = x[some_rows(x)]
             first = record(network, rows, None, noise=False)
             if not trusted:
@@ -67,6 +69,7 @@ def measurable(network: nn.Module, x: Any, *, trusted: bool = False) -> Measurab
         first.channels,
         [h.s.shape[1:] for h in first.hidden],
         torch.float64 if torch.float64 in dtypes else torch.float32,
+        trusted,
     )
 
 

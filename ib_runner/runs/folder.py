@@ -290,7 +290,10 @@ class Run:
 
         ``config`` replaces the saved configuration (to measure at another noise level).
         """
-        network = self.builder(config).network(self.dataset())
+        return self.with_weights(self.builder(config).network(self.dataset()), epoch)
+
+    def with_weights(self, network: "nn.Module", epoch: int) -> "nn.Module":
+        """``network`` with the weights of ``epoch``, in eval mode (noise off)."""
         weights = self.weights(epoch)
         try:
             network.load_state_dict(weights)

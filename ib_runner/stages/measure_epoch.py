@@ -7,9 +7,9 @@ from functools import lru_cache
 import numba
 import pyarrow as pa
 import torch
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import OmegaConf
 
-from ib_runner.config.builder import resolve_device
+from ib_runner.config.builder import Builder, resolve_device
 from ib_runner.errors import UsageError, raise_interruption_behind
 from ib_runner.measurements.measurement import (
     LayersFailedError,
@@ -105,13 +105,14 @@ class EpochTask:
         """Measure the epoch with ``threads`` threads, on which the values do not depend."""
         use_threads(threads)
         try:
-            run, config, measurements = _opened(self.run, self.allow_targets, self.settings)
-            network = run.network(self.epoch, config)
+            run, builder, measurements = _opened(self.run, self.allow_targets, self.settings)
+            network = run.with_weights(builder.network(run.dataset()), self.epoch)
         except UsageError as error:
             return Measured(self.run, self.epoch, refusal=str(error), opened=False)
         except Exception as error:
             raise_interruption_behind(error)
             return self.nothing(cause(error))
+        config = builder.config
         inputs = getattr(run.dataset(), config.measure.inputs)
         try:
             device = resolve_device(config.device)
@@ -142,10 +143,10 @@ class EpochTask:
 @lru_cache(maxsize=1)  # tasks come run by run, and a data set may fill the memory
 def _opened(
     path: str, allow_targets: tuple[str, ...], settings: str
-) -> tuple[Run, DictConfig, dict[str, Measurement]]:
-    config = OmegaConf.create(settings)
+) -> tuple[Run, Builder, dict[str, Measurement]]:
     run = Run(path, allow_targets)
-    return run, config, run.builder(config).measurements()
+    builder = run.builder(OmegaConf.create(settings))
+    return run, builder, builder.measurements()
 
 
 def use_threads(threads: int) -> None:

@@ -17,9 +17,11 @@ from ib_runner.networks.fitted_inputs import fitted
 )
 def test_every_number_type_reaches_a_linear_layer(kind):
     x = np.array([[0, 1], [1, 1]]).astype(kind)
-    found = fitted(nn.Sequential(nn.Linear(2, 2), GaussianNoise(0.1)), as_inputs(x))
-    assert found.dtype == torch.float32
-    assert found.tolist() == [[0.0, 1.0], [1.0, 1.0]]
+    for trusted in (False, True):  # with and without passes to try the types
+        network = nn.Sequential(nn.Linear(2, 2), GaussianNoise(0.1))
+        found = fitted(network, as_inputs(x), trusted=trusted)
+        assert found.dtype == torch.float32
+        assert found.tolist() == [[0.0, 1.0], [1.0, 1.0]]
 
 
 @pytest.mark.parametrize("kind", "bBhHiIlLqQ?")

@@ -16,7 +16,7 @@ from ib_runner.information.interval.mixtures import (
     fit,
     join,
     mixture_sums,
-    own_densities,
+    number_of_evaluations,
     unit,
 )
 from ib_runner.information.sampling.normal_numbers import normals
@@ -160,8 +160,8 @@ def evaluations_at(points: Points, densities: Densities, enough: float) -> int:
     Counted in some blocks of inputs; in all of them where it is more than half of ``enough``.
     """
     at = points.t, np.arange(len(points.t)), densities
-    roughly = own_densities(*at, every=_COUNTED)[1]
-    return roughly if 2 * roughly <= enough else own_densities(*at)[1]
+    roughly = number_of_evaluations(*at, every=_COUNTED)
+    return roughly if 2 * roughly <= enough else number_of_evaluations(*at)
 
 
 def owners_of(blocks: Sequence[tuple[int, int]]) -> np.ndarray:

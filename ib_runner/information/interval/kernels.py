@@ -14,6 +14,8 @@ from ib_runner.information.density.tree import choose_split, partition
 from ib_runner.vector_math import exp2_coarse
 
 _f = np.float32
+#: what ``add_mixtures`` computes: log2 of the own mixtures, with the number of all evaluations, all
+OWN, NUMBER, ALL = 0, 1, 2
 #: a term of 2 to this power or more becomes the unit in which its sum is kept
 _HIGHEST_EXPONENT = _f(60.0)
 #: log2 of more components than the mixture of an input has
@@ -501,7 +503,7 @@ def find_near(low_here, high_here, origin, lowest, boxes, near, distance):
 
 
 @inner(error_model="numpy")
-def _add_block(queries, first, last, components, boxes, sums, count_only, scratch):
+def _add_block(queries, first, last, components, boxes, sums, wanted, scratch):
     """``add_mixtures`` for one block; returns the number of evaluations."""
     dim, m = queries.points.shape[1:]
     n = (last - first) * m
@@ -535,6 +537,8 @@ def _add_block(queries, first, last, components, boxes, sums, count_only, scratc
                 u[at, i] += components.centres[owner, i] - origin[i]
                 low_here[i] = min(low_here[i], u[at, i])
                 high_here[i] = max(high_here[i], u[at, i])
+    if wanted == OWN:
+        return evaluations
     n_near = find_near(low_here, high_here, origin, lowest, boxes, scratch.near, scratch.distance)
     for i in range(dim):
         middle[i] = (low_here[i] + high_here[i]) * _f(0.5)
@@ -565,11 +569,11 @@ def _add_block(queries, first, last, components, boxes, sums, count_only, scratc
                 waiting = np.int64(0)
             if filled >= _TILE:
                 evaluations += n * filled
-                if not count_only:
+                if wanted == ALL:
                     _add_tile(tile, filled, u, reference, total, q, y)
                 filled = np.int64(0)
         evaluations += n * filled
-        if filled > 0 and not count_only:
+        if filled > 0 and wanted == ALL:
             _add_tile(tile, filled, u, reference, total, q, y)
         for k in range(first, last):
             row = queries.rows[k]
@@ -583,12 +587,12 @@ def _add_block(queries, first, last, components, boxes, sums, count_only, scratc
 
 
 @parallel_range(error_model="numpy")
-def add_mixtures(begin, end, queries, components, boxes, sums, count_only):
+def add_mixtures(begin, end, queries, components, boxes, sums, wanted):
     """Add up the mixtures of N inputs at points drawn by some of them, pruned.
 
     Fills ``sums``: log2 of the own mixture, of the sum over the own class, of the sum over all
-    inputs, and the number of component evaluations. With ``count_only`` evaluations are only
-    counted, except for those of the own mixtures, which are made.
+    inputs, and the number of component evaluations. ``wanted``: ``ALL`` of them; ``NUMBER``: the
+    evaluations are counted, and those of the own mixtures made; ``OWN``: these alone.
 
     An input is left out of a block's sums when it adds less than 2^(−``bits``) of the own term at
     all of the block's points: its mixture is at most 2^(−g²/w) there, with g the gap between the
@@ -630,7 +634,7 @@ def add_mixtures(begin, end, queries, components, boxes, sums, count_only):
     )
     for b in range(begin, end):
         sums.evaluations[b] = _add_block(
-            queries, starts[b], starts[b + 1], components, boxes, sums, count_only, scratch
+            queries, starts[b], starts[b + 1], components, boxes, sums, wanted, scratch
         )
 
 

@@ -9,6 +9,9 @@ from functools import cached_property
 import numpy as np
 
 from ib_runner.information.interval.kernels import (
+    ALL,
+    NUMBER,
+    OWN,
     Boxes,
     Components,
     Queries,
@@ -150,22 +153,32 @@ def mixture_sums(
     n, _, m = points.shape
     own, same, total = (np.empty((n, m)) for _ in range(3))
     sums = (own, same, total)
-    evaluations = _add(points, owners, densities, classes, sums, count_only=False)
+    evaluations = _add(points, owners, densities, classes, sums, ALL)
     return MixtureSums(own, same, total, evaluations)
 
 
-def own_densities(
-    points: np.ndarray, owners: np.ndarray, densities: Densities, every: int = 1
-) -> tuple[np.ndarray, int]:
-    """The ``own`` of :func:`mixture_sums`, and about the number of evaluations for all of its sums.
+def own_densities(points: np.ndarray, owners: np.ndarray, densities: Densities) -> np.ndarray:
+    """The ``own`` of :func:`mixture_sums` [n, m]."""
+    return _own_and_number(points, owners, densities, OWN)[0]
 
-    ``every``: only every so many blocks of inputs are looked at, for about that number alone.
+
+def number_of_evaluations(
+    points: np.ndarray, owners: np.ndarray, densities: Densities, every: int = 1
+) -> int:
+    """The ``evaluations`` of :func:`mixture_sums`; about that number where ``every`` is not 1.
+
+    ``every``: only every so many blocks of inputs are looked at.
     """
+    return _own_and_number(points, owners, densities, NUMBER, every)[1]
+
+
+def _own_and_number(
+    points: np.ndarray, owners: np.ndarray, densities: Densities, wanted: int, every: int = 1
+) -> tuple[np.ndarray, int]:
     n, _, m = points.shape
     own, unused = np.empty((n, m)), np.empty((n, m))
     sums, one_class = (own, unused, unused), np.zeros(len(densities.centres), np.int64)
-    evaluations = _add(points, owners, densities, one_class, sums, count_only=True, every=every)
-    return own, evaluations
+    return own, _add(points, owners, densities, one_class, sums, wanted, every)
 
 
 def _add(
@@ -174,13 +187,13 @@ def _add(
     densities: Densities,
     classes: np.ndarray,
     sums: tuple[np.ndarray, np.ndarray, np.ndarray],
-    *,
-    count_only: bool,
+    wanted: int,
     every: int = 1,
 ) -> int:
     """Fill ``sums``: own, same and total; returns the number of evaluations.
 
-    ``every``: only for every so many blocks; the evaluations are about those of all of them.
+    ``wanted``: see ``add_mixtures``. ``every``: only for every so many blocks; the evaluations are
+    about those of all of them.
     """
     places, mixtures = densities.places, densities.mixtures
     centres = places.centres
@@ -193,7 +206,7 @@ def _add(
     queries = Queries(np.ascontiguousarray(points, dtype=np.float32), owners, rows, starts)
     components = Components(centres, mixtures.records, mixtures.offsets, classes)
     found = Sums(*sums, np.zeros(len(starts) - 1, np.int64))
-    add_mixtures(len(starts) - 1, queries, components, densities.boxes, found, count_only)
+    add_mixtures(len(starts) - 1, queries, components, densities.boxes, found, wanted)
     if places.moved:  # points far from their own centre may be near moved ones: sums are unknown
         sums[0][sums[0] < -_FAR] = np.nan
     return int(found.evaluations.sum()) * len(owners) // len(rows)

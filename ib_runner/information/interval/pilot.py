@@ -141,7 +141,7 @@ def _of_layer(
 
     def fitted(n_o: int, components: int) -> float:
         mixtures = fit(np.ascontiguousarray(fitted_to[:, :, :n_o]), components)
-        found, _ = own_densities(
+        found = own_densities(
             points.t, np.arange(len(origin)), Densities(origin, mixtures, densities.length)
         )
         return float(found.mean()) * LN2

@@ -78,6 +78,8 @@ class Pilot:
 
     def fitted_at(self, n_o: int, components: int) -> float:
         """E ln q(t|x), measured or forecast, for ``components`` Gaussians and ``n_o`` draws."""
+        if (n_o, components) in self.fitted:
+            return self.fitted[n_o, components]
         return _along({n: v for (n, k), v in self.fitted.items() if k == components}, n_o)
 
     @property

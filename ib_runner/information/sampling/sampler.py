@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from ib_runner.datasets.arrays import as_inputs
 from ib_runner.information.sampling.normal_numbers import normals, stream
 from ib_runner.information.sampling.propagation import DRAWS, fused_propagation, plain_network
+from ib_runner.networks import generators
 from ib_runner.networks.hidden import hidden_layers, unwrapped
 from ib_runner.networks.noise import GaussianNoise, NoNoise
 from ib_runner.networks.preconditions import Measurable, measurable
@@ -149,17 +150,22 @@ class Sampler:
 
         ``keep`` lists the layers wanted, by number. All draws of an exact layer are equal.
         """
+        return self.draw_of(np.arange(first, last), n, purpose, keep)
+
+    def draw_of(self, numbers: np.ndarray, n: int, purpose: int, keep: list[int]) -> dict:
+        """``draw`` for the inputs ``numbers``."""
         exact = {k: s for k in keep if (s := self.exact_s(k)) is not None}
         found = {
-            k: np.broadcast_to(s[first:last, :, None], (last - first, s.shape[1], n))
+            k: np.broadcast_to(s[numbers, :, None], (len(numbers), s.shape[1], n))
             for k, s in exact.items()
         }
         noisy = [k for k in keep if k not in exact]
-        if noisy and self.plain is None:
-            found |= self._forward_passes(first, last, n, purpose, noisy)
+        if noisy and self.plain is not None:
+            lengths = dict.fromkeys(noisy, 1.0)
+            found |= self._fused(numbers, n, purpose, lengths, None, common=False)[0]
         elif noisy:
-            lengths, inputs = dict.fromkeys(noisy, 1.0), np.arange(first, last)
-            found |= self._fused(inputs, n, purpose, lengths, None, common=False)[0]
+            parts = [self._forward_passes(*run, n, purpose, noisy) for run in _runs(numbers)]
+            found |= {k: np.concatenate([part[k] for part in parts]) for k in noisy}
         return found
 
     def clouds(
@@ -188,8 +194,8 @@ class Sampler:
             clouds, about = self._fused(numbers, n, purpose, fused, centres or {}, common)
         drawn = {k: s[numbers, :, None] for k in exact if (s := self.exact_s(k)) is not None}
         for keep, n_draws in (([k for k in exact if k not in drawn], 1), (others, n)):
-            parts = [self.draw(*run, n_draws, purpose, keep) for run in _runs(numbers) if keep]
-            drawn |= {k: np.concatenate([part[k] for part in parts]) for k in keep}
+            if keep:
+                drawn |= self.draw_of(numbers, n_draws, purpose, keep)
         for k, s in drawn.items():
             about[k] = centres[k] if centres else s[:, :, 0].copy()
             clouds[k] = in_units(s, about[k], lengths[k])
@@ -261,7 +267,7 @@ class Sampler:
         out = {k: np.empty((len(inputs), len(some), n), self.kind) for k, some in units.items()}
         with torch.random.fork_rng(devices=[]), one_thread():
             for first in range(0, len(inputs), _GROUP):
-                torch.manual_seed(int(stream(self.seed, int(purpose), first)) % 2**63)
+                generators.seed_cpu(int(stream(self.seed, int(purpose), first)) % 2**63)
                 some = torch.from_numpy(inputs[first : first + _GROUP])
                 batch = self.x[some].repeat_interleave(n, 0)
                 hidden = self._pass(batch, max(units))
@@ -280,7 +286,7 @@ class Sampler:
         per_pass = max(1, _PASS_VALUES // (2 * sum(layer.dim for layer in self.layers)))
         with torch.random.fork_rng(devices=[]), one_thread():
             for group in range(first - first % _GROUP, last, _GROUP):
-                torch.manual_seed(int(stream(self.seed, int(purpose), group)) % 2**63)
+                generators.seed_cpu(int(stream(self.seed, int(purpose), group)) % 2**63)
                 inputs = self.x[group : group + _GROUP]
                 begin, end = max(group, first), min(group + _GROUP, last)
                 step = max(1, per_pass // len(inputs))
