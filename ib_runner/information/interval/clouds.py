@@ -99,16 +99,15 @@ def fit_densities(
         return {}
     centres = {number: [] for number in keep}
     parts = {number: [] for number in keep}
-    most = max(sizes[k][0] for k in keep)
-    for first, last in blocks_of(len(sampler), most):
+    n_o = {k: sizes[k][0] for k in keep}
+    for first, last in blocks_of(len(sampler), max(n_o.values())):
         inputs = np.arange(first, last)
         clouds, first_draws = sampler.clouds(
-            inputs, most, Stream.CLOUD_B, lengths_of(layers), None, common=True
+            inputs, n_o, Stream.CLOUD_B, lengths_of(layers), None, common=True
         )
         for k in keep:
-            n_o, components = sizes[k]
             centres[k].append(first_draws[k])
-            parts[k].append(fit(np.ascontiguousarray(clouds[k][:, :, :n_o]), components))
+            parts[k].append(fit(np.ascontiguousarray(clouds[k]), sizes[k][1]))
     lengths = lengths_of(layers)
     return {k: Densities(np.concatenate(centres[k]), join(parts[k]), lengths[k]) for k in keep}
 
@@ -126,15 +125,15 @@ def evaluation_points(
     """
     keep = [layer.number for layer in layers]
     parts = {number: [] for number in keep}
-    most = max(n_x[k] for k in keep)
-    for first, last in blocks_of(len(sampler), most):
+    for first, last in blocks_of(len(sampler), max(n_x[k] for k in keep)):
         about = {k: densities[k].centres[first:last] for k in keep}
         inputs = np.arange(first, last)
-        clouds, _ = sampler.clouds(inputs, most, Stream.CLOUD_A, lengths_of(layers), about)
+        clouds, _ = sampler.clouds(
+            inputs, {k: n_x[k] for k in keep}, Stream.CLOUD_A, lengths_of(layers), about
+        )
         for layer in layers:
             k = layer.number
-            cloud = clouds[k][:, :, : n_x[k]]
-            parts[k].append(draw_points(sampler, layer, inputs, cloud, n_mc[k], Stream.POINTS))
+            parts[k].append(draw_points(sampler, layer, inputs, clouds[k], n_mc[k], Stream.POINTS))
     return {k: join_points(parts[k]) for k in keep}
 
 

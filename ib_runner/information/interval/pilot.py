@@ -121,7 +121,7 @@ def _draw(
     """``n`` draws for the inputs of ``groups``, in noise units: [inputs, d, draws] by layer."""
     inputs = owners_of(groups)
     about = {layer.number: densities[layer.number].centres[inputs] for layer in layers}
-    return sampler.clouds(inputs, n, purpose, lengths_of(layers), about)[0]
+    return sampler.clouds(inputs, dict.fromkeys(about, n), purpose, lengths_of(layers), about)[0]
 
 
 def _of_layer(

@@ -12,7 +12,6 @@ bias grows with d.
 import math
 
 import numpy as np
-from scipy.spatial import cKDTree
 from scipy.special import digamma
 from torch import Tensor
 
@@ -42,6 +41,8 @@ def neighbour_entropy(samples: Tensor, k: int = K) -> float:
 
 def _mean_and_variance(points: np.ndarray, k: int) -> tuple[float, float]:
     """ĥ of ``points`` [n, d], and its variance as if its n terms were independent."""
+    from scipy.spatial import cKDTree  # imported here, as it takes .2 s and few methods need it
+
     n, d = points.shape
     # the sample itself is its own first neighbour
     distance = cKDTree(points).query(points, k=[k + 1])[0][:, 0]

@@ -161,7 +161,9 @@ def draw(sampler: Sampler, layers: Sequence[Layer], n_x: int) -> dict[int, Drawn
     }
     for first, last in blocks_of(n, n_x):
         inputs = np.arange(first, last)
-        clouds, centres = sampler.clouds(inputs, n_x, Stream.PAPER_CLOUD, lengths, None)
+        clouds, centres = sampler.clouds(
+            inputs, dict.fromkeys(drawn, n_x), Stream.PAPER_CLOUD, lengths, None
+        )
         for k, of_layer in drawn.items():
             of_layer.draws[first:last] = clouds[k]
             of_layer.centres[first:last] = centres[k]

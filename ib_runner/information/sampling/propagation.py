@@ -242,6 +242,8 @@ def fused_propagation(
     purpose,
     common,
     skipped,
+    most,
+    wanted,
     places,
     centres,
     centred,
@@ -252,10 +254,10 @@ def fused_propagation(
 
     ``x`` [n, d] holds the inputs ``numbers`` [n]. The noise is ``common`` [units, draws], standard
     normal, where there is any; if not, that of an input is a function of (``seed``, ``purpose``,
-    its number). The first ``skipped`` units of all layers are
-    not written. ``places`` [n, units]: where in ``s`` the draws of an input's unit begin, as many
-    as from one unit to the next, a multiple of 256. ``centres`` [n, units], ``scales`` [units];
-    ``centred``: the first draws become the centres.
+    its number). ``most`` draws are made, a multiple of 256. Of them ``wanted`` [units] are written,
+    such multiples too; the first ``skipped`` units of all layers are not among these units.
+    ``places`` [n, units]: where in ``s`` the draws of an input's unit begin. ``centres`` [n,
+    units], ``scales`` [units]; ``centred``: the first draws become the centres.
     """
     n_units, widest = 0, widths[0]  # by a loop: numba's sum and max take a second to compile
     for width in widths[1:]:
@@ -268,12 +270,14 @@ def fused_propagation(
     for k in range(begin, end):
         seed_lanes(state, stream(seed, purpose, numbers[k]))
         _first_layer(x[k], widths, weights, biases, activations, slopes, rows)
-        for draw in range(0, s.size // places.size, DRAWS):
+        for draw in range(0, most, DRAWS):
             _propagate(
                 widths, weights, biases, activations, slopes, betas,
                 common, draw, state, rows, t, z, bits,
             )  # fmt: skip
-            for i in range(n_units - skipped):
+            for i in range(wanted.size):
+                if draw >= wanted[i]:
+                    continue
                 row = rows[skipped + i]
                 if centred and draw == 0:
                     centres[k, i] = row[0]

@@ -5,6 +5,7 @@ one fused kernel, any other module through true forward passes with its noise ch
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -55,6 +56,11 @@ def _runs(numbers: np.ndarray) -> list[tuple[int, int]]:
     """The ranges (first, last + 1) of consecutive numbers in ``numbers``."""
     parts = np.split(numbers, np.flatnonzero(np.diff(numbers) != 1) + 1)
     return [(int(part[0]), int(part[-1]) + 1) for part in parts]
+
+
+def _whole(n: int) -> int:
+    """``n`` draws, filled up to a multiple of those that the kernel propagates together."""
+    return -(-n // DRAWS) * DRAWS
 
 
 def in_units(s: np.ndarray, centres: np.ndarray, length: float) -> np.ndarray:
@@ -161,8 +167,8 @@ class Sampler:
         }
         noisy = [k for k in keep if k not in exact]
         if noisy and self.plain is not None:
-            lengths = dict.fromkeys(noisy, 1.0)
-            found |= self._fused(numbers, n, purpose, lengths, None, common=False)[0]
+            wanted, lengths = dict.fromkeys(noisy, n), dict.fromkeys(noisy, 1.0)
+            found |= self._fused(numbers, wanted, purpose, lengths, None, common=False)[0]
         elif noisy:
             parts = [self._forward_passes(*run, n, purpose, noisy) for run in _runs(numbers)]
             found |= {k: np.concatenate([part[k] for part in parts]) for k in noisy}
@@ -171,67 +177,73 @@ class Sampler:
     def clouds(
         self,
         numbers: np.ndarray,
-        n: int,
+        n: Mapping[int, int],
         purpose: int,
-        lengths: dict,
+        lengths: Mapping[int, float],
         centres: dict | None,
         common: bool = False,
     ) -> tuple[dict, dict]:
         """``draw`` for the inputs ``numbers``, about ``centres`` and in units of ``lengths``.
 
-        The layers are those in ``lengths``. ``centres`` {layer: [inputs, dim]}; where there are
-        none, the first draws. ``common``: where the kernel draws, the inputs share their noise.
+        The layers are those in ``n``, which has their numbers of draws. ``centres`` {layer:
+        [inputs, dim]}; where there are none, the first draws. ``common``: where the kernel draws,
+        the inputs share their noise.
         Returns clouds {layer: float32 [inputs, dim, n]} and centres {layer: ``kind`` [inputs,
         dim]}. Exact layers have one draw.
         """
-        exact = [k for k in lengths if self.layers[k - 1].exact]
-        fused, others = {}, [k for k in lengths if k not in exact]
+        exact = [k for k in n if self.layers[k - 1].exact]
+        fused, others = {}, [k for k in n if k not in exact]
         if self.plain is not None:
-            fused = {k: lengths[k] for k in others if LEAST < lengths[k] < 1 / LEAST}
+            fused = {k: n[k] for k in others if LEAST < lengths[k] < 1 / LEAST}
             others = [k for k in others if k not in fused]
         clouds, about = {}, {}
         if fused:
-            clouds, about = self._fused(numbers, n, purpose, fused, centres or {}, common)
+            clouds, about = self._fused(numbers, fused, purpose, lengths, centres or {}, common)
         drawn = {k: s[numbers, :, None] for k in exact if (s := self.exact_s(k)) is not None}
-        for keep, n_draws in (([k for k in exact if k not in drawn], 1), (others, n)):
-            if keep:
-                drawn |= self.draw_of(numbers, n_draws, purpose, keep)
+        if keep := [k for k in exact if k not in drawn]:
+            drawn |= self.draw_of(numbers, 1, purpose, keep)
+        if others:
+            drawn |= self.draw_of(numbers, max(n[k] for k in others), purpose, others)
         for k, s in drawn.items():
             about[k] = centres[k] if centres else s[:, :, 0].copy()
-            clouds[k] = in_units(s, about[k], lengths[k])
+            clouds[k] = in_units(s[:, :, : n[k]], about[k], lengths[k])
         return clouds, about
 
     def _fused(
         self,
         numbers: np.ndarray,
-        n: int,
+        n: Mapping[int, int],
         purpose: int,
-        lengths: dict,
+        lengths: Mapping[int, float],
         about: dict | None,
         common: bool,
     ) -> tuple[dict, dict]:
         """``clouds`` of layers that are not exact, by the kernel; S itself if ``about`` is None."""
-        p, rows, keep = self.plain, len(numbers), sorted(lengths)
-        n_draws = -(-n // DRAWS) * DRAWS
-        noise = np.empty((1, int(p.widths[1:].sum()) if common else 0, n_draws), np.float32)
+        p, rows, keep = self.plain, len(numbers), sorted(n)
+        most = _whole(max(n.values()))
+        noise = np.empty((1, int(p.widths[1:].sum()) if common else 0, most), np.float32)
         if common:
             normals(1, self.seed, int(purpose), np.zeros(1, np.int64), noise)
         starts = np.concatenate([[0], np.cumsum(p.widths[1:])])
         skipped = starts[keep[0] - 1]
         starts = starts[keep[0] - 1 :] - skipped
         places = np.empty((rows, starts[-1]), np.int64)
+        wanted = np.zeros(starts[-1], np.int64)
         centres = np.zeros((rows, starts[-1]), np.float32)
         scales = np.ones(starts[-1], np.float32)
-        parts = {}
+        parts, size = {}, 0
         for k, (begin, end) in enumerate(pairwise(starts.tolist()), keep[0]):
-            parts[k] = slice(begin, end)
+            if k not in n:
+                continue
+            parts[k], n_draws = (slice(begin, end), size), _whole(n[k])
+            wanted[begin:end] = n_draws
             of_layer = np.arange(rows * (end - begin)).reshape(rows, -1)
-            places[:, begin:end] = (rows * begin + of_layer) * n_draws
-            if k in lengths:
-                scales[begin:end] = 1.0 / lengths[k]
+            places[:, begin:end] = size + of_layer * n_draws
+            size += of_layer.size * n_draws
+            scales[begin:end] = 1.0 / lengths[k]
             if about and k in about:
                 centres[:, begin:end] = about[k]
-        s = np.empty(places.size * n_draws, np.float32)
+        s = np.empty(size, np.float32)
         fused_propagation(
             rows,
             self._rows[numbers],
@@ -246,6 +258,8 @@ class Sampler:
             int(purpose),
             noise[0],
             skipped,
+            most,
+            wanted,
             places,
             centres,
             about is not None and not about,
@@ -253,10 +267,11 @@ class Sampler:
             s,
         )
         clouds = {}
-        for k in keep:
-            begin, end = parts[k].start * rows * n_draws, parts[k].stop * rows * n_draws
-            clouds[k] = s[begin:end].reshape(rows, -1, n_draws)[:, :, :n]
-        return clouds, {k: centres[:, parts[k]] for k in keep}
+        for k, (units, first) in parts.items():
+            shape = rows, units.stop - units.start, _whole(n[k])
+            of_layer = s[first : first + math.prod(shape)].reshape(shape)
+            clouds[k] = of_layer[:, :, : n[k]]
+        return clouds, {k: centres[:, units] for k, (units, _) in parts.items()}
 
     def draw_some(self, inputs: np.ndarray, n: int, purpose: int, units: dict) -> dict:
         """``n`` draws for the chosen ``inputs``: {layer: ``kind`` [inputs, units, n]}.

@@ -90,10 +90,12 @@ def test_clouds_of_some_inputs_are_those_of_all(plain):
     module = network() if plain else Wrapped(network())
     sampler = Sampler(module, inputs(40), seed=3)
     lengths, numbers = {1: 0.5, 2: 0.3, 3: 0.3}, np.array([3, 4, 5, 20, 21, 39])
-    whole, centres = sampler.clouds(np.arange(40), 300, 1, lengths, None)
-    some, about = sampler.clouds(numbers, 300, 1, lengths, None)
+    whole, centres = sampler.clouds(np.arange(40), dict.fromkeys(lengths, 600), 1, lengths, None)
+    n = {1: 1, 2: 600, 3: 300}
+    some, about = sampler.clouds(numbers, n, 1, lengths, None)
     for k in lengths:
-        assert np.array_equal(some[k], whole[k][numbers])
+        assert some[k].shape[2] == n[k]
+        assert np.array_equal(some[k], whole[k][numbers][:, :, : n[k]])
         assert np.array_equal(about[k], centres[k][numbers])
 
 
@@ -101,11 +103,12 @@ def test_inputs_with_common_noise_have_clouds_of_the_same_shape():
     """Of two equal inputs the draws are the same, and their law is that of draws apart."""
     sampler = Sampler(network(), inputs().repeat(2, 1), seed=3)
     lengths, numbers = {2: 1.0, 3: 1.0}, np.arange(6)
+    n = dict.fromkeys(lengths, N_DRAWS)
     zeros = {k: np.zeros((6, sampler.layers[k - 1].dim), np.float32) for k in lengths}
-    common, _ = sampler.clouds(numbers, N_DRAWS, 1, lengths, zeros, common=True)
-    apart, _ = sampler.clouds(numbers, N_DRAWS, 1, lengths, zeros)
+    common, _ = sampler.clouds(numbers, n, 1, lengths, zeros, common=True)
+    apart, _ = sampler.clouds(numbers, n, 1, lengths, zeros)
     two = {k: centre[:2] for k, centre in zeros.items()}
-    first, _ = sampler.clouds(numbers[:2], N_DRAWS, 1, lengths, two, common=True)
+    first, _ = sampler.clouds(numbers[:2], n, 1, lengths, two, common=True)
     for k in lengths:
         assert np.array_equal(common[k][:3], common[k][3:])
         assert np.array_equal(common[k][:2], first[k])
