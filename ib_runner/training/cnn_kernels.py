@@ -107,7 +107,6 @@ def pooled_tanh(y, scale, shift, beta, p, maps, key, pooled, slope, chosen, plac
     flat_place = place.reshape(n, h // 2, strip // 4)
     lanes = strip // 2
     state = np.empty((4, lanes), dtype=np.uint32)
-    bits = np.empty((2, lanes), dtype=np.uint32)
     if beta > 0:
         seed_lanes(state, key)
     noise = np.zeros(strip, dtype=np.float32)
@@ -120,7 +119,7 @@ def pooled_tanh(y, scale, shift, beta, p, maps, key, pooled, slope, chosen, plac
         for r in range(h // 2):
             _tanh(strips[i, r], scales, shifts, t)
             if beta > 0:
-                fill_normals(state, bits, noise)
+                fill_normals(state, noise)
             if p > 0 and not maps:
                 _fill_keep(key, (i * (h // 2) + r) * lanes, p, keep)
             _add_noise(t, keep, _f(beta), noise, slopes)

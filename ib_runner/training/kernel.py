@@ -93,7 +93,6 @@ def _fill_noise(layers, seed, epoch, z):
     A function of (``seed``, ``epoch``); every layer has a random stream of its own.
     """
     state = np.empty((4, _LANES), np.uint32)
-    bits = np.empty((2, _LANES), np.uint32)
     chunk = np.empty(2 * _LANES, np.float32)
     row = 0
     for layer in range(len(layers.noise)):
@@ -107,7 +106,7 @@ def _fill_noise(layers, seed, epoch, z):
         if layers.noise[layer] == ADDITIVE:
             seed_lanes(state, key)
             for start in range(0, len(values), 2 * _LANES):
-                fill_normals(state, bits, chunk)
+                fill_normals(state, chunk)
                 part = values[start : start + 2 * _LANES]
                 for k in range(len(part)):
                     part[k] = _f(amount) * chunk[k]

@@ -49,24 +49,16 @@ def _rotate(x, k):
 
 
 @inner()
-def _next_bits(state, out):
-    """One step of xoshiro128++ in every lane: 32 random bits each into ``out`` [lanes]."""
-    for i in range(state.shape[1]):
-        a = state[0, i]
-        b = state[1, i]
-        c = state[2, i]
-        d = state[3, i]
-        out[i] = np.uint32(_rotate(np.uint32(a + d), 7) + a)
-        shifted = np.uint32(b << np.uint32(9))
-        c ^= a
-        d ^= b
-        b ^= c
-        a ^= d
-        c ^= shifted
-        state[0, i] = a
-        state[1, i] = b
-        state[2, i] = c
-        state[3, i] = np.uint32(_rotate(d, 11))
+def _next(a, b, c, d):
+    """One step of xoshiro128++: 32 random bits, and the state after it."""
+    bits = np.uint32(_rotate(np.uint32(a + d), 7) + a)
+    shifted = np.uint32(b << np.uint32(9))
+    c ^= a
+    d ^= b
+    b ^= c
+    a ^= d
+    c ^= shifted
+    return bits, a, b, c, np.uint32(_rotate(d, 11))
 
 
 @inner(fastmath=True, error_model="numpy")
@@ -86,21 +78,23 @@ def _minus_log(u):
 
 
 @inner(fastmath=True, error_model="numpy")
-def fill_normals(state, bits, out):
-    """Fill ``out`` [2·lanes] (float32) with independent N(0, 1); ``bits`` [2, lanes] is scratch."""
+def fill_normals(state, out):
+    """Fill ``out`` [2·lanes] (float32) with independent N(0, 1)."""
     lanes = state.shape[1]
-    _next_bits(state, bits[0])
-    _next_bits(state, bits[1])
+    a_state, b_state, c_state, d_state = state[0], state[1], state[2], state[3]
+    first, second = out[:lanes], out[lanes:]
     for i in range(lanes):
-        u = (_f(np.int32(bits[0, i] >> np.uint32(1))) + _f(0.5)) * _f(2.0**-31)
+        of_radius, a, b, c, d = _next(a_state[i], b_state[i], c_state[i], d_state[i])
+        of_angle, a_state[i], b_state[i], c_state[i], d_state[i] = _next(a, b, c, d)
+        u = (_f(np.int32(of_radius >> np.uint32(1))) + _f(0.5)) * _f(2.0**-31)
         radius = np.sqrt(_f(2.0) * max(_minus_log(u), _f(0.0)))
         # the angle 2πv, v in [−1/2, 1/2): a quarter turn and a remainder within ±π/4
-        v = _f(np.int32(bits[1, i])) * _f(2.0**-32)
+        v = _f(np.int32(of_angle)) * _f(2.0**-32)
         quarter = np.floor(_f(4.0) * v + _f(0.5))
-        a = (v - _f(0.25) * quarter) * _f(2.0 * np.pi)
-        a2 = a * a
+        angle = (v - _f(0.25) * quarter) * _f(2.0 * np.pi)
+        a2 = angle * angle
         sine = _f(-1.9515296e-4) * a2 + _f(8.3321609e-3)
-        sine = a + a * a2 * (sine * a2 + _f(-1.6666655e-1))
+        sine = angle + angle * a2 * (sine * a2 + _f(-1.6666655e-1))
         cosine = _f(2.4433157e-5) * a2 + _f(-1.3887316e-3)
         cosine = cosine * a2 + _f(4.1666646e-2)
         cosine = _f(1.0) + a2 * (_f(-0.5) + a2 * cosine)
@@ -110,8 +104,8 @@ def fill_normals(state, bits, out):
         y = cosine if odd else sine
         flip_x = np.int32((turn + np.int32(1)) & np.int32(2)) == np.int32(2)
         flip_y = np.int32(turn & np.int32(2)) == np.int32(2)
-        out[i] = radius * (-x if flip_x else x)
-        out[lanes + i] = radius * (-y if flip_y else y)
+        first[i] = radius * (-x if flip_x else x)
+        second[i] = radius * (-y if flip_y else y)
 
 
 @parallel_range()
@@ -123,7 +117,6 @@ def normals(begin, end, seed, purpose, numbers, out):
     rows, columns = out.shape[1:]
     for k in range(begin, end):
         state = np.empty((4, columns // 2), np.uint32)
-        bits = np.empty((2, columns // 2), np.uint32)
         seed_lanes(state, stream(seed, purpose, numbers[k]))
         for row in range(rows):
-            fill_normals(state, bits, out[k, row])
+            fill_normals(state, out[k, row])

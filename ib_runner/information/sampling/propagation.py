@@ -179,10 +179,10 @@ def _add(s, beta, z, t):
 
 
 @inner(fastmath=True, error_model="numpy")
-def _add_noise(s, beta, state, bits, z, t):
+def _add_noise(s, beta, state, z, t):
     """t = s + beta·z for one unit's draws."""
     if beta > _f(0.0):
-        fill_normals(state, bits, z)
+        fill_normals(state, z)
         _add(s, beta, z, t)
     else:  # by a loop: assigning to a slice takes a second to compile, for its errors' words
         for j in range(DRAWS):
@@ -204,7 +204,7 @@ def _first_layer(x, widths, weights, biases, activations, slopes, s):
 
 @inner(fastmath=True, error_model="numpy")
 def _propagate(
-    widths, weights, biases, activations, slopes, betas, common, draw, state, rows, t, z, bits
+    widths, weights, biases, activations, slopes, betas, common, draw, state, rows, t, z
 ):
     """Draws ``draw`` … of S of one input, ``rows`` [Σ widths, DRAWS], which has layer 1's."""
     first_weight = widths[0] * widths[1]
@@ -216,7 +216,7 @@ def _propagate(
             if common.shape[0] > 0:
                 _add(rows[below], betas[layer - 1], common[below, draw : draw + DRAWS], t[unit])
             else:
-                _add_noise(rows[below], betas[layer - 1], state, bits, z, t[unit])
+                _add_noise(rows[below], betas[layer - 1], state, z, t[unit])
         for unit in range(widths[layer + 1]):
             row = rows[first_unit + unit]
             of_unit = weights[first_weight + unit * n_in : first_weight + (unit + 1) * n_in]
@@ -266,14 +266,13 @@ def fused_propagation(
     t = np.empty((widest, DRAWS), np.float32)
     rows = np.empty((n_units, DRAWS), np.float32)
     state = np.empty((4, DRAWS // 2), np.uint32)
-    bits = np.empty((2, DRAWS // 2), np.uint32)
     for k in range(begin, end):
         seed_lanes(state, stream(seed, purpose, numbers[k]))
         _first_layer(x[k], widths, weights, biases, activations, slopes, rows)
         for draw in range(0, most, DRAWS):
             _propagate(
                 widths, weights, biases, activations, slopes, betas,
-                common, draw, state, rows, t, z, bits,
+                common, draw, state, rows, t, z,
             )  # fmt: skip
             for i in range(wanted.size):
                 if draw >= wanted[i]:
