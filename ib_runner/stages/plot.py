@@ -13,12 +13,22 @@ from ib_runner.wording import duration_text
 #: the module that draws, which other processes import
 DRAWING = "ib_runner.stages.plot_run"
 #: seconds to start; seconds of one figure of five layers as png and pdf; those of the figures that
-#: take longer; and the share of these seconds that does not depend on the number of layers
-SECONDS_TO_START, SECONDS_A_FIGURE = 1.0, 0.75
-SECONDS = {"fig5": 3.0, "fig6": 1.4, "losses": 0.25, "information_plane": 0.9}
+#: are known; and the share of these seconds that does not depend on the number of layers
+SECONDS_TO_START, SECONDS_A_FIGURE = 1.5, 0.6
+SECONDS = {
+    "fig5": 2.6,
+    "fig6": 1.1,
+    "activation_histogram": 0.85,
+    "information_plane": 0.8,
+    "representation": 0.8,
+    "distance_histogram": 0.45,
+    "mutual_information": 0.45,
+    "binned_entropy": 0.3,
+    "losses": 0.25,
+}
 LAYERS, WITHOUT = 5, 0.25
-#: seconds of drawing from which on another process, which takes two to start, is worth it
-WORTH_A_PROCESS = 6.0
+#: seconds of drawing from which on another process, which takes one to start, is worth it
+WORTH_A_PROCESS = 4.0
 #: with more processes, the longest figure takes as long as all the others
 MOST_OTHERS = 2
 #: bytes of one figure in one format

@@ -97,7 +97,7 @@ def test_other_processes_start_once_for_all_runs_of_a_sweep(base, run, monkeypat
 
     monkeypatch.setattr(helper, "helpers", counted)
     monkeypatch.setattr(plot_stage, "processors", lambda: 2)
-    monkeypatch.setattr(plot_stage, "WORTH_A_PROCESS", 1.5)  # three runs, not one
+    monkeypatch.setattr(plot_stage, "WORTH_A_PROCESS", 0.6)  # three runs, not one
     names = ["losses", "binned_entropy"]
     config = OmegaConf.merge(base, {"plot": {"figures": names, "each_run": True}})
     other = Run(shutil.copytree(run.path, run.path.with_name("other")))
@@ -143,3 +143,17 @@ def test_the_collector_rests_to_the_end_of_a_process_that_only_draws(run):
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_every_figure_whose_time_is_known_is_one_of_ours(base):
+    assert set(plot_stage.SECONDS) <= set(base.figure)
+
+
+def test_a_second_process_helps_with_the_figures_of_szt_tanh_and_not_with_one(base, monkeypatch):
+    monkeypatch.setattr(plot_stage, "processors", lambda: 2)
+    config = OmegaConf.merge(base, {"plot": {"formats": ["png", "pdf"]}})
+    assert plot_stage._other_processes(config.plot.figures, config) == 1
+    assert plot_stage._other_processes(["fig5"], config) == 0
+    assert plot_stage._other_processes(["fig5"], config, n_runs=3) == 1
+    alone = OmegaConf.merge(config, {"measure": {"n_jobs": 1}})
+    assert plot_stage._other_processes(alone.plot.figures, alone) == 0
