@@ -157,3 +157,15 @@ def test_a_second_process_helps_with_the_figures_of_szt_tanh_and_not_with_one(ba
     assert plot_stage._other_processes(["fig5"], config, n_runs=3) == 1
     alone = OmegaConf.merge(config, {"measure": {"n_jobs": 1}})
     assert plot_stage._other_processes(alone.plot.figures, alone) == 0
+
+
+@pytest.mark.slow
+def test_a_mistake_that_both_processes_find_is_told_once(base, run, capfd):
+    config = OmegaConf.merge(
+        base, {"plot": {"figures": ["losses", "binned_entropy"], "style": "nonsense"}}
+    )
+    with helpers(1, "ib_runner.stages.plot_run") as others:
+        assert others[0].call("ib_runner.stages.plot_run:seconds_of", "losses")  # has started
+        with pytest.raises(UsageError, match="nonsense: neither a file nor a style"):
+            plot(config, run, others)
+    assert "Traceback" not in capfd.readouterr().err
