@@ -27,8 +27,9 @@ _colours: Any = getattr(errors, "HighlightColorScheme", None)
 _their_markup = getattr(_colours, "_markup", None)
 #: as in colorama
 _BRIGHT, _RESET = "\033[1m", "\033[0m"
-#: what statements of numba's have most of, and no variables in it
-_PLAIN = {str, int, bool, type(None), ir.Loc}
+#: types of what statements of numba's have most of, and no variables in it; more as they are met
+_PLAIN: set[type] = {str, int, bool, type(None), ir.Loc}
+_WITH_VARIABLES = (ir.Var, ir.Inst, list, tuple, dict)
 
 
 def install(ours: Callable[[], bool]) -> None:
@@ -115,7 +116,9 @@ def _variables_in(self: Any, value: Any) -> list[ir.Var]:
     if kind is dict:
         value = value.values()
     elif kind is not list and kind is not tuple:
-        return _variables(self, value)
+        if not issubclass(kind, _WITH_VARIABLES):
+            _PLAIN.add(kind)
+        return value.list_vars() if issubclass(kind, ir.Inst) else _variables(self, value)
     found: list[ir.Var] = []
     for one in value:
         if type(one) not in _PLAIN:

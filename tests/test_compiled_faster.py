@@ -3,6 +3,7 @@
 import operator
 import subprocess
 import sys
+from collections import OrderedDict
 
 import numpy as np
 import pytest
@@ -120,7 +121,8 @@ def test_the_variables_of_a_statement_are_numbas_in_its_order():
     kinds = {type(one) for one in statements}
     assert len(kinds) > 6
     for one in statements:
-        for part in (one.__dict__, *one.__dict__.values(), object(), {1, 2}):
+        others = object(), {1, 2}, OrderedDict(one.__dict__)
+        for part in (one.__dict__, *one.__dict__.values(), *others, *others):
             found = compiled_faster._variables_in(one, part)
             assert [(v.name, id(v)) for v in found] == [
                 (v.name, id(v)) for v in compiled_faster._variables(one, part)
