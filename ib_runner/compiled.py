@@ -40,6 +40,7 @@ from numba.core.compiler import CompilerBase, DefaultPassBuilder
 from numba.core.compiler_machinery import AnalysisPass, register_pass
 from numba.core.errors import CompilerError
 from numba.core.registry import cpu_target
+from numba.core.runtime import rtsys
 from numba.core.typed_passes import AnnotateTypes
 from numba.core.typing.templates import _OverloadFunctionTemplate
 
@@ -226,8 +227,12 @@ class _Cache(FunctionCache):
         return found
 
     def _kept(self, sig: Any, target_context: Any) -> Any:
+        # numba's own would first load all that compiling needs, for a third of a second in each
+        # process: what is kept needs the run time that allocates, and the compiler loads the rest
+        rtsys.initialize(target_context)
         try:
-            return super().load_overload(sig, target_context)
+            with self._guard_against_spurious_io_errors():
+                return self._load_overload(sig, target_context)
         except Exception:  # reading a truncated or altered cache file may raise anything
             return None
 

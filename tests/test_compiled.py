@@ -6,6 +6,7 @@ import gc
 import importlib
 import os
 import re
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -127,6 +128,40 @@ def no_home(tmp_path, monkeypatch):
 
 def refused(self):
     raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+
+_LATER = """
+import sys
+import numba, numpy as np
+from ib_runner.information.interval.mixtures import fit
+
+found = fit(np.arange(512, dtype=np.float32).reshape(4, 2, 64) % 7, 4)  # allocates
+loaded = "numba.cpython.setobj" in sys.modules
+
+
+@numba.njit
+def also(x):  # compiled behind one that was kept
+    return np.sort(x)[0] + len({1, 2})
+
+
+print(found.records.tobytes().hex(), loaded, also(np.ones(3)))
+"""
+
+
+def test_what_compiles_is_not_loaded_for_what_is_kept(tmp_path):
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "kept")}
+    first, again = (
+        subprocess.run(
+            [sys.executable, "-c", _LATER],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.split()
+        for _ in range(2)
+    )
+    assert first[1:] == ["True", "3.0"]
+    assert again == [first[0], "False", "3.0"]
 
 
 def test_without_a_home_a_folder_of_ones_own_holds_the_cache(package, no_home, monkeypatch):
