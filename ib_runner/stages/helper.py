@@ -68,10 +68,11 @@ class Helper:
         """
         with self._reading:
             asked = self.begin(function, *arguments)
-            for line in self._answers:
-                number, succeeded = json.loads(line)
-                if number == asked:
-                    return bool(succeeded)
+            with suppress(ValueError):  # half a line: the process has ended
+                for line in self._answers:
+                    number, succeeded = json.loads(line)
+                    if number == asked:
+                        return bool(succeeded)
         return False
 
     def end(self) -> None:
