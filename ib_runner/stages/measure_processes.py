@@ -17,7 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 from ib_runner.compiled import is_kept
 from ib_runner.errors import UsageError
 from ib_runner.files.provenance import processors
-from ib_runner.information.interval.kernels import add_mixtures
+from ib_runner.information.interval.mixture_kernel import add_mixtures
 from ib_runner.runs.log import logger
 from ib_runner.stages.measure_epoch import Chosen, EpochTask, Measured
 from ib_runner.stages.rehearsal import Rehearsal, rehearsals

@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from ib_runner.information.interval.bounds import Points
-from ib_runner.information.interval.kernels import own_cloud_densities
 from ib_runner.information.interval.mixtures import (
     LN2,
     Densities,
@@ -19,6 +18,7 @@ from ib_runner.information.interval.mixtures import (
     number_of_evaluations,
     unit,
 )
+from ib_runner.information.interval.own_clouds import own_cloud_densities
 from ib_runner.information.sampling.normal_numbers import normals
 from ib_runner.information.sampling.sampler import Layer, Sampler
 from ib_runner.information.sampling.streams import Stream

@@ -1,6 +1,7 @@
 """q(t|x) of one layer, for all inputs: a Gaussian mixture for each cloud, and sums of them.
 
-Keeps the mixtures that ``mixture_fit`` fits to clouds, block by block; ``kernels`` sums them.
+Keeps the mixtures that ``mixture_fit`` fits to clouds, block by block; ``mixture_kernel``
+sums them.
 """
 
 from dataclasses import dataclass
@@ -8,18 +9,17 @@ from functools import cached_property
 
 import numpy as np
 
-from ib_runner.information.interval.kernels import (
+from ib_runner.information.interval.mixture_fit import fit_gaussian_mixtures, record_length
+from ib_runner.information.interval.mixture_kernel import (
     ALL,
     NUMBER,
     OWN,
-    Boxes,
     Components,
     Queries,
     Sums,
     add_mixtures,
-    halve,
 )
-from ib_runner.information.interval.mixture_fit import fit_gaussian_mixtures, record_length
+from ib_runner.information.interval.near import Boxes, halve
 
 #: largest part of a sum that pruning may leave out, relative to the term of the point's own input
 PRUNED = 1e-4

@@ -1,6 +1,6 @@
 """The plug-in densities of all other inputs' clouds at a point, relative to that of its own cloud.
 
-Coordinates are in units of β·√(2 ln 2), see ``kernels``.
+Coordinates are in units of β·√(2 ln 2), see ``own_clouds``.
 """
 
 from dataclasses import dataclass
@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from ib_runner.compiled import inner, parallel_range
-from ib_runner.information.interval.kernels import cloud_densities, find_near, halve
 from ib_runner.information.interval.mixtures import Places, places_of, sorted_boxes
+from ib_runner.information.interval.near import find_near, halve
+from ib_runner.information.interval.own_clouds import cloud_densities
 
 #: the most points in a block, and the longest side of the box around them
 _BLOCK_POINTS, _SIDE = 32, 1.0

@@ -18,9 +18,9 @@ import torch
 from ib_runner.information.density.mixture_density import log_mixture_density
 from ib_runner.information.estimate import Status, Values
 from ib_runner.information.interval.clouds import blocks_of, lengths_of
-from ib_runner.information.interval.kernels import own_cloud_densities
 from ib_runner.information.interval.mixtures import LN2, unit
 from ib_runner.information.interval.other_clouds import Clouds, other_clouds
+from ib_runner.information.interval.own_clouds import own_cloud_densities
 from ib_runner.information.methods.base import Method
 from ib_runner.information.sampling.normal_numbers import normals
 from ib_runner.information.sampling.sampler import Layer, Sampler

@@ -5,7 +5,6 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from ib_runner.information.interval.kernels import own_cloud_densities
 from ib_runner.information.interval.mixtures import (
     PRUNED,
     Densities,
@@ -14,6 +13,7 @@ from ib_runner.information.interval.mixtures import (
     join,
     mixture_sums,
 )
+from ib_runner.information.interval.own_clouds import own_cloud_densities
 
 LN2 = np.log(2)
 

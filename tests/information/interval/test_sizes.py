@@ -10,7 +10,7 @@ import torch
 from ib_runner.information import Status, mutual_information
 from ib_runner.information.interval import clouds
 from ib_runner.information.interval import mixtures as mixtures_module
-from ib_runner.information.interval.kernels import ALL
+from ib_runner.information.interval.mixture_kernel import ALL
 from ib_runner.information.interval.sizes import Pilot, Request, choose
 from ib_runner.networks import FCN, GaussianNoise
 
