@@ -146,7 +146,7 @@ def kernels_asked_for() -> int:
 
 @cache
 def _hint(why: str) -> None:
-    """Log once why each process has to compile its kernels again (about a minute)."""
+    """Log once why each process has to compile its kernels again (about half a minute)."""
     _logger.warning(
         "compiled kernels are not kept: %s.\nSet NUMBA_CACHE_DIR to a folder with room in it that "
         "you may write to.",
@@ -156,7 +156,7 @@ def _hint(why: str) -> None:
 
 @cache
 def _say_compiling() -> None:
-    _logger.info("compiling kernels for this machine: once, for about a minute")
+    _logger.info("compiling kernels for this machine: once, for about half a minute")
 
 
 class _OfPackage:
