@@ -1,6 +1,7 @@
 """X and Y as random variables: the classes of equal values among N equally likely inputs."""
 
 import hashlib
+import threading
 
 import numpy as np
 import torch
@@ -34,11 +35,14 @@ def labels_of(values: Tensor) -> Labels:
     rows = values.detach().cpu().contiguous()
     digest = hashlib.blake2b(rows.reshape(-1).view(torch.uint8).numpy().data)
     name = (values.dtype, tuple(values.shape), digest.digest())
-    found = _kept.pop(name, None) or Labels(values)
-    _kept[name] = found
-    while len(_kept) > _KEPT:
-        del _kept[next(iter(_kept))]
+    found = _kept.get(name) or Labels(values)
+    with _keeping:
+        _kept.pop(name, None)
+        _kept[name] = found
+        while len(_kept) > _KEPT:
+            del _kept[next(iter(_kept))]
     return found
 
 
 _kept: dict[tuple[object, ...], Labels] = {}
+_keeping = threading.Lock()

@@ -22,14 +22,14 @@ from ib_runner.information.interval.tiles import (
 _f = np.float32
 #: what ``add_mixtures`` computes: log2 of the own mixtures, with the number of all evaluations, all
 OWN, NUMBER, ALL = 0, 1, 2
-#: log2 of more components than the mixture of an input has
-_MOST_COMPONENTS_BITS = 5.0
+#: the most components of the mixture of an input, and its log2
+MOST_COMPONENTS, _MOST_COMPONENTS_BITS = 32, 5.0
 #: components that are summed in float32 before that partial sum is added to the total in float64
 _TILE = 256
 #: components of several inputs are placed in a tile together, when there are so many or more
 _TOGETHER = 64
 #: columns of a tile: it is summed when ``_TILE`` are filled, by so many and one more input at most
-_COLUMNS = _TILE + _TOGETHER + 2 ** int(_MOST_COMPONENTS_BITS)
+_COLUMNS = _TILE + _TOGETHER + MOST_COMPONENTS
 
 
 class Queries(NamedTuple):

@@ -12,6 +12,7 @@ import numpy as np
 from ib_runner.information.interval.mixture_fit import fit_gaussian_mixtures, record_length
 from ib_runner.information.interval.mixture_kernel import (
     ALL,
+    MOST_COMPONENTS,
     NUMBER,
     OWN,
     Components,
@@ -53,7 +54,12 @@ class Mixtures:
 
 
 def fit(clouds: np.ndarray, n_components: int) -> Mixtures:
-    """Mixtures of up to ``n_components`` Gaussians for clouds [N, d, n] in noise units."""
+    """Mixtures of up to ``n_components`` Gaussians for clouds [N, d, n] in noise units.
+
+    Raises ``ValueError`` for more components than the sums have room for.
+    """
+    if n_components > MOST_COMPONENTS:
+        raise ValueError(f"n_components = {n_components}: at most {MOST_COMPONENTS}")
     n, dim, _ = clouds.shape
     records = np.empty((n, n_components, record_length(dim)), np.float32)
     counts = np.empty(n, np.int64)

@@ -65,7 +65,7 @@ def test_sums_of_mixtures(dim, n_components, spacing, stretch):
 
 
 @pytest.mark.parametrize("spacing", [1.0, 8.0, 30.0])
-@pytest.mark.parametrize(("dim", "n_components"), [(3, 4), (4, 1), (5, 1), (7, 4), (10, 1)])
+@pytest.mark.parametrize(("dim", "n_components"), [(3, 32), (4, 1), (5, 1), (7, 4), (10, 1)])
 def test_sums_of_many_mixtures_of_which_some_are_low(dim, n_components, spacing):
     rng = np.random.default_rng(5)
     n, m = 700, 2
@@ -162,6 +162,13 @@ def test_own_clouds_without_underflow():
     squared = np.square(points[..., None].astype(float) - clouds[:, :, None]).sum(1)
     exact = np.logaddexp.reduce(-squared * LN2, axis=2) / LN2 - np.log2(200)
     assert np.allclose(out, exact, atol=1e-3)
+
+
+def test_more_components_than_sums_have_room_for_are_refused():
+    clouds = np.random.default_rng(0).standard_normal((2, 2, 2000)).astype(np.float32) * 90
+    assert fit(clouds, 32).n_components == 32
+    with pytest.raises(ValueError, match="n_components = 33: at most 32"):
+        fit(clouds, 33)
 
 
 def test_a_mixture_is_a_density():
