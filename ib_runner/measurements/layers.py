@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from ib_runner.datasets import Split
 from ib_runner.datasets.arrays import as_inputs
-from ib_runner.information.labels import Labels
+from ib_runner.information.labels import labels_of
 from ib_runner.networks import hidden_layers
 from ib_runner.networks.fitted_inputs import fitted
 from ib_runner.networks.hidden import channels
@@ -27,8 +27,8 @@ def layers_table(network: nn.Module, inputs: Split, name: str) -> pd.DataFrame:
     x = {
         "layer": 0,
         "dim": inputs.x[0].numel(),
-        "h_x": Labels(inputs.x).entropy,
-        "h_y": Labels(inputs.y).entropy,
+        "h_x": labels_of(inputs.x).entropy,
+        "h_y": labels_of(inputs.y).entropy,
         "n_inputs": len(inputs),
     }
     frame = pd.DataFrame([x, *channel_rows(network, inputs.x)])

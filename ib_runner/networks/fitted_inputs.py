@@ -86,8 +86,8 @@ def _try(network: nn.Module, rows: Tensor) -> None:
 def in_double(network: nn.Module, x: Tensor, *, trusted: bool = False) -> tuple[nn.Module, Tensor]:
     """Copies of ``network`` and ``x`` [N, …] in float64; whole numbers in ``x`` stay whole.
 
-    ``network`` and ``x`` themselves where the forward pass casts to a type of its own, as those of
-    a ``trusted`` network, which has plain layers only, do not.
+    ``network`` and ``x`` themselves where the forward pass casts to a type of its own. ``trusted``:
+    the network has plain layers only, which cast to none, and is not tried.
     """
     double = copy.deepcopy(network).double()
     rows = x.double() if x.is_floating_point() else x

@@ -92,7 +92,7 @@ class Trial:
             "something beside the noise channels is random, or remembers earlier passes: switch it "
             "off in eval mode (F.dropout needs training=self.training), or make it a noise channel"
         )
-        torch.manual_seed(NOBODYS_SEED + 1)
+        generators.seed_cpu(NOBODYS_SEED + 1)
         before = generators.states()
         again = self._pass(self.rows, watched=True)
         noisy = self._pass(self.rows, noise=True, watched=True)

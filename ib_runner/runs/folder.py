@@ -293,7 +293,10 @@ class Run:
         return self.with_weights(self.builder(config).network(self.dataset()), epoch)
 
     def with_weights(self, network: "nn.Module", epoch: int) -> "nn.Module":
-        """``network`` with the weights of ``epoch``, in eval mode (noise off)."""
+        """``network`` with the weights of ``epoch``, in eval mode (noise off).
+
+        Raises ``DamagedFileError`` where they do not fit it.
+        """
         weights = self.weights(epoch)
         try:
             network.load_state_dict(weights)

@@ -4,6 +4,7 @@ Coordinates are in units of β·√(2 ln 2), see ``own_clouds``.
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -45,6 +46,26 @@ class Clouds:
         return Clouds(draws, self.places, self.boxes)
 
 
+class _Scratch(NamedTuple):
+    """Room for one block at a time.
+
+    ``q`` [n_x]: exponents of a cloud's draws. ``near`` [N + 1], ``distance`` [N]: inputs. ``low``,
+    ``high`` [d]: the box of the block's points. ``u`` [d, _BLOCK_POINTS]: the points that an input
+    does not own, about its place, with their ``places`` in the block, ``references`` and densities
+    ``found``.
+    """
+
+    q: np.ndarray
+    near: np.ndarray
+    distance: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    u: np.ndarray
+    places: np.ndarray
+    references: np.ndarray
+    found: np.ndarray
+
+
 def other_clouds(
     clouds: Clouds, points: np.ndarray, owners: np.ndarray, log2_own: np.ndarray
 ) -> np.ndarray:
@@ -78,27 +99,24 @@ def other_clouds(
     return sums
 
 
-@inner(allocates=True, error_model="numpy")
+@inner(error_model="numpy")
 def _add_block(points, owners, log2_own, centres, draws, boxes, scratch, out):
     """``_add_others`` for one block of ``points`` [p, d]."""
-    q, near, distance = scratch
+    low_here, high_here = scratch.low, scratch.high
+    u, places, references, found = scratch.u, scratch.places, scratch.references, scratch.found
     n, dim = points.shape
     origin = points[0]
-    low_here = np.full(dim, _f(np.inf))
-    high_here = np.full(dim, _f(-np.inf))
+    for i in range(dim):
+        low_here[i], high_here[i] = np.inf, -np.inf
+    lowest = np.inf
     for j in range(n):
+        lowest = min(lowest, np.float64(log2_own[j]))
         for i in range(dim):
             one = _f(points[j, i] - origin[i])
             low_here[i] = min(low_here[i], one)
             high_here[i] = max(high_here[i], one)
-    n_near = find_near(
-        low_here, high_here, origin, np.float64(log2_own.min()), boxes, near, distance
-    )
-    u = np.empty((dim, n), np.float32)
-    places = np.empty(n, np.int64)
-    references = np.empty(n, np.float32)
-    found = np.empty(n)
-    for x in near[:n_near]:
+    n_near = find_near(low_here, high_here, origin, lowest, boxes, scratch.near, scratch.distance)
+    for x in scratch.near[:n_near]:
         count = 0
         for j in range(n):
             if owners[j] != x:
@@ -107,7 +125,7 @@ def _add_block(points, owners, log2_own, centres, draws, boxes, scratch, out):
                 references[count] = log2_own[j]
                 places[count] = j
                 count += 1
-        cloud_densities(u[:, :count], references[:count], draws[x], q, found[:count])
+        cloud_densities(u[:, :count], references[:count], draws[x], scratch.q, found[:count])
         for k in range(count):
             out[places[k]] += 2.0 ** (found[k] - references[k])
 
@@ -115,11 +133,17 @@ def _add_block(points, owners, log2_own, centres, draws, boxes, scratch, out):
 @parallel_range(error_model="numpy")
 def _add_others(begin, end, points, owners, log2_own, starts, centres, draws, boxes, out):
     """``other_clouds`` at ``points`` [m, d], whose blocks begin at ``starts``, into ``out``."""
-    n = centres.shape[0]
-    scratch = (
+    n, dim = centres.shape
+    scratch = _Scratch(
         np.empty(draws.shape[2], np.float32),
         np.empty(n + 1, np.int64),
         np.empty(n, np.float32),
+        np.empty(dim, np.float32),
+        np.empty(dim, np.float32),
+        np.empty((dim, _BLOCK_POINTS), np.float32),
+        np.empty(_BLOCK_POINTS, np.int64),
+        np.empty(_BLOCK_POINTS, np.float32),
+        np.empty(_BLOCK_POINTS),
     )
     for b in range(begin, end):
         part = slice(starts[b], starts[b + 1])
